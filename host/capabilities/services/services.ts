@@ -1,0 +1,40 @@
+/** Performs a call of a service that the policy has allowed: decode, check, call the embedder, check, encode. */
+import { VivariumError } from '../../../sdk/errors.ts';
+import { decode, encode, type Payload } from '../../../sdk/message.ts';
+import { textLimits } from '../../../runtimes/limits.ts';
+import type { Service, ServiceCaller, ServiceRegistry } from './registry.ts';
+import { describeIssues } from './schema.ts';
+
+/** @throws VivariumError service.unknown, service.input, service.output, service.failed, message.invalid, limit.message */
+export async function callService(registry: ServiceRegistry, name: string, payload: Payload, caller: ServiceCaller): Promise<Payload> {
+  const service = registry.get(name);
+  if (service === undefined) throw new VivariumError('service.unknown', `the host offers no service '${name}'`);
+  const input = await admitted(service.input, decode(payload), (issues) => new VivariumError('service.input', `'${name}' does not take this: ${issues}`));
+  const result = await perform(service, name, input, caller);
+  const output = await admitted(service.output, result, () => new VivariumError('service.output', `'${name}' returned something that does not fit its own schema`));
+  try {
+    return encode(output ?? null);
+  } catch (cause) {
+    throw new VivariumError('service.output', `'${name}' returned something that is no message`, { cause });
+  }
+}
+
+async function perform(service: Service, name: string, input: unknown, caller: ServiceCaller): Promise<unknown> {
+  try {
+    return await service.handle(input as never, caller);
+  } catch (cause) {
+    throw new VivariumError('service.failed', `'${name}' failed: ${messageOf(cause)}`, { cause });
+  }
+}
+
+async function admitted(schema: Service['input'], value: unknown, refusal: (issues: string) => VivariumError): Promise<unknown> {
+  const checked = await schema['~standard'].validate(value);
+  if (checked.issues !== undefined) throw refusal(describeIssues(checked.issues));
+  return checked.value;
+}
+
+/** The embedder's message is for guests to read; its stack, its cause and its class are not. */
+const messageOf = (thrown: unknown): string => {
+  const message = thrown instanceof Error ? thrown.message : typeof thrown === 'string' ? thrown : 'no reason was given';
+  return message.slice(0, textLimits.message / 2);
+};

@@ -1,0 +1,170 @@
+/**
+ * The memory of one cell, bounded from outside by two means that complement each other.
+ *
+ * The soft RLIMIT_DATA turns large allocations (array buffers, WebAssembly, Python) into clean errors in the guest. V8
+ * reserves some 520 MB of it for each isolate and aborts the process when it does not get them, so the limit moves with
+ * the number of isolates: `prlimit` raises it before one is created. A heap that grows in small steps meets no clean
+ * error; what ends that is a look at the resident memory every 50 ms, and SIGKILL.
+ *
+ * (RLIMIT_AS is no choice: an isolate with Python has 17 GB of address space.)
+ */
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { VivariumError } from '../../sdk/errors.ts';
+import type { RuntimeName } from '../../runtimes/protocol.ts';
+import { type MemoryFigures, MemoryGauge } from './processes.ts';
+import { watchPeriod } from './watchdog.ts';
+
+const MiB = 1024 * 1024;
+
+/** What a cell without guests is counted with until one was measured on this Node: 568 MB on 26.10, x64, and 45–96 for the files of the runtimes. */
+const expectedData = 680 * MiB;
+/** What one isolate adds to RLIMIT_DATA’s count. Measured 516–539 MB, with Python 600–700. */
+const dataPerIsolate: Readonly<Record<RuntimeName, number>> = { javascript: 544 * MiB, wasm: 544 * MiB, python: 704 * MiB };
+/** What one isolate keeps in memory while its guest does nothing, beyond the budget: measured 1.5–2.5 MB, with Python 83–134. */
+const residentPerIsolate: Readonly<Record<RuntimeName, number>> = { javascript: 4 * MiB, wasm: 4 * MiB, python: 140 * MiB };
+/** A cell creates and disposes of an isolate while it tests itself at its start. */
+const isolatesAtStart: IsolateCounts = { javascript: 1 };
+/** After isolates were given up, what they held may be there for a while: milliseconds. */
+const releaseGrace = 1_000;
+
+/** What the guests of one cell may use together, in bytes, beyond the cell itself and its idle isolates. */
+export const defaultMemoryBudget = 256 * MiB;
+
+export type IsolateCounts = Readonly<Partial<Record<RuntimeName, number>>>;
+
+/** Bytes. The limits are absent where this machine cannot enforce them. */
+export interface CellMemoryFigures {
+  readonly resident: number;
+  readonly residentLimit: number;
+  readonly data: number;
+  readonly dataLimit: number | undefined;
+}
+
+/** What bare cells were measured at, by Node executable: makes the limit at the next start as tight as the limits after it. */
+const calibrated = new Map<string, number>();
+
+/** The soft RLIMIT_DATA for a cell that is about to start on this Node executable, in bytes. */
+export const dataLimitAtStart = (node: string, budget: number): number => (calibrated.get(node) ?? expectedData) + cost(isolatesAtStart, dataPerIsolate) + budget;
+
+const cost = (isolates: IsolateCounts, each: Readonly<Record<RuntimeName, number>>): number =>
+  Object.entries(isolates).reduce((sum, [runtime, isolateCount]) => sum + each[runtime as RuntimeName] * isolateCount, 0);
+
+export interface CellMemoryOptions {
+  readonly pid: number;
+  readonly node: string;
+  readonly budget: number;
+  /** The soft RLIMIT_DATA that the cell was started with. */
+  readonly dataLimit: number;
+  /** Path of the program; absent: the data limit is not moved. */
+  readonly prlimit: string | undefined;
+}
+
+/** Bytes. */
+interface MemoryLimits {
+  readonly resident: number;
+  readonly data: number;
+}
+
+const larger = (one: MemoryLimits, other: MemoryLimits): MemoryLimits => ({ resident: Math.max(one.resident, other.resident), data: Math.max(one.data, other.data) });
+
+export class CellMemory {
+  readonly #options: CellMemoryOptions;
+  readonly #gauge: MemoryGauge;
+  readonly #bare: MemoryFigures;
+  #wanted: MemoryLimits;
+  #inForce: MemoryLimits;
+  #graceLooks = 0;
+  #appliedData: number;
+  #moving: Promise<void> = Promise.resolve();
+
+  /**
+   * Measures a cell that has just become ready and holds no guest: all that comes later is measured against this.
+   *
+   * @throws VivariumError `cell.start` when its memory cannot be read
+   */
+  constructor(options: CellMemoryOptions) {
+    this.#options = options;
+    try {
+      this.#gauge = new MemoryGauge(options.pid);
+    } catch (cause) {
+      throw unreadable(cause);
+    }
+    const bare = this.#gauge.read();
+    if (bare === undefined) throw unreadable();
+    this.#bare = bare;
+    calibrated.set(options.node, bare.data);
+    this.#appliedData = options.dataLimit;
+    this.#inForce = { resident: bare.resident + options.budget, data: options.dataLimit };
+    this.#wanted = this.#inForce;
+  }
+
+  /** Nothing when the cell has ended. */
+  figures(): CellMemoryFigures | undefined {
+    const figures = this.#gauge.read();
+    const limited = this.#options.prlimit !== undefined;
+    return figures && { ...figures, residentLimit: this.#inForce.resident, dataLimit: limited ? this.#inForce.data : undefined };
+  }
+
+  /**
+   * Sets the limits to what a cell with these isolates needs: a higher limit at once (await it before an isolate is
+   * created), a lower one when what the isolates held has had time to go.
+   *
+   * @throws VivariumError `cell.start` when the limit cannot be moved though the cell is alive
+   */
+  reserve(isolates: IsolateCounts): Promise<void> {
+    const { budget } = this.#options;
+    this.#wanted = {
+      resident: this.#bare.resident + cost(isolates, residentPerIsolate) + budget,
+      data: this.#bare.data + cost(isolates, dataPerIsolate) + budget,
+    };
+    this.#inForce = larger(this.#inForce, this.#wanted);
+    this.#graceLooks = releaseGrace / watchPeriod;
+    return this.#moveDataLimit();
+  }
+
+  /** Whether the cell keeps its limit; the error says by how much it does not. To be called once a period of the watchdog. */
+  check(): VivariumError | undefined {
+    this.#lowerAfterGrace();
+    const figures = this.#gauge.read();
+    if (figures === undefined || figures.resident <= this.#inForce.resident) return undefined;
+    return new VivariumError('limit.memory', `A cell held ${inMiB(figures.resident)} of memory, and its limit is ${inMiB(this.#inForce.resident)}.`, {
+      hint: 'Its actors may use less together, be given a cell of their own, or be granted more memory.',
+    });
+  }
+
+  #lowerAfterGrace(): void {
+    if (this.#graceLooks === 0) return;
+    this.#graceLooks -= 1;
+    if (this.#graceLooks > 0) return;
+    this.#inForce = this.#wanted;
+    // Failing to lower it leaves the slack of an isolate that is gone; the next reservation tries again and reports.
+    this.#moveDataLimit().catch(() => undefined);
+  }
+
+  /** One `prlimit` at a time, and only the latest limit. */
+  #moveDataLimit(): Promise<void> {
+    this.#moving = this.#moving.catch(() => undefined).then(() => this.#applyDataLimit());
+    return this.#moving;
+  }
+
+  async #applyDataLimit(): Promise<void> {
+    const { prlimit, pid } = this.#options;
+    const data = this.#inForce.data;
+    if (prlimit === undefined || data === this.#appliedData || this.#gauge.read() === undefined) return;
+    try {
+      await promisify(execFile)(prlimit, [`--pid=${pid}`, `--data=${data}:`], { env: {} });
+      this.#appliedData = data;
+    } catch (cause) {
+      if (this.#gauge.read() !== undefined) throw new VivariumError('cell.start', 'The memory limit of a cell cannot be moved.', { cause });
+    }
+  }
+
+  close(): void {
+    this.#gauge.close();
+  }
+}
+
+const inMiB = (bytes: number): string => `${Math.ceil(bytes / MiB)} MiB`;
+
+const unreadable = (cause?: unknown): VivariumError => new VivariumError('cell.start', 'The memory of a cell cannot be read from /proc, so it cannot be bounded.', { cause });

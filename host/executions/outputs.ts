@@ -1,0 +1,185 @@
+/**
+ * The outputs of one execution, until somebody takes them: the result when it is made, or an iterator, one by one.
+ */
+import { decode, type Message, type Payload } from '../../sdk/message.ts';
+import { type Lane, textLane } from '../../runtimes/protocol.ts';
+import type { ExportCredit } from '../routing/credit.ts';
+
+export interface OutputLimits {
+  /** Outputs of one execution that nobody has read yet. */
+  readonly messages: number;
+  /** Their bytes. */
+  readonly bytes: number;
+}
+
+export interface HeldOutput {
+  /** Place of the output in the manifest. */
+  readonly output: number;
+  /** Counts the outputs of the execution, from 0. */
+  readonly index: number;
+  readonly bytes: number;
+  readonly payload: Payload;
+  /** Whose credit the output holds until it is read. */
+  readonly credit: ExportCredit | undefined;
+}
+
+/** Copies: a payload is a view of a whole frame, which would live as long as its smallest output. */
+export const payloadOf = (lane: Lane, bytes: Uint8Array): Payload =>
+  lane === textLane ? { lane: 'text', text: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8') } : { lane: 'binary', bytes: Uint8Array.from(bytes) };
+
+/** What takes the outputs of an execution as they arrive. */
+export interface OutputSink {
+  /** @returns false if the execution holds more unread outputs than it may */
+  take(output: number, lane: Lane, bytes: Uint8Array, credit: ExportCredit): boolean;
+  /** The attempt that these outputs come from has failed with its cell; what nobody has seen is forgotten. */
+  restart(): void;
+  /** No more will come. */
+  end(): void;
+  /** Outputs that hold credit of a cell. */
+  readonly unread: number;
+}
+
+export class OutputBuffer implements OutputSink {
+  readonly #limits: OutputLimits;
+  #held: HeldOutput[] = [];
+  #first = 0;
+  #bytes = 0;
+  #index = 0;
+  #streaming = false;
+  #ended = false;
+  #abandoned = false;
+  #wake: (() => void) | undefined;
+
+  constructor(limits: OutputLimits) {
+    this.#limits = limits;
+  }
+
+  take(output: number, lane: Lane, bytes: Uint8Array, credit: ExportCredit): boolean {
+    if (this.#abandoned) return true;
+    if (this.#held.length - this.#first >= this.#limits.messages || this.#bytes + bytes.byteLength > this.#limits.bytes) return false;
+    this.#bytes += bytes.byteLength;
+    if (this.#streaming) credit.keep();
+    this.#held.push({ output, index: this.#index++, bytes: bytes.byteLength, payload: payloadOf(lane, bytes), credit: this.#streaming ? credit : undefined });
+    this.#notify();
+    return true;
+  }
+
+  restart(): void {
+    this.#index -= this.#held.length - this.#first;
+    this.#release();
+  }
+
+  end(): void {
+    this.#ended = true;
+    this.#notify();
+  }
+
+  get unread(): number {
+    return this.#streaming ? this.#held.length - this.#first : 0;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** From now on outputs belong to the reader, and slow the cell down while they are not read. */
+  stream(): void {
+    this.#streaming = true;
+  }
+
+  /** What nobody has read. */
+  drain(): readonly HeldOutput[] {
+    if (this.#streaming) return [];
+    return this.#held;
+  }
+
+  /** The next output; undefined if there is none now. */
+  shift(): HeldOutput | undefined {
+    const next = this.#held[this.#first];
+    if (next === undefined) return undefined;
+    this.#held[this.#first++] = undefined as never;
+    if (this.#first > 1024 && this.#first * 2 > this.#held.length) {
+      this.#held = this.#held.slice(this.#first);
+      this.#first = 0;
+    }
+    this.#bytes -= next.bytes;
+    next.credit?.read();
+    return next;
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** Settles when there may be something to read, or the end. */
+  changed(): Promise<void> {
+    return new Promise((resolve) => {
+      const before = this.#wake;
+      this.#wake = () => {
+        before?.();
+        resolve();
+      };
+    });
+  }
+
+  /** The reader has left: what comes now is forgotten at once. */
+  abandon(): void {
+    this.#abandoned = true;
+    this.#release();
+  }
+
+  #release(): void {
+    for (let at = this.#first; at < this.#held.length; at++) this.#held[at]?.credit?.read();
+    this.#held = [];
+    this.#first = 0;
+    this.#bytes = 0;
+  }
+
+  #notify(): void {
+    const wake = this.#wake;
+    this.#wake = undefined;
+    wake?.();
+  }
+}
+
+/** Hands the first output to whoever asked, and forgets the others. */
+export class FirstOutput implements OutputSink {
+  readonly unread = 0;
+  readonly #first: (payload: Payload) => void;
+  #taken = false;
+
+  constructor(first: (payload: Payload) => void) {
+    this.#first = first;
+  }
+
+  take(_output: number, lane: Lane, bytes: Uint8Array): boolean {
+    if (!this.#taken) {
+      this.#taken = true;
+      this.#first(payloadOf(lane, bytes));
+    }
+    return true;
+  }
+
+  restart(): void {}
+  end(): void {}
+}
+
+/** Hands on every output as it arrives. */
+export class EachOutput implements OutputSink {
+  readonly unread = 0;
+  readonly #each: (output: number, payload: Payload) => void;
+
+  constructor(each: (output: number, payload: Payload) => void) {
+    this.#each = each;
+  }
+
+  take(output: number, lane: Lane, bytes: Uint8Array): boolean {
+    this.#each(output, payloadOf(lane, bytes));
+    return true;
+  }
+
+  restart(): void {}
+  end(): void {}
+}
+
+export const open = (payload: Payload, raw: boolean): Message | Payload => (raw ? payload : decode(payload));

@@ -1,0 +1,157 @@
+/**
+ * One execution as the host tracks it: what is in flight, what has come of it, how it ends.
+ *
+ * running ──► ended                 nothing is in flight
+ *   │  ▲
+ *   │  └── waiting                  a cell died under it: it waits to run again from its inputs
+ *   └────► stopping ──► ended       it was cancelled; what runs is being aborted
+ */
+import type { ErrorRecord } from '../../sdk/errors.ts';
+import type { ExecutionPlan, Lane } from '../../runtimes/protocol.ts';
+import type { Deadline } from './deadlines.ts';
+import type { OutputSink } from './outputs.ts';
+
+export type ExecutionStatus = 'completed' | 'failed' | 'cancelled';
+
+/** A message that enters the flow, kept until the execution ends, in case it must run again. */
+export interface ExecutionInput {
+  readonly actor: number;
+  readonly inlet: number;
+  readonly lane: Lane;
+  readonly bytes: Uint8Array;
+}
+
+export interface ExecutionSettings {
+  readonly id: string;
+  readonly inputs: readonly ExecutionInput[];
+  readonly parents: readonly string[];
+  /** Milliseconds since the epoch; 0 is none. */
+  readonly deadline: number;
+  /** W3C `traceparent`, or empty. */
+  readonly trace: string;
+  readonly sink: OutputSink;
+  /** Waits for the answer to its only input: an actor is asked from outside. */
+  readonly answer?: ((error: ErrorRecord | null, lane: Lane, bytes: Uint8Array) => void) | undefined;
+  /** The execution has ended; called once. */
+  readonly ended: (execution: TrackedExecution) => void;
+  /** Called with each error when it is known, before the execution ends. */
+  readonly failed?: ((error: ErrorRecord) => void) | undefined;
+}
+
+/** Errors kept of one execution; an execution of a million messages may fail a million times. */
+const keptErrors = 100;
+
+export class TrackedExecution {
+  readonly settings: ExecutionSettings;
+  readonly id: string;
+  readonly startedAt = Date.now();
+  /** The name under which cells know the present attempt. */
+  handle = 0;
+  attempt = 1;
+  phase: 'running' | 'waiting' | 'stopping' | 'ended' = 'running';
+  status: ExecutionStatus = 'completed';
+  readonly errors: ErrorRecord[] = [];
+  /** Errors beyond those kept. */
+  droppedErrors = 0;
+
+  /** Deliveries of an earlier epoch are stale: the execution was cancelled or began anew. */
+  epoch = 0;
+  /** Deliveries that wait in the host. */
+  queued = 0;
+  /** By place of a cell: deliveries sent that it has not yet reported as settled. */
+  readonly outstanding: number[];
+  /** The sum of them. */
+  inFlight = 0;
+  /** Inputs that no cell has been sent yet. */
+  unaccepted: number;
+  accepted: (() => void) | undefined;
+
+  /** By actor: messages, then microseconds. */
+  readonly work: number[];
+  /** Calls of guests that the host works on. */
+  calls: Set<AbortController> | undefined;
+  /** Numbers under which answers are awaited. */
+  asks: number[] | undefined;
+  deadline: Deadline | undefined;
+  /** The batch that introduced the execution to its cell. */
+  introduced: object | undefined;
+
+  constructor(settings: ExecutionSettings, cells: number, actors: number) {
+    this.settings = settings;
+    this.id = settings.id;
+    this.unaccepted = settings.inputs.length;
+    this.outstanding = new Array(cells).fill(0);
+    this.work = new Array(2 * actors).fill(0);
+  }
+
+  get plan(): ExecutionPlan {
+    const { id, parents, deadline, trace } = this.settings;
+    return { execution: this.handle, id, parents, attempt: this.attempt, deadline, trace };
+  }
+
+  /** Nothing more can come: neither from a cell nor from what waits in the host. */
+  get quiet(): boolean {
+    return this.inFlight === 0 && this.queued === 0 && (this.phase === 'running' || this.phase === 'stopping');
+  }
+
+  fail(error: ErrorRecord): void {
+    if (this.status === 'completed') this.status = 'failed';
+    if (this.errors.length >= keptErrors) {
+      this.droppedErrors++;
+      return;
+    }
+    const named = { ...error, execution: this.id };
+    this.errors.push(named);
+    this.settings.failed?.(named);
+  }
+
+  delivered(cell: number): void {
+    this.queued--;
+    this.outstanding[cell] = (this.outstanding[cell] ?? 0) + 1;
+    this.inFlight++;
+  }
+
+  /** @returns false if the cell claims more than it was sent */
+  settled(cell: number, received: number): boolean {
+    const outstanding = this.outstanding[cell] ?? 0;
+    if (received > outstanding) return false;
+    this.outstanding[cell] = outstanding - received;
+    this.inFlight -= received;
+    return true;
+  }
+
+  /** What was in flight in a cell is gone. */
+  lost(cell: number): void {
+    this.inFlight -= this.outstanding[cell] ?? 0;
+    this.outstanding[cell] = 0;
+  }
+
+  worked(actor: number, messages: number, microseconds: number): void {
+    this.work[2 * actor] = (this.work[2 * actor] ?? 0) + messages;
+    this.work[2 * actor + 1] = (this.work[2 * actor + 1] ?? 0) + microseconds;
+  }
+
+  /** What waits in the host for this execution is stale from now on, and calls of its guests are aborted. */
+  interrupt(reason: Error): void {
+    this.epoch++;
+    this.queued = 0;
+    const { calls } = this;
+    this.calls = undefined;
+    for (const call of calls ?? []) call.abort(reason);
+  }
+
+  /** Back to its inputs, as if it had not begun. */
+  restart(handle: number): void {
+    this.handle = handle;
+    this.attempt++;
+    this.phase = 'waiting';
+    this.status = 'completed';
+    this.errors.length = 0;
+    this.droppedErrors = 0;
+    this.outstanding.fill(0);
+    this.inFlight = 0;
+    this.work.fill(0);
+    this.introduced = undefined;
+    this.settings.sink.restart();
+  }
+}

@@ -1,0 +1,71 @@
+/**
+ * Filesystem: folders of the host under the path by which the guest knows them.
+ *
+ * Between levels the host path decides, because it is what an operator has to protect; the guest path
+ * is the name that the request gives to it. Paths are compared as written and normalised; what a link
+ * leads to is for the broker to decide, on the opened object.
+ */
+import nodePath from 'node:path';
+import { formatSize } from '../units.ts';
+import { type Rule, type RuleKind, yamlText } from './rule.ts';
+
+export type FileAccess = 'read' | 'read-write';
+
+export interface FilesystemRule extends Rule {
+  /** Absolute, normalised, with `/`. */
+  readonly guest: string;
+  /** Absolute path on the host. */
+  readonly host: string;
+  readonly access: FileAccess;
+  /** Bytes that may be written. */
+  readonly quota?: number;
+}
+
+/** Throws a RangeError whose message says what is wrong. */
+export const parseGuestPath = (written: string): string => {
+  if (!written.startsWith('/')) throw new RangeError('a guest path begins with `/`');
+  if (written.length > 1024 || written.includes('\0') || written.includes('\\')) throw new RangeError('a guest path has at most 1024 characters, and neither `\\` nor NUL');
+  const normal = nodePath.posix.normalize(written);
+  if (normal !== written || (written !== '/' && written.endsWith('/'))) throw new RangeError(`a guest path is written without \`.\`, \`..\`, double or final slashes: \`${normal.replace(/(.)\/$/, '$1')}\``);
+  return written;
+};
+
+/** The mount under which a path of the guest lies has this guest path. */
+export const isUnder = (folder: string, path: string): boolean => path === folder || path.startsWith(folder === '/' ? '/' : `${folder}/`);
+
+/** The way from a folder of the host down to another, or null if it does not lead down. */
+const wayDown = (folder: string, path: string): string | null => {
+  const way = nodePath.relative(folder, path);
+  const leadsOut = way === '..' || way.startsWith(`..${nodePath.sep}`) || nodePath.isAbsolute(way);
+  return leadsOut ? null : way;
+};
+
+const join = (guest: string, way: string): string => nodePath.posix.join(guest, ...way.split(nodePath.sep));
+
+const least = (left: number | undefined, right: number | undefined): number | undefined => {
+  if (left === undefined) return right;
+  return right === undefined ? left : Math.min(left, right);
+};
+
+export const filesystem: RuleKind<FilesystemRule> = {
+  capability: 'filesystem',
+  covers: (wide, narrow) => {
+    const way = wayDown(wide.host, narrow.host);
+    const samePlace = way !== null && join(wide.guest, way) === narrow.guest;
+    if (!samePlace || narrow.access === 'read') return samePlace;
+    return wide.access === 'read-write' && (wide.quota === undefined || (narrow.quota !== undefined && narrow.quota <= wide.quota));
+  },
+  intersect: (request, level) => {
+    const access = request.access === 'read-write' && level.access === 'read-write' ? 'read-write' : 'read';
+    const quota = access === 'read-write' ? least(request.quota, level.quota) : undefined;
+    const { quota: _, ...rest } = request;
+    const shared = { ...rest, access, ...(quota !== undefined && { quota }) } as const;
+    if (wayDown(level.host, request.host) !== null) return shared;
+    const way = wayDown(request.host, level.host);
+    return way === null ? null : { ...shared, guest: join(request.guest, way), host: level.host };
+  },
+  text: ({ guest, host, access, quota }) => {
+    const options = `{ path: ${yamlText(host)}, access: read-write${quota === undefined ? '' : `, quota: ${formatSize(quota)}`} }`;
+    return `filesystem: { ${yamlText(guest)}: ${access === 'read' ? yamlText(host) : options} }`;
+  },
+};

@@ -1,0 +1,33 @@
+/** What the rules of all capabilities have in common. */
+import type { Position } from '../../manifest/diagnostic.ts';
+
+export const capabilities = ['services', 'environment', 'filesystem', 'network', 'secrets'] as const;
+export type Capability = (typeof capabilities)[number];
+
+/** Where a rule was written, and how. */
+export interface Origin extends Position {
+  readonly file: string;
+  /** The rule as a line of a policy: `services: [orders.list]`. */
+  readonly text: string;
+}
+
+export interface Rule {
+  readonly origin: Origin;
+}
+
+/**
+ * The algebra of one kind of rule. What `intersect` answers never allows more than either side;
+ * when one rule covers another, their intersection is the covered one.
+ */
+export interface RuleKind<R extends Rule> {
+  readonly capability: Capability;
+  /** Everything that `narrow` allows, `wide` allows too. */
+  covers(wide: R, narrow: R): boolean;
+  /** What both allow, with the origin of `request`; null when that is nothing. */
+  intersect(request: R, level: R): R | null;
+  /** The line of a policy that says this. */
+  text(rule: Omit<R, 'origin'>): string;
+}
+
+/** A text as it stands in YAML: in quotes only where it must. */
+export const yamlText = (text: string): string => (/^(\.{0,2}\/|[A-Za-z_])[\w./-]*$/.test(text) && !/^(true|false|null|~)$/i.test(text) ? text : JSON.stringify(text));

@@ -1,0 +1,51 @@
+/** Answers that are awaited from actors, each under a number that only the cell of the actor was told. */
+import type { ErrorRecord } from '../../sdk/errors.ts';
+import type { Lane } from '../../runtimes/protocol.ts';
+import { ProtocolViolation } from '../cells/violation.ts';
+import type { TrackedExecution } from '../executions/tracked.ts';
+
+export type Settle = (error: ErrorRecord | null, lane: Lane, bytes: Uint8Array) => void;
+
+interface Ask {
+  readonly execution: TrackedExecution;
+  /** Place of the cell that must answer. */
+  readonly cell: number;
+  readonly settle: Settle;
+}
+
+export class Asks {
+  readonly #open = new Map<number, Ask>();
+  #next = 1;
+
+  /** @returns the number under which the answer is awaited */
+  open(execution: TrackedExecution, cell: number, settle: Settle): number {
+    const reply = this.#next++;
+    this.#open.set(reply, { execution, cell, settle });
+    execution.asks ??= [];
+    execution.asks.push(reply);
+    return reply;
+  }
+
+  /** An answer from a cell. One that nobody awaits any more is dropped. */
+  answer(cell: number, reply: number, error: ErrorRecord | null, lane: Lane, bytes: Uint8Array): void {
+    const ask = this.#open.get(reply);
+    if (ask === undefined) {
+      if (reply === 0 || reply >= this.#next) throw new ProtocolViolation(`an answer to ${reply}, which was never asked`);
+      return;
+    }
+    if (ask.cell !== cell) throw new ProtocolViolation(`an answer to ${reply}, which was asked of another cell`);
+    this.settle(reply, error, lane, bytes);
+  }
+
+  /** The host itself answers. */
+  settle(reply: number, error: ErrorRecord | null, lane: Lane, bytes: Uint8Array): void {
+    const ask = this.#open.get(reply);
+    this.#open.delete(reply);
+    ask?.settle(error, lane, bytes);
+  }
+
+  forget(execution: TrackedExecution): void {
+    for (const reply of execution.asks ?? []) this.#open.delete(reply);
+    execution.asks = undefined;
+  }
+}

@@ -1,0 +1,81 @@
+/**
+ * How many messages a cell may still send to the host.
+ *
+ * Credit is counted in messages, memory in bytes: the window shrinks as the messages of a cell turn out to
+ * be large, so that what one cell may have in flight and held stays near {@link budget}, whatever it sends.
+ */
+
+/** Bytes that one cell may have on their way to the host or held by it. */
+const budget = 32 * 1024 * 1024;
+const smallest = 16;
+const largest = 8192;
+/** Before the first message: what a burst of messages of 32 KiB may have in flight. */
+export const firstCredit = 1024;
+
+export class ExportCredit {
+  #allowance = firstCredit;
+  #averageBytes = budget / firstCredit;
+  #queued = 0;
+  #unread = 0;
+  #overdraft = 0;
+  readonly #changed: () => void;
+
+  /** @param changed called when there may be something to grant */
+  constructor(changed: () => void) {
+    this.#changed = changed;
+  }
+
+  /** @returns false if the cell sent more than it was allowed to */
+  spend(messages: number, bytes: number): boolean {
+    if (messages > this.#allowance) return false;
+    this.#allowance -= messages;
+    if (messages > 0) this.#averageBytes += (bytes / messages - this.#averageBytes) * Math.min(1, messages / 64);
+    this.#changed();
+    return true;
+  }
+
+  /** A message of the cell waits for room in an actor of another cell. */
+  queue(): void {
+    this.#queued++;
+  }
+
+  unqueue(): void {
+    this.#queued--;
+    this.#changed();
+  }
+
+  /** Messages of the cell wait for whoever iterates over the outputs of their execution. */
+  keep(): void {
+    this.#unread++;
+  }
+
+  read(messages = 1): void {
+    this.#unread -= messages;
+    if (this.#unread === 0) this.#overdraft = 0;
+    this.#changed();
+  }
+
+  get #window(): number {
+    return Math.max(smallest, Math.min(largest, Math.floor(budget / Math.max(this.#averageBytes, 1))));
+  }
+
+  /** What to grant now; 0 while it would not be worth a frame. */
+  grant(): number {
+    const window = this.#window;
+    const due = window + this.#overdraft - this.#allowance - this.#queued - this.#unread;
+    if (due <= 0 || (due < window >> 2 && this.#allowance > 0)) return 0;
+    this.#allowance += due;
+    return due;
+  }
+
+  /** Nothing may be sent any more, and it is a reader of outputs who holds that up. */
+  get stalledByReader(): boolean {
+    return this.#allowance === 0 && this.#unread * 2 > this.#window;
+  }
+
+  /** Lets others of the cell proceed past a slow reader; what the reader then leaves unread is bounded by `limit.outputs`. */
+  overdraw(): void {
+    this.#overdraft += this.#window;
+    this.#changed();
+  }
+}

@@ -1,0 +1,88 @@
+/**
+ * What waits in the host for one actor, and how much of it its mailbox still has room for.
+ * Order of arrival is kept, so order is kept per connection.
+ */
+import type { ErrorRecord } from '../../sdk/errors.ts';
+import type { Lane } from '../../runtimes/protocol.ts';
+import type { TrackedExecution } from '../executions/tracked.ts';
+import type { ExportCredit } from './credit.ts';
+
+export interface Delivery {
+  readonly execution: TrackedExecution;
+  /** The epoch of the execution that it belongs to. */
+  readonly epoch: number;
+  readonly actor: number;
+  readonly inlet: number;
+  readonly lane: Lane;
+  readonly bytes: Uint8Array;
+  /** The number under which an answer is awaited, or 0. */
+  readonly reply: number;
+  /** It enters the flow from outside. */
+  readonly entry: boolean;
+  /** The cell that it came from, whose credit it holds while it waits. */
+  readonly credit: ExportCredit | undefined;
+}
+
+export const isStale = (delivery: Delivery): boolean => delivery.epoch !== delivery.execution.epoch;
+
+export class ActorQueue {
+  /** Place of the cell that hosts the actor. */
+  readonly cell: number;
+  readonly capacity: number;
+  /** Free places in the mailbox, as far as the host fills it. */
+  room: number;
+  /** Why nothing is delivered: the actor is in quarantine. */
+  refusal: ErrorRecord | undefined;
+  /** Counts what was delivered to the actor. */
+  sequence = 0;
+  #waiting: Delivery[] = [];
+  #first = 0;
+
+  constructor(cell: number, capacity: number) {
+    this.cell = cell;
+    this.capacity = capacity;
+    this.room = capacity;
+  }
+
+  get empty(): boolean {
+    return this.#first === this.#waiting.length;
+  }
+
+  push(delivery: Delivery): void {
+    this.#waiting.push(delivery);
+    delivery.credit?.queue();
+  }
+
+  /** The next delivery; of this execution alone, if one is named, past those of others. */
+  next(only?: TrackedExecution): Delivery | undefined {
+    while (!this.empty && isStale(this.#waiting[this.#first] as Delivery)) this.#remove(this.#first);
+    if (this.empty) return undefined;
+    if (only === undefined) return this.#remove(this.#first);
+    const at = this.#waiting.findIndex((delivery, index) => index >= this.#first && delivery.execution === only && !isStale(delivery));
+    return at < 0 ? undefined : this.#remove(at);
+  }
+
+  /** Takes out everything. */
+  clear(): readonly Delivery[] {
+    const waiting = this.#waiting.slice(this.#first);
+    for (const delivery of waiting) delivery.credit?.unqueue();
+    this.#waiting = [];
+    this.#first = 0;
+    return waiting.filter((delivery) => !isStale(delivery));
+  }
+
+  #remove(at: number): Delivery {
+    const delivery = this.#waiting[at] as Delivery;
+    delivery.credit?.unqueue();
+    if (at !== this.#first) {
+      this.#waiting.splice(at, 1);
+      return delivery;
+    }
+    this.#waiting[this.#first++] = undefined as never;
+    if (this.#first > 1024 && this.#first * 2 > this.#waiting.length) {
+      this.#waiting = this.#waiting.slice(this.#first);
+      this.#first = 0;
+    }
+    return delivery;
+  }
+}

@@ -1,0 +1,298 @@
+/**
+ * Takes messages into the flow, from cell to cell, and out of it.
+ *
+ * Nothing here reads a payload. Every handle, place and number that a cell names is held against what that
+ * cell was given; what it was not given is a {@link ProtocolViolation}.
+ */
+import type { ErrorRecord } from '../../sdk/errors.ts';
+import { type CellMessage, type Lane, textLane } from '../../runtimes/protocol.ts';
+import { ProtocolViolation } from '../cells/violation.ts';
+import { EachOutput } from '../executions/outputs.ts';
+import type { ExecutionInput, ExecutionSettings, TrackedExecution } from '../executions/tracked.ts';
+import type { Tracker } from '../executions/tracker.ts';
+import { Asks, type Settle } from './asks.ts';
+import type { ExportCredit } from './credit.ts';
+import type { Outbound } from './outbound.ts';
+import { ActorQueue, type Delivery } from './queue.ts';
+import { type CellRoutes, type FlowShape, nameOf, type OutletTargets, peerOf } from './topology.ts';
+
+/** A cell as the router sees it. */
+export interface RoutedCell {
+  readonly place: number;
+  readonly routes: CellRoutes;
+  readonly outbound: Outbound;
+  readonly credit: ExportCredit;
+  /** Answers a call of a guest. */
+  reply(actor: number, instance: number, call: number, error: ErrorRecord | null, lane: Lane, bytes: Uint8Array | undefined): void;
+}
+
+export type Said<Type extends CellMessage['type']> = Extract<CellMessage, { type: Type }>;
+
+/** Whose deliveries a cell is sent: everybody's, nobody's, or those of one execution that is under suspicion. */
+export type Gate = 'open' | 'closed' | TrackedExecution;
+
+const nothing = new Uint8Array(0);
+
+export class Router {
+  readonly #shape: FlowShape;
+  readonly #tracker: Tracker;
+  readonly #queues: readonly ActorQueue[];
+  readonly #gates: Gate[];
+  readonly #cells: (RoutedCell | undefined)[];
+  readonly #asks: Asks;
+  /** Begins an execution that no caller asked for, whose outputs go to whoever listens. */
+  readonly #spontaneous: (settings: Pick<ExecutionSettings, 'inputs' | 'answer'>) => TrackedExecution | undefined;
+  /** An output outside any execution. */
+  readonly #output: (output: number, lane: Lane, bytes: Uint8Array) => void;
+
+  constructor(
+    shape: FlowShape,
+    tracker: Tracker,
+    asks: Asks,
+    spontaneous: (settings: Pick<ExecutionSettings, 'inputs' | 'answer'>) => TrackedExecution | undefined,
+    output: (output: number, lane: Lane, bytes: Uint8Array) => void,
+  ) {
+    this.#shape = shape;
+    this.#tracker = tracker;
+    this.#asks = asks;
+    this.#spontaneous = spontaneous;
+    this.#output = output;
+    this.#queues = shape.actors.map(({ cell, part }) => new ActorQueue(cell, part.limits.mailbox));
+    this.#gates = new Array(shape.cells).fill('closed');
+    this.#cells = new Array(shape.cells).fill(undefined);
+  }
+
+  /** A cell is ready for messages. */
+  attach(cell: RoutedCell, gate: Gate): void {
+    this.#cells[cell.place] = cell;
+    this.gate(cell.place, gate);
+  }
+
+  /** The cell is gone, and with it what it had in its mailboxes. */
+  detach(place: number): void {
+    this.#cells[place] = undefined;
+    this.#gates[place] = 'closed';
+    for (const queue of this.#queues) if (queue.cell === place) queue.room = queue.capacity;
+  }
+
+  gate(place: number, gate: Gate): void {
+    this.#gates[place] = this.#cells[place] === undefined ? 'closed' : gate;
+    for (let actor = 0; actor < this.#queues.length; actor++) if (this.#queues[actor]?.cell === place) this.#pump(actor);
+  }
+
+  /** From now on what is meant for the actor is answered by this error; undefined admits it again. */
+  refuse(actor: number, error: ErrorRecord | undefined): void {
+    const queue = this.#queues[actor] as ActorQueue;
+    queue.refusal = error;
+    if (error === undefined) this.#pump(actor);
+    else for (const delivery of queue.clear()) this.#refused(delivery, error);
+  }
+
+  refusal(actor: number): ErrorRecord | undefined {
+    return this.#queues[actor]?.refusal;
+  }
+
+  /** Everything that waits for actors of this cell is answered by this error. */
+  fail(place: number, error: ErrorRecord): void {
+    for (const queue of this.#queues) {
+      if (queue.cell === place) for (const delivery of queue.clear()) this.#refused(delivery, error);
+    }
+  }
+
+  /** Takes the inputs of an execution into the flow; `execution.accepted` is called when a cell has room for all. */
+  enter(execution: TrackedExecution): void {
+    const { inputs, answer } = execution.settings;
+    const { epoch } = execution;
+    execution.queued += inputs.length;
+    for (const { actor, inlet, lane, bytes } of inputs) {
+      const reply = answer === undefined ? 0 : this.#asks.open(execution, this.#cellOf(actor), answer);
+      this.#enqueue({ execution, epoch, actor, inlet, lane, bytes, reply, entry: true, credit: undefined });
+    }
+    this.#tracker.check(execution);
+  }
+
+  emit(cell: RoutedCell, said: Said<'emit'>, payloads: readonly Uint8Array[]): void {
+    const { actor, outlet, execution: handles, lane } = said;
+    sameLength(payloads.length, actor, outlet, handles, lane);
+    let bytes = 0;
+    for (const payload of payloads) bytes += payload.byteLength;
+    if (!cell.credit.spend(payloads.length, bytes)) throw new ProtocolViolation('more messages than it had credit for');
+    for (let i = 0; i < payloads.length; i++) {
+      const from = actor[i] as number;
+      const targets = cell.routes[from]?.[outlet[i] as number];
+      if (targets === undefined) throw new ProtocolViolation(`a message from outlet ${outlet[i]} of actor ${from}, which it does not host`);
+      const payload = payloads[i] as Uint8Array;
+      if (payload.byteLength > this.#largest(from)) throw new ProtocolViolation(`a message of ${payload.byteLength} bytes, beyond the limit of its actor`);
+      this.#route(cell, targets, handles[i] as number, lane[i] as Lane, payload);
+    }
+  }
+
+  settled(cell: RoutedCell, said: Said<'settled'>): void {
+    const { execution: handles, received, parts, work } = said;
+    sameLength(handles.length, received, parts);
+    let at = 0;
+    for (let i = 0; i < handles.length; i++) {
+      const end = at + 3 * (parts[i] as number);
+      if (end > work.length) throw new ProtocolViolation('columns of different length');
+      const execution = this.#known(handles[i] as number);
+      if (execution === undefined) {
+        at = end;
+        continue;
+      }
+      for (; at < end; at += 3) {
+        const actor = work[at] as number;
+        if (cell.routes[actor] === undefined) throw new ProtocolViolation(`work of actor ${actor}, which it does not host`);
+        execution.worked(actor, work[at + 1] as number, work[at + 2] as number);
+      }
+      if (!execution.settled(cell.place, received[i] as number)) throw new ProtocolViolation('more deliveries settled than it was sent');
+      this.#tracker.check(execution);
+    }
+  }
+
+  failure(cell: RoutedCell, said: Said<'failure'>): void {
+    const execution = this.#inFlight(cell, said.execution);
+    if (execution?.phase === 'running') execution.fail(said.error);
+  }
+
+  answer(cell: RoutedCell, said: Said<'answer'>, payloads: readonly Uint8Array[]): void {
+    if (said.error === null && payloads.length !== 1) throw new ProtocolViolation('an answer without a payload');
+    this.#asks.answer(cell.place, said.reply, said.error, said.lane, payloads[0] ?? nothing);
+  }
+
+  /** A guest asks an actor of another cell. `done` is called when it has been answered. */
+  ask(cell: RoutedCell, said: Said<'ask'>, payload: Uint8Array, done: () => void): void {
+    const { actor, instance, call } = said;
+    const settle: Settle = (error, lane, bytes) => {
+      done();
+      cell.reply(actor, instance, call, error, lane, error === null ? bytes : undefined);
+    };
+    const peer = peerOf(this.#shape, actor, said.peer);
+    if (peer === undefined) {
+      settle({ code: 'actor.unknown', message: `no connection leads from '${nameOf(this.#shape, actor)}' to an actor '${said.peer}'` }, textLane, nothing);
+      return;
+    }
+    if (said.execution === 0) {
+      this.#spontaneous({ inputs: [{ ...peer, lane: said.lane, bytes: payload }], answer: settle });
+      return;
+    }
+    const execution = this.#inFlight(cell, said.execution);
+    if (execution?.phase !== 'running') {
+      settle({ code: 'execution.cancelled', message: 'the execution has ended' }, textLane, nothing);
+      return;
+    }
+    execution.queued++;
+    const reply = this.#asks.open(execution, this.#cellOf(peer.actor), settle);
+    this.#enqueue({ execution, epoch: execution.epoch, ...peer, lane: said.lane, bytes: Uint8Array.from(payload), reply, entry: false, credit: undefined });
+  }
+
+  credit(cell: RoutedCell, said: Said<'credit'>): void {
+    sameLength(said.actor.length, said.messages);
+    for (let i = 0; i < said.actor.length; i++) {
+      const actor = said.actor[i] as number;
+      const queue = this.#queues[actor];
+      if (queue === undefined || cell.routes[actor] === undefined) throw new ProtocolViolation(`credit for actor ${actor}, which it does not host`);
+      queue.room += said.messages[i] as number;
+      if (queue.room > queue.capacity) throw new ProtocolViolation('more credit than it was sent messages');
+      this.#pump(actor);
+    }
+  }
+
+  /** The execution under this handle, if it has something in this cell now. */
+  #inFlight(cell: RoutedCell, handle: number): TrackedExecution | undefined {
+    const execution = this.#known(handle);
+    if (execution !== undefined && (execution.outstanding[cell.place] ?? 0) === 0) throw new ProtocolViolation(`execution ${handle}, of which it has nothing`);
+    return execution;
+  }
+
+  /** The execution under this handle; undefined if its attempt is over. */
+  #known(handle: number): TrackedExecution | undefined {
+    const execution = this.#tracker.get(handle);
+    if (execution === undefined && !this.#tracker.wasGiven(handle)) throw new ProtocolViolation(`execution ${handle}, which never was`);
+    return execution;
+  }
+
+  #route(cell: RoutedCell, targets: OutletTargets, handle: number, lane: Lane, payload: Uint8Array): void {
+    if (handle === 0) {
+      this.#begin(targets, lane, payload);
+      return;
+    }
+    const execution = this.#inFlight(cell, handle);
+    if (execution?.phase !== 'running') return;
+    for (const output of targets.outputs) {
+      if (execution.settings.sink.take(output, lane, payload, cell.credit)) continue;
+      this.#tracker.stop(execution, { code: 'limit.outputs', message: 'the execution holds more unread outputs than the host keeps for one', hint: 'createHost({ limits: { outputs: … } }), or read `execution.outputs`' }, 'failed');
+      return;
+    }
+    for (const { actor, inlet } of targets.remote) {
+      execution.queued++;
+      this.#enqueue({ execution, epoch: execution.epoch, actor, inlet, lane, bytes: payload, reply: 0, entry: false, credit: cell.credit });
+    }
+  }
+
+  /** A message that no execution caused: an output as it is, and the beginning of an execution. */
+  #begin(targets: OutletTargets, lane: Lane, payload: Uint8Array): void {
+    for (const output of targets.outputs) this.#output(output, lane, payload);
+    if (targets.all.length === 0) return;
+    const bytes = Uint8Array.from(payload);
+    this.#spontaneous({ inputs: targets.all.map(({ actor, inlet }): ExecutionInput => ({ actor, inlet, lane, bytes })) });
+  }
+
+  #enqueue(delivery: Delivery): void {
+    const queue = this.#queues[delivery.actor] as ActorQueue;
+    const { overflow } = (this.#shape.actors[delivery.actor] as FlowShape['actors'][number]).part;
+    if (queue.refusal !== undefined) {
+      this.#refused(delivery, queue.refusal);
+    } else if (queue.room <= 0 && overflow === 'reject') {
+      this.#refused(delivery, { code: 'mailbox.full', message: `the mailbox of '${nameOf(this.#shape, delivery.actor)}' is full, and its overflow is 'reject'` });
+    } else {
+      queue.push(delivery);
+      this.#pump(delivery.actor);
+    }
+  }
+
+  #pump(actor: number): void {
+    const queue = this.#queues[actor] as ActorQueue;
+    const gate = this.#gates[queue.cell] as Gate;
+    const cell = this.#cells[queue.cell];
+    if (gate === 'closed' || cell === undefined) return;
+    while (queue.room > 0) {
+      const delivery = queue.next(gate === 'open' ? undefined : gate);
+      if (delivery === undefined) return;
+      queue.room--;
+      const { execution } = delivery;
+      execution.delivered(queue.cell);
+      cell.outbound.deliver(delivery, ++queue.sequence);
+      if (delivery.entry && execution.unaccepted > 0 && --execution.unaccepted === 0) {
+        const { accepted } = execution;
+        execution.accepted = undefined;
+        accepted?.();
+      }
+    }
+  }
+
+  /** Answers a delivery that cannot be made. The asker gets the error; without one the execution has failed. */
+  #refused(delivery: Delivery, error: ErrorRecord): void {
+    const { execution, reply } = delivery;
+    const named = { ...error, actor: nameOf(this.#shape, delivery.actor) };
+    execution.queued--;
+    if (reply === 0) execution.fail(named);
+    else this.#asks.settle(reply, named, textLane, nothing);
+    this.#tracker.check(execution);
+  }
+
+  #cellOf(actor: number): number {
+    return (this.#queues[actor] as ActorQueue).cell;
+  }
+
+  /** An error on its way to an `error` outlet may be larger than an actor's own messages. */
+  #largest(actor: number): number {
+    return Math.max((this.#shape.actors[actor] as FlowShape['actors'][number]).part.limits.message, 64 * 1024);
+  }
+}
+
+function sameLength(length: number, ...columns: readonly (readonly unknown[])[]): void {
+  if (columns.some((column) => column.length !== length)) throw new ProtocolViolation('columns of different length');
+}
+
+/** A sink for executions that no caller awaits. */
+export const eachOutput = (output: (output: number, lane: Lane, bytes: Uint8Array) => void): EachOutput => new EachOutput((place, payload) => output(place, payload.lane === 'text' ? 0 : 1, payload.lane === 'text' ? Buffer.from(payload.text) : payload.bytes));

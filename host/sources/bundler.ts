@@ -1,0 +1,120 @@
+/**
+ * The bundler: a small program of its own, so that esbuild reads untrusted code in a limited process.
+ *
+ * It is started with the paths of esbuild's library and binary, is told the name of the entry on its standard
+ * input, and asks the host for every import and every text. It opens no file of an author by itself.
+ */
+import { createRequire } from 'node:module';
+import { createInterface } from 'node:readline';
+import type { BuildResult, Message, Plugin } from 'esbuild';
+import type { BundleError, BundlerLine, HostLine, Refusal } from './bundlerProtocol.ts';
+
+/** Modules live in a namespace of their own, where esbuild has no files, folders or configuration to look at. */
+const namespace = 'actor';
+
+type Question = { readonly type: 'resolve'; readonly importer: string; readonly specifier: string } | { readonly type: 'load'; readonly name: string };
+
+type Answer = Exclude<HostLine, { type: 'bundle' }>;
+
+const [library = 'esbuild', binary = ''] = process.argv.slice(2);
+process.env['ESBUILD_BINARY_PATH'] = binary;
+const esbuild = createRequire(import.meta.url)(library) as typeof import('esbuild');
+// Whether esbuild works at all: what fails afterwards is the fault of the author's code.
+await esbuild.transform('');
+
+const waiting = new Map<number, (answer: Answer) => void>();
+let questions = 0;
+
+createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY }).on('line', (text) => {
+  const line = JSON.parse(text) as HostLine;
+  if (line.type === 'bundle') void bundle(line.entry).then(say);
+  else waiting.get(line.question)?.(line);
+});
+
+function say(line: BundlerLine): void {
+  process.stdout.write(`${JSON.stringify(line)}\n`);
+}
+
+function ask(question: Question): Promise<Answer> {
+  questions += 1;
+  const number = questions;
+  return new Promise((resolve) => {
+    waiting.set(number, (answer) => {
+      waiting.delete(number);
+      resolve(answer);
+    });
+    say({ ...question, question: number });
+  });
+}
+
+const filesOfTheHost: Plugin = {
+  name: 'files-of-the-host',
+  setup(build) {
+    build.onResolve({ filter: /.*/ }, async ({ kind, path, importer }) => {
+      if (kind === 'entry-point') return { path, namespace };
+      const answer = await ask({ type: 'resolve', importer, specifier: path });
+      return answer.type === 'resolved' ? { path: answer.name, namespace } : { errors: [refused(answer)] };
+    });
+    build.onLoad({ filter: /.*/ }, async ({ path }) => {
+      const answer = await ask({ type: 'load', name: path });
+      return answer.type === 'loaded' ? { contents: answer.text, loader: answer.loader } : { errors: [refused(answer)] };
+    });
+  },
+};
+
+function refused(answer: Answer): { text: string; detail: Refusal } {
+  const refusal: Refusal = answer.type === 'refused' ? answer.refusal : { code: 'source.missing', text: 'The host gave no answer.' };
+  return { text: refusal.text, detail: refusal };
+}
+
+async function bundle(entry: string): Promise<BundlerLine> {
+  try {
+    const result = await esbuild.build({
+      entryPoints: [{ in: entry, out: 'actor' }],
+      outdir: '/',
+      bundle: true,
+      write: false,
+      metafile: true,
+      format: 'esm',
+      target: 'es2024',
+      platform: 'neutral',
+      charset: 'utf8',
+      sourcemap: 'external',
+      sourcesContent: false,
+      legalComments: 'none',
+      // A function body knows no `import.meta`; esbuild puts an empty object in its place and warns.
+      supported: { 'import-meta': false },
+      // An empty configuration: none of the author's is looked for.
+      tsconfigRaw: '{}',
+      logLevel: 'silent',
+      logLimit: 0,
+      plugins: [filesOfTheHost],
+    });
+    return bundled(entry, result);
+  } catch (error) {
+    const { errors } = error as { errors?: readonly Message[] };
+    if (errors !== undefined) return { type: 'failed', errors: errors.map(asBundleError) };
+    return { type: 'failed', errors: [{ code: 'source.invalid', text: `esbuild gave up: ${(error as Error).message}` }] };
+  }
+}
+
+function bundled(entry: string, { outputFiles, metafile, warnings }: BuildResult<{ write: false; metafile: true }>): BundlerLine {
+  const text = (ending: string): string => outputFiles.find(({ path }) => path.endsWith(ending))?.text ?? '';
+  const output = Object.values(metafile.outputs).find(({ entryPoint }) => entryPoint !== undefined);
+  return {
+    type: 'bundled',
+    code: text('.js'),
+    map: text('.map'),
+    exports: output?.exports ?? [],
+    commonJs: metafile.inputs[`${namespace}:${entry}`]?.format === 'cjs',
+    warnings: warnings.map(asBundleError),
+  };
+}
+
+function asBundleError({ text, location, notes, detail }: Message): BundleError {
+  const refusal: Refusal = (detail as Refusal | undefined) ?? { code: 'source.invalid', text: [text, ...notes.map((note) => note.text)].join(' ') };
+  if (location === null) return refusal;
+  // esbuild counts columns in bytes from 0, editors in characters from 1.
+  const column = Buffer.from(location.lineText).subarray(0, location.column).toString().length + 1;
+  return { ...refusal, file: location.file.replace(`${namespace}:`, ''), line: location.line, column };
+}

@@ -1,0 +1,110 @@
+/** Starts the bundler for one actor, answers its questions, and kills it: when it is done, or when it takes too long. */
+import { spawn } from 'node:child_process';
+import { realpathSync } from 'node:fs';
+import { createRequire, findPackageJSON } from 'node:module';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { Transform } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import { VivariumError } from '../../sdk/errors.ts';
+import type { AuthorFiles } from './authorFiles.ts';
+import { type BundlerLine, type HostLine, type Refusal, readBundlerLine } from './bundlerProtocol.ts';
+import { bestConfinement, type Confinement, type ConfinedProgram, confinedCommand } from './confinement.ts';
+
+export type BundleOutcome = Extract<BundlerLine, { type: 'bundled' | 'failed' }>;
+
+/** Milliseconds for one actor; bytes that the bundler may say in all: code and map, and what it asks. */
+export const bundlerCaps = { time: 20_000, output: 64 * 1024 * 1024, complaints: 4096 } as const;
+
+export interface BundleOptions {
+  readonly confinement?: Confinement | undefined;
+  /** Milliseconds. */
+  readonly time?: number | undefined;
+}
+
+/**
+ * Bundles an actor in a confined process.
+ *
+ * @throws VivariumError `source.invalid` when it takes too much time or memory, `host.unsupported` when the bundler cannot run.
+ */
+export async function runBundler(files: AuthorFiles, options: BundleOptions = {}): Promise<BundleOutcome> {
+  const { file, arguments: args } = await confinedCommand(bundlerProgram(), options.confinement ?? (await bestConfinement()));
+  // A process group of its own: the bundler has esbuild for a child, and both must go together.
+  const child = spawn(file, args, { env: {}, cwd: '/', stdio: 'pipe', detached: true });
+  const killAll = (): void => {
+    if (child.pid !== undefined && child.exitCode === null && child.signalCode === null) process.kill(-child.pid, 'SIGKILL');
+  };
+  let timedOut = false;
+  const timer = setTimeout(() => {
+    timedOut = true;
+    killAll();
+  }, options.time ?? bundlerCaps.time);
+
+  let complaints = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    complaints = (complaints + text).slice(0, bundlerCaps.complaints);
+  });
+  // A bundler that has died is noticed by its exit; what was still being written to it does not matter.
+  child.stdin.on('error', () => undefined);
+  const say = (line: HostLine): void => {
+    child.stdin.write(`${JSON.stringify(line)}\n`);
+  };
+
+  try {
+    return await new Promise<BundleOutcome>((resolve, reject) => {
+      child.on('error', (cause) => reject(notRunning(cause.message)));
+      child.on('close', (code, signal) => reject(timedOut || signal !== null || (code ?? 0) > 128 ? tooExpensive() : notRunning(complaints)));
+      const limited = child.stdout.pipe(limitedTo(bundlerCaps.output)).on('error', reject);
+      createInterface({ input: limited }).on('line', (text) => {
+        const line = readBundlerLine(text);
+        if (line === undefined) reject(notRunning(`It said ${JSON.stringify(text.slice(0, 200))}.`));
+        else if (line.type === 'bundled' || line.type === 'failed') resolve(line);
+        else void answer(files, line).then(say, reject);
+      });
+      say({ type: 'bundle', entry: files.entry });
+    });
+  } finally {
+    clearTimeout(timer);
+    killAll();
+  }
+}
+
+async function answer(files: AuthorFiles, line: Extract<BundlerLine, { question: number }>): Promise<HostLine> {
+  const { question } = line;
+  try {
+    if (line.type === 'resolve') return { type: 'resolved', question, name: await files.resolve(line.importer, line.specifier) };
+    return { type: 'loaded', question, ...(await files.load(line.name)) };
+  } catch (error) {
+    if (!(error instanceof VivariumError)) throw error;
+    const refusal: Refusal = { code: error.code, text: error.message, hint: error.record.hint };
+    return { type: 'refused', question, refusal };
+  }
+}
+
+/** The bundler with what it needs to read: itself, esbuild's library and esbuild's binary. */
+function bundlerProgram(): ConfinedProgram {
+  const script = fileURLToPath(new URL(`./bundler${path.extname(import.meta.url)}`, import.meta.url));
+  const library = realpathSync(createRequire(import.meta.url).resolve('esbuild'));
+  const binary = realpathSync(createRequire(library).resolve(`@esbuild/${process.platform}-${process.arch}/bin/esbuild`));
+  // Node reads the package file to learn that the script is an ES module.
+  const packageFile = findPackageJSON(import.meta.url);
+  return { script: realpathSync(script), arguments: [library, binary], readable: [library, binary, ...(packageFile === undefined ? [] : [realpathSync(packageFile)])] };
+}
+
+
+function limitedTo(maximum: number): Transform {
+  let bytes = 0;
+  return new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      bytes += chunk.length;
+      if (bytes > maximum) done(tooExpensive());
+      else done(null, chunk);
+    },
+  });
+}
+
+const tooExpensive = (): VivariumError =>
+  new VivariumError('source.invalid', 'Bundling the actor took more time, memory or output than one actor may take.', { hint: 'make the source smaller, or split the actor' });
+
+const notRunning = (reason: string): VivariumError =>
+  new VivariumError('host.unsupported', `The bundler could not run. ${reason}`.trim(), { hint: 'install the dependencies of Vivarium again (npm ci)' });

@@ -1,0 +1,54 @@
+/**
+ * `npm run build`: everything that is not in the repository.
+ *
+ * dist/            the host and the SDK, compiled by tsc
+ * dist/cell/       what a cell may see, and nothing else: its program, the addon, the bootstrap and its snapshot,
+ *                  Python with its memory snapshot, Extism. `manifest.json` holds their hashes, which the host checks.
+ * examples/, dist/test/   plugins compiled from AssemblyScript
+ */
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { buildCell } from './cell.ts';
+import { buildExtism } from './extism.ts';
+import { buildGuest } from './guest.ts';
+import { buildPlugins } from './plugins.ts';
+import { buildPython } from './python.ts';
+import { runStep, type Step } from './step.ts';
+
+const root = join(import.meta.dirname, '../..');
+const cell = join(root, 'dist/cell');
+const keys = join(root, 'dist/.keys');
+
+const lock = 'package-lock.json';
+const guestSources = ['sdk', 'runtimes/guest', 'runtimes/javascript', 'runtimes/python', 'runtimes/wasm', 'runtimes/limits.ts', 'runtimes/lanes.ts', lock];
+
+const steps: readonly Step[] = [
+  { name: 'host', inputs: ['sdk', 'runtimes', 'host', 'tsconfig.json', 'tsconfig.build.json', lock], outputs: ['dist/host/index.js'], run: () => compile() },
+  { name: 'guest', inputs: [...guestSources, 'runtimes/build/guest.ts'], outputs: ['dist/cell/guest.js', 'dist/cell/guest.snapshot'], run: () => buildGuest(cell) },
+  { name: 'cell', inputs: ['sdk', 'runtimes', lock], outputs: ['dist/cell/cell.cjs', 'dist/cell/isolated_vm.node'], run: () => buildCell(cell) },
+  { name: 'python', inputs: [...guestSources, 'runtimes/build/python.ts'], outputs: ['dist/cell/python/memory.snapshot'], run: () => buildPython(cell) },
+  { name: 'extism', inputs: ['runtimes/build/extism.ts', lock], outputs: ['dist/cell/extism/extism.js'], run: () => buildExtism(cell) },
+  { name: 'plugins', inputs: ['examples', 'test/fixtures/plugins', 'runtimes/build/plugins.ts', lock], outputs: ['examples/dependency-report/digest.wasm'], run: () => buildPlugins(join(root, 'dist')) },
+];
+
+function compile(): void {
+  const { status } = spawnSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.build.json'], { cwd: root, stdio: 'inherit' });
+  if (status !== 0) throw new Error('tsc found errors');
+}
+
+/** The hashes that the host holds the files of a cell against before it starts one. */
+function writeHashes(): void {
+  const files = readdirSync(cell, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name !== 'manifest.json')
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort();
+  const hashes = Object.fromEntries(files.map((file) => [relative(cell, file).replaceAll('\\', '/'), createHash('sha256').update(readFileSync(file)).digest('hex')]));
+  writeFileSync(join(cell, 'manifest.json'), `${JSON.stringify({ files: hashes }, null, 2)}\n`);
+}
+
+mkdirSync(cell, { recursive: true });
+mkdirSync(keys, { recursive: true });
+for (const step of steps) await runStep(root, keys, step);
+writeHashes();

@@ -1,0 +1,65 @@
+/**
+ * The door rests on how isolated-vm treats unhandled rejections after a task. So each cell tries it at start,
+ * with a guest that leaves behind a rejection whose `message` never returns: without the decoy this hangs.
+ */
+import type { Settings } from '../guest/wire.ts';
+import { javascriptRuntime } from '../javascript/javascript.ts';
+import { defaultLimits } from '../limits.ts';
+import type { ActorPlan } from '../protocol.ts';
+import type { IsolatedVm } from './addon.ts';
+import { Guest, type GuestOptions } from './guest.ts';
+
+const hostile = 'const handle = () => { Promise.reject({ get message() { for (;;); } }); return 1; };\nreturn { handle };';
+
+/** Far more than the test needs, far less than for ever. Milliseconds. */
+const patience = 2_000;
+
+const limits = { ...defaultLimits.javascript, start: 500 };
+
+const plan: ActorPlan = {
+  index: 0,
+  name: 'door-test',
+  runtime: 'javascript',
+  inlets: ['in'],
+  outlets: [
+    { name: 'out', local: [], host: false },
+    { name: 'error', local: [], host: false },
+  ],
+  peers: {},
+  config: null,
+  environment: {},
+  services: [],
+  limits,
+  concurrency: 1,
+  overflow: 'block',
+  functions: {},
+  effects: false,
+  source: { runtime: 'javascript', file: 'door-test.js' },
+};
+
+const settings: Settings = { runtime: 'javascript', actor: plan.name, inlets: ['in'], outlets: ['out', 'error'], peers: [], functions: {}, config: null, environment: {}, services: [], limits, concurrency: 1, prompt: false };
+
+export async function testDoor(ivm: IsolatedVm, snapshot: GuestOptions['snapshot']): Promise<boolean> {
+  let answered = false;
+  const ignore = (): void => {};
+  const { guest, files } = await Guest.create({
+    ivm,
+    snapshot,
+    runtime: javascriptRuntime,
+    plan,
+    settings,
+    payloads: [Buffer.from(hostile)],
+    seed: new Uint8Array(32),
+    shared: undefined,
+    receive: (head) => {
+      answered ||= head.includes('"records":[1,');
+    },
+    catastrophic: ignore,
+    wedged: ignore,
+  });
+  const enter = (door: 'load' | 'deliver', args: readonly unknown[]) => guest.enter(door, args, () => limits.start, ignore, ignore);
+  const trial = (async () => (await enter('load', files)) === undefined && (await enter('deliver', [1, '0,0,1,0', '["{}"]', '1', 1])) === undefined)();
+  const holds = await Promise.race([trial, new Promise<boolean>((resolve) => setTimeout(resolve, patience, false).unref())]);
+  guest.dispose();
+  return holds && answered;
+}

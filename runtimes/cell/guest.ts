@@ -1,0 +1,146 @@
+/**
+ * One isolate and the doors into it. The only file that calls isolated-vm once guest code exists.
+ *
+ * A call of a door that went well is rejected with the decoy, a primitive: see CELL rules in docs/architecture.md.
+ * After a time-out the isolate may be entered once more, by `postmortem`, and is then disposed.
+ */
+import type { Isolate, Reference } from 'isolated-vm';
+import { decoy, type DoorName, doorNames, type Settings } from '../guest/wire.ts';
+import type { Runtime } from '../runtime.ts';
+import type { ActorPlan } from '../protocol.ts';
+import type { IsolatedVm } from './addon.ts';
+
+export type Broken =
+  | { readonly by: 'time' }
+  | { readonly by: 'memory' }
+  /** What is none of these: the isolate is not to be trusted any more. */
+  | { readonly by: 'unknown'; readonly message: string };
+
+export interface GuestOptions {
+  readonly ivm: IsolatedVm;
+  readonly snapshot: InstanceType<IsolatedVm['ExternalCopy']> | undefined;
+  readonly runtime: Runtime;
+  readonly plan: ActorPlan;
+  readonly settings: Settings;
+  readonly payloads: readonly Buffer[];
+  readonly seed: Uint8Array;
+  readonly shared: SharedArrayBuffer | undefined;
+  readonly receive: (head: string, body: string) => void;
+  /** V8 gave up: a thread is lost, perhaps the process. */
+  readonly catastrophic: (message: string) => void;
+  /** The thread of a disposed isolate has not come back. */
+  readonly wedged: () => void;
+}
+
+type Door = Reference<(...args: unknown[]) => void>;
+
+/** Making the context and the doors is our own code: a guest cannot lengthen it. Milliseconds. */
+const bootLimit = 5_000;
+
+/** How long a disposed isolate may keep its thread before its cell is given up. Milliseconds. */
+const disposeGrace = 1_000;
+
+export class Guest {
+  readonly #isolate: Isolate;
+  readonly #doors: Readonly<Record<DoorName, Door>>;
+  readonly #wedged: () => void;
+  #running = 0;
+  #disposed = false;
+  #queue: Promise<unknown> = Promise.resolve();
+
+  private constructor(isolate: Isolate, doors: Record<DoorName, Door>, wedged: () => void) {
+    this.#isolate = isolate;
+    this.#doors = doors;
+    this.#wedged = wedged;
+  }
+
+  /** Creates the isolate and its doors; `load` has not been called yet. */
+  static async create(options: GuestOptions): Promise<{ guest: Guest; files: readonly unknown[] }> {
+    const { ivm, snapshot, runtime, plan, settings, payloads, seed, shared } = options;
+    const isolate = new ivm.Isolate({
+      memoryLimit: runtime.heap(plan.limits),
+      ...(snapshot === undefined ? {} : { snapshot: snapshot as never }),
+      onCatastrophicError: options.catastrophic,
+    });
+    try {
+      const context = await isolate.createContext();
+      const send = new ivm.Callback((head: string, body: string) => options.receive(head, body), { ignored: true });
+      const arguments_ = [JSON.stringify(settings), send, new ivm.ExternalCopy(exact(seed)).copyInto(), shared === undefined ? undefined : new ivm.ExternalCopy(shared).copyInto()];
+      const returned = (await context.evalClosure('return __boot($0, $1, $2, $3)', arguments_, { result: { reference: true }, timeout: bootLimit })) as Reference<Record<DoorName, never>>;
+      const doors = {} as Record<DoorName, Door>;
+      for (const name of doorNames) doors[name] = (await returned.get(name, { reference: true })) as Door;
+      const files = await runtime.load(isolate, context, plan, payloads);
+      return { guest: new Guest(isolate, doors, options.wedged), files };
+    } catch (error) {
+      if (!isolate.isDisposed) isolate.dispose();
+      throw error;
+    }
+  }
+
+  get disposed(): boolean {
+    return this.#disposed;
+  }
+
+  /** A door is open now. */
+  get running(): boolean {
+    return this.#running > 0;
+  }
+
+  /**
+   * Enters by a door, one call after another. Never rejects.
+   * @param limit computed when the call begins; milliseconds
+   * @returns why the isolate must be given up, or `undefined` when all is well
+   */
+  enter(door: DoorName, args: readonly unknown[], limit: () => number, entered: () => void, left: () => void): Promise<Broken | undefined> {
+    const call = this.#queue.then(() => this.#call(door, args, limit, entered, left));
+    this.#queue = call;
+    return call;
+  }
+
+  /** The last call after a time-out: lets the guest's bootstrap send what it holds. */
+  async postmortem(): Promise<void> {
+    await this.#apply('postmortem', [], 20);
+  }
+
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    if (!this.#isolate.isDisposed) this.#isolate.dispose();
+    if (this.#running === 0) return;
+    const timer = setTimeout(() => {
+      if (this.#running > 0) this.#wedged();
+    }, disposeGrace);
+    timer.unref();
+  }
+
+  async #call(door: DoorName, args: readonly unknown[], limit: () => number, entered: () => void, left: () => void): Promise<Broken | undefined> {
+    if (this.#disposed) return undefined;
+    entered();
+    try {
+      return await this.#apply(door, args, limit());
+    } finally {
+      left();
+    }
+  }
+
+  async #apply(door: DoorName, args: readonly unknown[], limit: number): Promise<Broken | undefined> {
+    this.#running++;
+    try {
+      await this.#doors[door].apply(undefined, args as never, { timeout: Math.max(1, Math.ceil(limit)) });
+      return undefined;
+    } catch (error) {
+      return error === decoy || this.#disposed ? undefined : diagnose(error);
+    } finally {
+      this.#running--;
+    }
+  }
+}
+
+function diagnose(error: unknown): Broken {
+  const message = error instanceof Error ? error.message : String(error);
+  if (message.includes('timed out')) return { by: 'time' };
+  if (message.includes('memory limit')) return { by: 'memory' };
+  return { by: 'unknown', message: message.slice(0, 1024) };
+}
+
+const exact = (bytes: Uint8Array): ArrayBuffer => bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;

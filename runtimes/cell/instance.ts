@@ -1,0 +1,516 @@
+/**
+ * A live actor in its isolate: the turns that were delivered and not reported, its timers and calls, and the
+ * limits that the bootstrap inside can only advise. It lives until it is stopped or breaks; it is never mended.
+ */
+import { type ErrorRecord, isErrorCode } from '../../sdk/errors.ts';
+import { textLimits } from '../limits.ts';
+import type { ActorPlan, Lane, LogLevel } from '../protocol.ts';
+import type { StackReader } from '../runtime.ts';
+import {
+  answered,
+  type GuestEvent,
+  handedBack,
+  type Outgoing,
+  recordWidth,
+  settledWithError,
+  settledWithNothing,
+  settledWithValue,
+  slice,
+} from '../guest/wire.ts';
+import type { Broken, Guest } from './guest.ts';
+import type { Delivery } from './mailbox.ts';
+import type { Meter } from './meter.ts';
+import type { SynchronousReplies } from './synchronous.ts';
+
+export type Outcome = { readonly is: 'nothing' } | { readonly is: 'value'; readonly lane: Lane; readonly text: string } | { readonly is: 'error'; readonly error: ErrorRecord };
+
+export type CallEvent = Extract<GuestEvent, { is: 'call' | 'ask' }>;
+
+export interface InstanceListener {
+  started(inlets: readonly string[]): void;
+  failed(error: ErrorRecord): void;
+  stopped(): void;
+  emitted(delivery: Delivery | undefined, outlet: number, lane: Lane, text: string): void;
+  answered(delivery: Delivery, lane: Lane, text: string): void;
+  ended(delivery: Delivery, outcome: Outcome, microseconds: number): void;
+  called(event: CallEvent, delivery: Delivery | undefined): void;
+  logged(level: LogLevel, text: string, dropped: number, delivery: Delivery | undefined): void;
+  handedBack(deliveries: readonly Delivery[]): void;
+  /** The guest waits in `emit` for room. */
+  waits(): void;
+  /** Perhaps it can take more. */
+  free(): void;
+  /** It is disposed. `suspects` were delivered and not reported, `culprit` broke it if that is known. */
+  broke(error: ErrorRecord, culprit: Delivery | undefined, suspects: readonly Delivery[]): void;
+}
+
+interface OpenTurn {
+  readonly delivery: Delivery;
+  /** When it was first seen as the one that runs; 0 before. Milliseconds. */
+  since: number;
+  messages: number;
+  bytes: number;
+}
+
+interface OpenDoor {
+  readonly since: number;
+  /** Time in synchronous calls that have ended, and since when the present one lasts; 0 if there is none. Milliseconds. */
+  slept: number;
+  sleepsSince: number;
+  /** The turn at the head when the door opened; 0 if there was none. */
+  readonly first: number;
+}
+
+/** What a guest that was told to stop may still run before its isolate is given up. Milliseconds. */
+const cancelGrace = 50;
+
+export class Instance {
+  readonly number: number;
+  readonly #plan: ActorPlan;
+  readonly #listener: InstanceListener;
+  readonly #meter: Meter;
+  readonly #locate: StackReader;
+  readonly #replies: SynchronousReplies | undefined;
+  #guest: Guest | undefined;
+  #open = new Map<number, OpenTurn>();
+  #nextTurn = 1;
+  #starting = false;
+  #startDeadline: NodeJS.Timeout | undefined;
+  readonly #timers = new Map<number, NodeJS.Timeout>();
+  readonly #calls = new Set<number>();
+  #background = { messages: 0, bytes: 0 };
+  #logged = 0;
+  /** The door that is open: since when, and how long it slept in synchronous calls. */
+  #door: OpenDoor | undefined;
+  /** Processor time of the turn at the head, over the doors that it was served in. */
+  #spent = { turn: 0, cpu: 0 };
+  #mark = 0;
+  #ended = false;
+  #postmortem = 0;
+
+  constructor(number: number, plan: ActorPlan, listener: InstanceListener, meter: Meter, locate: StackReader, replies: SynchronousReplies | undefined) {
+    this.number = number;
+    this.#plan = plan;
+    this.#listener = listener;
+    this.#meter = meter;
+    this.#locate = locate;
+    this.#replies = replies;
+  }
+
+  get outstanding(): number {
+    return this.#open.size;
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** Milliseconds that the open door has run; 0 if none is open. */
+  get runningFor(): number {
+    return this.#door === undefined ? 0 : performance.now() - this.#door.since;
+  }
+
+  load(guest: Guest, files: readonly unknown[]): void {
+    this.#guest = guest;
+    const deadline = setTimeout(() => {
+      this.#break({ code: 'limit.start', message: `the actor had not started after ${this.#plan.limits.start} ms`, hint: 'limits: { start: … }' });
+    }, this.#plan.limits.start);
+    this.#startDeadline = deadline;
+    this.#starting = true;
+    void this.#enter('load', files, () => this.#plan.limits.start);
+  }
+
+  deliver(deliveries: readonly Delivery[], room: number): void {
+    const first = this.#nextTurn;
+    const descriptions: string[] = [];
+    const places = new Map<string, number>();
+    let header = '';
+    let body = '';
+    for (const delivery of deliveries) {
+      const { description } = delivery.execution;
+      let place = places.get(description);
+      if (place === undefined) {
+        place = descriptions.push(description) - 1;
+        places.set(description, place);
+      }
+      header += `${header === '' ? '' : ','}${delivery.inlet},${delivery.lane},${delivery.text.length},${place}`;
+      body += delivery.text;
+      this.#open.set(this.#nextTurn++, { delivery, since: 0, messages: 0, bytes: 0 });
+    }
+    void this.#enter('deliver', [first, header, JSON.stringify(descriptions), body, room], () => this.#doorLimit());
+  }
+
+  /** The result of a call or an ask; a late one is dropped. */
+  reply(call: number, error: ErrorRecord | null, lane: Lane, text: string): void {
+    if (this.#ended || !this.#calls.delete(call)) return;
+    if (this.#replies?.expects(call)) {
+      this.#sleeps(false);
+      this.#replies.answer(error, lane, text);
+    } else void this.#enter('reply', [call, error === null ? '' : JSON.stringify(error), lane, text], () => this.#doorLimit());
+  }
+
+  setRoom(room: number): void {
+    if (!this.#ended) void this.#enter('room', [room], () => this.#doorLimit());
+  }
+
+  stop(): void {
+    void this.#enter('stop', [], () => this.#plan.limits.start);
+    const deadline = setTimeout(() => this.#listener.stopped(), this.#plan.limits.start);
+    deadline.unref();
+  }
+
+  /** Ends the turns of which this holds, with `error`, within the grace time: by word, else by force. */
+  cancel(matches: (delivery: Delivery) => boolean, error: ErrorRecord): void {
+    const turns = [...this.#open].filter(([, turn]) => matches(turn.delivery));
+    for (const [id, turn] of turns) this.#abort(id, turn, error);
+  }
+
+  /** Called every 50 ms: limits that no door call can enforce by itself. */
+  check(now: number): void {
+    if (this.#ended) return;
+    this.#checkProcessor();
+    let active = this.#plan.concurrency;
+    for (const [id, turn] of this.#open) {
+      if (active-- <= 0) break;
+      if (turn.since === 0) turn.since = now;
+      else if (now - turn.since > this.#plan.limits.wall) this.#abort(id, turn, this.#wallError());
+    }
+  }
+
+  dispose(): void {
+    this.#end();
+    this.#guest?.dispose();
+  }
+
+  /** What the guest's bootstrap sends. Checked, because a guest may have come to speak in its place. */
+  receive(head: string, body: string): void {
+    if (this.#ended) return;
+    let outgoing: Outgoing;
+    try {
+      outgoing = JSON.parse(head) as Outgoing;
+      this.#readRecords(outgoing.records, body);
+      for (const event of outgoing.events) this.#readEvent(event);
+    } catch (error) {
+      this.#break({ code: 'actor.fatal', message: `the isolate of the actor sent what is no report: ${error instanceof Error ? error.message : 'unreadable'}` });
+    }
+  }
+
+  #readRecords(records: readonly number[], body: string): void {
+    if (records.length % recordWidth !== 0) throw new Error('records are incomplete');
+    let endings = 0;
+    for (let i = 1; i < records.length; i += recordWidth) if ((records[i] as number) < 0 && (records[i] as number) >= settledWithError) endings++;
+    const share = this.#share(endings);
+    for (let i = 0; i < records.length; i += recordWidth) {
+      const [id, code, lane, start, length] = [records[i], records[i + 1], records[i + 2], records[i + 3], records[i + 4]] as [number, number, Lane, number, number];
+      if (!Number.isInteger(start) || !Number.isInteger(length) || start < 0 || length < 0 || start + length > body.length) throw new Error('a record points outside');
+      if (lane !== 0 && lane !== 1) throw new Error('no such lane');
+      const text = body.slice(start, start + length);
+      if (code === handedBack) this.#handBack(id);
+      else if (id === 0) this.#emit(undefined, code, lane, text);
+      else {
+        const turn = this.#open.get(id);
+        if (turn !== undefined) this.#readTurn(id, turn, code, lane, text, share);
+      }
+      if (this.#ended) return;
+    }
+  }
+
+  #readTurn(id: number, turn: OpenTurn, code: number, lane: Lane, text: string, microseconds: number): void {
+    switch (code) {
+      case settledWithNothing:
+        this.#close(id, turn, { is: 'nothing' }, microseconds);
+        return;
+      case settledWithValue:
+        if (this.#admit(turn, text)) this.#close(id, turn, { is: 'value', lane, text }, microseconds);
+        return;
+      case settledWithError:
+        this.#close(id, turn, { is: 'error', error: this.#authorsError(JSON.parse(text)) }, microseconds);
+        return;
+      case answered:
+        if (this.#admit(turn, text)) this.#listener.answered(turn.delivery, lane, text);
+        return;
+      default:
+        this.#emit(turn, code, lane, text);
+    }
+  }
+
+  #emit(turn: OpenTurn | undefined, outlet: number, lane: Lane, text: string): void {
+    if (!Number.isInteger(outlet) || outlet < 0 || outlet >= this.#plan.outlets.length) throw new Error('no such outlet');
+    if (this.#admit(turn ?? this.#background, text)) this.#listener.emitted(turn?.delivery, outlet, lane, text);
+  }
+
+  /** The bootstrap refuses before; here is where a bootstrap that was tricked ends. */
+  #admit(sender: { messages: number; bytes: number }, text: string): boolean {
+    const { message, outboundMessages, outboundBytes } = this.#plan.limits;
+    sender.messages++;
+    sender.bytes += text.length;
+    if (text.length > message) this.#break({ code: 'limit.message', message: `a message of ${text.length} bytes exceeds the limit of ${message}` });
+    else if (sender.messages > outboundMessages + 1 || sender.bytes > outboundBytes + message) this.#break({ code: 'limit.outbound', message: 'the turn sent more than its limit' });
+    return !this.#ended;
+  }
+
+  #close(id: number, turn: OpenTurn, outcome: Outcome, microseconds: number): void {
+    this.#open.delete(id);
+    this.#logged = 0;
+    this.#listener.ended(turn.delivery, outcome, microseconds);
+  }
+
+  #handBack(first: number): void {
+    const back: Delivery[] = [];
+    for (const [id, turn] of this.#open) {
+      if (id < first) continue;
+      back.push(turn.delivery);
+      this.#open.delete(id);
+    }
+    this.#listener.handedBack(back);
+  }
+
+  #readEvent(event: GuestEvent): void {
+    if (this.#ended) return;
+    switch (event.is) {
+      case 'started':
+        clearTimeout(this.#startDeadline);
+        this.#starting = false;
+        this.#listener.started(event.inlets.map(String));
+        return;
+      case 'failed':
+        this.#end();
+        this.#guest?.dispose();
+        this.#listener.failed(this.#authorsError(event.error));
+        return;
+      case 'stopped':
+        this.#listener.stopped();
+        return;
+      case 'timer':
+        this.#setTimer(event.id, event.delay);
+        return;
+      case 'untimer':
+        clearTimeout(this.#timers.get(event.id));
+        this.#timers.delete(event.id);
+        return;
+      case 'call':
+      case 'ask':
+        this.#call(event);
+        return;
+      case 'log':
+        this.#log(event);
+        return;
+      case 'wait':
+        this.#listener.waits();
+        return;
+      case 'more':
+        this.#replies?.next();
+        return;
+      case 'fatal':
+        this.#break(this.#authorsError({ ...event.error, code: 'actor.fatal' }));
+        return;
+      case 'postmortem':
+        this.#postmortem = Number(event.turn);
+        return;
+      default:
+        throw new Error('unknown event');
+    }
+  }
+
+  #setTimer(id: number, delay: number): void {
+    clearTimeout(this.#timers.get(id));
+    this.#timers.set(
+      id,
+      setTimeout(() => {
+        this.#timers.delete(id);
+        if (this.#open.size === 0) this.#background = { messages: 0, bytes: 0 };
+        void this.#enter('timer', [id], () => this.#doorLimit());
+      }, delay),
+    );
+    if (this.#timers.size > this.#plan.limits.timers) this.#break({ code: 'limit.timers', message: `more than ${this.#plan.limits.timers} timers` });
+  }
+
+  #call(event: CallEvent): void {
+    this.#calls.add(event.id);
+    if (this.#calls.size > this.#plan.limits.calls) {
+      this.#break({ code: 'limit.calls', message: `more than ${this.#plan.limits.calls} calls in flight` });
+      return;
+    }
+    if (event.synchronous && this.#replies !== undefined) {
+      this.#replies.expect(event.id);
+      this.#sleeps(true);
+    }
+    this.#listener.called(event, this.#open.get(event.turn)?.delivery);
+  }
+
+  #log(event: Extract<GuestEvent, { is: 'log' }>): void {
+    const text = String(event.text).slice(0, textLimits.log);
+    this.#logged += text.length;
+    if (this.#logged > this.#plan.limits.logs * 2) return;
+    this.#listener.logged(event.level, text, Number(event.dropped) || 0, this.#open.get(event.turn)?.delivery);
+  }
+
+  #authorsError(told: unknown): ErrorRecord {
+    const { code, message, name, stack, hint, file, line, column } = (typeof told === 'object' && told !== null ? told : {}) as Partial<Record<keyof ErrorRecord, unknown>>;
+    const text = (value: unknown, limit: number): string | undefined => (typeof value === 'string' ? value.slice(0, limit) : undefined);
+    const place = this.#locate(text(stack, textLimits.message));
+    const record: Record<string, unknown> = { code: isErrorCode(code) ? code : 'actor.failed', message: text(message, textLimits.message) ?? 'no message', actor: this.#plan.name };
+    const optional = {
+      name: text(name, 200),
+      stack: place.stack?.slice(0, textLimits.message),
+      file: place.file ?? text(file, 1024),
+      line: place.line ?? wholeNumber(line),
+      column: place.column ?? wholeNumber(column),
+      hint: text(hint, 1024),
+    };
+    for (const [key, value] of Object.entries(optional)) if (value !== undefined) record[key] = value;
+    return record as unknown as ErrorRecord;
+  }
+
+  async #enter(door: Parameters<Guest['enter']>[0], args: readonly unknown[], limit: () => number): Promise<void> {
+    const guest = this.#guest;
+    if (guest === undefined || this.#ended) return;
+    const broken = await guest.enter(door, args, limit, () => this.#doorOpened(), () => this.#doorClosed());
+    if (this.#ended) return;
+    if (broken !== undefined) {
+      await this.#fellOver(guest, broken);
+      return;
+    }
+    this.#checkSpent();
+    this.#listener.free();
+  }
+
+  #doorOpened(): void {
+    const now = performance.now();
+    this.#meter.entered();
+    this.#door = { since: now, slept: 0, sleepsSince: 0, first: this.#head() };
+    this.#mark = now;
+  }
+
+  #doorClosed(): void {
+    const door = this.#door;
+    this.#door = undefined;
+    if (door === undefined) return;
+    if (door.sleepsSince !== 0) this.#meter.waits(false);
+    const cpu = this.#processorTime(door);
+    this.#meter.left();
+    if (door.first === 0 || door.first !== this.#head()) this.#spent = { turn: 0, cpu: 0 };
+    else if (this.#spent.turn === door.first) this.#spent.cpu += cpu;
+    else this.#spent = { turn: door.first, cpu };
+  }
+
+  /** A turn that used its processor time in many small doors. */
+  #checkSpent(): void {
+    const turn = this.#open.get(this.#spent.turn);
+    if (turn !== undefined && this.#spent.cpu > this.#plan.limits.cpu) this.#abort(this.#spent.turn, turn, this.#processorError());
+  }
+
+  #head(): number {
+    for (const id of this.#open.keys()) return id;
+    return 0;
+  }
+
+  #processorTime(door: OpenDoor): number {
+    const now = performance.now();
+    const slept = door.slept + (door.sleepsSince === 0 ? 0 : now - door.sleepsSince);
+    return Math.max(0, now - door.since - slept) * this.#meter.scale;
+  }
+
+  #sleeps(sleeping: boolean): void {
+    const door = this.#door;
+    if (door === undefined) return;
+    const now = performance.now();
+    if (sleeping && door.sleepsSince === 0) {
+      door.sleepsSince = now;
+      this.#meter.waits(true);
+    } else if (!sleeping && door.sleepsSince !== 0) {
+      door.slept += now - door.sleepsSince;
+      door.sleepsSince = 0;
+      this.#meter.waits(false);
+    }
+  }
+
+  /**
+   * The slice, plus what one message may still use. A guest that can sleep in a call cannot be timed from
+   * outside by its processor time: it gets its wall time here, and `check` looks at its processor time.
+   */
+  #doorLimit(): number {
+    const { cpu, wall } = this.#plan.limits;
+    if (this.#replies !== undefined) return slice + wall;
+    const spent = this.#spent.turn === this.#head() ? this.#spent.cpu : 0;
+    return slice + Math.min(wall, Math.max(1, cpu - spent) / this.#meter.scale);
+  }
+
+  #checkProcessor(): void {
+    const door = this.#door;
+    if (door === undefined || this.#replies === undefined || this.#starting) return;
+    const spent = this.#spent.turn === door.first ? this.#spent.cpu : 0;
+    if (this.#processorTime(door) + spent > this.#plan.limits.cpu + slice) this.#break(this.#processorError());
+  }
+
+  #wallError(): ErrorRecord {
+    return { code: 'limit.wall', message: `the turn took longer than ${this.#plan.limits.wall} ms`, hint: 'limits: { wall: … }' };
+  }
+
+  #processorError(): ErrorRecord {
+    return { code: 'limit.cpu', message: `the turn used more than ${this.#plan.limits.cpu} ms of processor time`, hint: 'limits: { cpu: … }' };
+  }
+
+  /** The time since the last report, shared by the turns that ended in this one. Microseconds each. */
+  #share(endings: number): number {
+    if (endings === 0 || this.#door === undefined) return 0;
+    const now = performance.now();
+    const share = Math.round(((now - this.#mark) * 1000) / endings);
+    this.#mark = now;
+    return share;
+  }
+
+  /** Reports the turn as failed, tells the guest, and takes the isolate away if it does not listen. */
+  #abort(id: number, turn: OpenTurn, error: ErrorRecord): void {
+    this.#open.delete(id);
+    this.#listener.ended(turn.delivery, { is: 'error', error: { ...error, actor: this.#plan.name } }, 0);
+    if (this.#ended) return;
+    let heard = false;
+    void this.#enter('cancel', [id, JSON.stringify(error)], () => this.#doorLimit()).then(() => {
+      heard = true;
+    });
+    setTimeout(() => {
+      if (!heard) this.#break(error, false);
+    }, cancelGrace);
+  }
+
+  async #fellOver(guest: Guest, broken: Broken): Promise<void> {
+    const { limits } = this.#plan;
+    switch (broken.by) {
+      case 'time': {
+        await guest.postmortem();
+        if (this.#ended) return;
+        if (this.#starting) this.#break({ code: 'limit.start', message: `the actor had not started after ${limits.start} ms`, hint: 'limits: { start: … }' });
+        else this.#break(this.#replies === undefined ? this.#processorError() : this.#wallError());
+        return;
+      }
+      case 'memory':
+        this.#break({ code: 'limit.memory', message: `the actor used more than ${limits.memory} bytes of memory`, hint: 'limits: { memory: … }' });
+        return;
+      case 'unknown':
+        this.#break({ code: 'actor.fatal', message: `the isolate of the actor ended: ${broken.message}` });
+    }
+  }
+
+  /** Gives the isolate up. Blames the turn that the postmortem names, or the only one that was open. */
+  #break(error: ErrorRecord, blame = true): void {
+    if (this.#ended) return;
+    const named = this.#open.get(this.#postmortem);
+    const only = this.#open.size === 1 ? [...this.#open.values()][0] : undefined;
+    const culprit = blame ? (named ?? only)?.delivery : undefined;
+    const suspects = [...this.#open.values()].map((turn) => turn.delivery).filter((delivery) => delivery !== culprit);
+    this.dispose();
+    this.#listener.broke({ ...error, actor: this.#plan.name }, culprit, suspects);
+  }
+
+  #end(): void {
+    this.#ended = true;
+    clearTimeout(this.#startDeadline);
+    for (const timer of this.#timers.values()) clearTimeout(timer);
+    this.#timers.clear();
+    this.#calls.clear();
+    this.#open = new Map();
+  }
+}
+
+const wholeNumber = (value: unknown): number | undefined => (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < 2 ** 32 ? value : undefined);

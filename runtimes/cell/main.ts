@@ -1,0 +1,118 @@
+/**
+ * The child process. Boots in this order, and no other: load the addon, read the files, drop every permission,
+ * try that it is gone, test that the door holds, and only then take guests.
+ */
+import { randomFillSync } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { Socket } from 'node:net';
+import { join } from 'node:path';
+import type { Settings } from '../guest/wire.ts';
+import { javascriptRuntime } from '../javascript/javascript.ts';
+import { type ActorPlan, type CellMessage, type HostMessage, protocolVersion } from '../protocol.ts';
+import { createPythonRuntime } from '../python/python.ts';
+import type { Runtime } from '../runtime.ts';
+import { encodeFrame, FrameReader } from '../frame.ts';
+import { createWasmRuntime } from '../wasm/wasm.ts';
+import type { Actor } from './actor.ts';
+import { loadAddon } from './addon.ts';
+import { Cell } from './cell.ts';
+import { testDoor } from './doorTest.ts';
+import { Guest } from './guest.ts';
+import { Instance, type InstanceListener } from './instance.ts';
+import { Meter } from './meter.ts';
+import { dropPermissions } from './permissions.ts';
+import { SynchronousReplies } from './synchronous.ts';
+
+const channelDescriptor = 3;
+
+/** A dead host, a broken frame, an impossible state: nothing is worth saving, and nothing may run on. */
+const die = (): never => {
+  process.kill(process.pid, 'SIGKILL');
+  throw new Error('unreachable');
+};
+
+const folder = __dirname;
+const ivm = loadAddon(join(folder, 'isolated_vm.node'));
+const read = (name: string): Buffer => readFileSync(join(folder, name));
+
+const snapshot = new ivm.ExternalCopy(toArrayBuffer(read('guest.snapshot')));
+const runtimes: Record<ActorPlan['runtime'], Runtime> = { javascript: javascriptRuntime, python: createPythonRuntime(ivm), wasm: createWasmRuntime(ivm) };
+for (const runtime of Object.values(runtimes)) runtime.prepare(read);
+
+const denied = dropPermissions();
+const meter = new Meter();
+
+const channel = new Socket({ fd: channelDescriptor, readable: true, writable: true });
+channel.on('error', die);
+channel.on('close', die);
+
+const send = (message: CellMessage, payloads: readonly Buffer[]): void => {
+  channel.cork();
+  for (const piece of encodeFrame(message, payloads)) channel.write(piece);
+  process.nextTick(() => channel.uncork());
+};
+
+const cell = new Cell(send, (plan, payloads) => {
+  const runtime = runtimes[plan.runtime];
+  const locate = runtime.locate(plan, payloads);
+  return (actor, number, listener) => startInstance(runtime, plan, payloads, locate, actor, number, listener);
+});
+
+function startInstance(runtime: Runtime, plan: ActorPlan, payloads: readonly Buffer[], locate: ReturnType<Runtime['locate']>, actor: Actor, number: number, listener: InstanceListener): Instance {
+  const replies = runtime.synchronous ? new SynchronousReplies() : undefined;
+  const instance = new Instance(number, plan, listener, meter, locate, replies);
+  const options = {
+    ivm,
+    snapshot,
+    runtime,
+    plan,
+    settings: settingsOf(plan, actor.careful),
+    payloads,
+    seed: randomFillSync(new Uint8Array(32)),
+    shared: replies?.buffer,
+    receive: (head: string, body: string) => instance.receive(head, body),
+    catastrophic: (message: string) => cell.wedged(plan.index, message),
+    wedged: () => cell.wedged(plan.index, 'a thread did not come back from its guest'),
+  };
+  Guest.create(options).then(
+    ({ guest, files }) => (instance.ended ? guest.dispose() : instance.load(guest, files)),
+    (error: unknown) => listener.failed({ code: 'actor.start', message: error instanceof Error ? error.message : String(error), actor: plan.name }),
+  );
+  return instance;
+}
+
+function settingsOf(plan: ActorPlan, careful: boolean): Settings {
+  const { runtime, name, inlets, functions, config, environment, services, limits, concurrency, source } = plan;
+  return {
+    runtime,
+    actor: name,
+    inlets,
+    outlets: plan.outlets.map((outlet) => outlet.name),
+    peers: Object.keys(plan.peers),
+    functions,
+    ...(source.runtime === 'wasm' ? { wasm: { input: source.input, output: source.output, wasi: source.wasi } } : {}),
+    config,
+    environment,
+    services,
+    limits,
+    concurrency,
+    prompt: careful || plan.effects,
+  };
+}
+
+function toArrayBuffer(bytes: Buffer): ArrayBuffer {
+  return bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;
+}
+
+testDoor(ivm, snapshot).then((holds) => {
+  if (!holds) denied['enter by the door'] = 'ALLOWED';
+  const reader = new FrameReader((header, region) => cell.receive(JSON.parse(header) as HostMessage, region));
+  channel.on('data', (chunk: Buffer) => {
+    try {
+      reader.push(chunk);
+    } catch {
+      die();
+    }
+  });
+  send({ type: 'ready', version: protocolVersion, node: process.versions.node, denied, environment: Object.keys(process.env), boot: performance.now() }, []);
+}, die);

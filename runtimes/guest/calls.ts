@@ -1,0 +1,123 @@
+/**
+ * Calls from a guest to the host, and `ask`s of other actors: asynchronous (a promise that the `reply` door
+ * settles) and synchronous (the isolate's thread sleeps on a shared buffer that only this closure holds).
+ *
+ * A captured `Atomics.wait` is the one way to wait that the time limit and `dispose` can end.
+ */
+import type { ErrorRecord } from '../../sdk/errors.ts';
+import type { Lane } from '../protocol.ts';
+import { hostError, HostError } from './failure.ts';
+import type { Kernel } from './kernel.ts';
+import { apply, fromCharCode, Int32ArrayIntrinsic, parse, PromiseIntrinsic, subarray, table, Uint8ArrayIntrinsic } from './primordials.ts';
+import type { Captured } from './realm.ts';
+import { failedCall, lastChunk, sharedHeader, waiting } from './wire.ts';
+
+/** A payload inside a guest: binary ones as one character a byte, which crosses the wall as a plain string. */
+export interface GuestPayload {
+  readonly lane: Lane;
+  readonly text: string;
+}
+
+interface Waiting {
+  readonly background: boolean;
+  resolve(payload: GuestPayload): void;
+  reject(error: unknown): void;
+}
+
+type Request = { readonly is: 'call'; readonly capability: string; readonly operation: string } | { readonly is: 'ask'; readonly peer: string };
+
+export interface Calls {
+  call(turn: number, request: Request, payload: GuestPayload): Promise<GuestPayload>;
+  callSynchronously(turn: number, request: Request, payload: GuestPayload): GuestPayload;
+  reply(id: number, error: string, lane: Lane, text: string): void;
+  clearForeground(): void;
+}
+
+export function createCalls(kernel: Kernel, captured: Captured, shared: ArrayBuffer | undefined): Calls {
+  let pending = table<Waiting>();
+  let count = 0;
+  let next = 1;
+
+  const admit = (): number => {
+    const limit = kernel.settings.limits.calls;
+    if (count >= limit) throw hostError('limit.calls', `this actor already has ${count} calls in flight`, 'limits: { calls: … }');
+    return next++;
+  };
+
+  const request = (id: number, turn: number, what: Request, payload: GuestPayload, synchronous: boolean): void => {
+    const event = { __proto__: null, ...what, id, turn, lane: payload.lane, payload: payload.text, synchronous } as never;
+    kernel.outbox.event(event);
+  };
+
+  return {
+    call(turn, what, payload) {
+      const id = admit();
+      count++;
+      return new PromiseIntrinsic<GuestPayload>((resolve, reject) => {
+        pending[id] = { resolve, reject, background: kernel.inBackground() };
+        request(id, turn, what, payload, false);
+      });
+    },
+
+    callSynchronously(turn, what, payload) {
+      if (shared === undefined) throw hostError('policy.denied', 'this runtime has no synchronous calls');
+      const id = admit();
+      request(id, turn, what, payload, true);
+      return receive(captured, shared, () => kernel.outbox.flush(), () => kernel.outbox.event({ is: 'more' }));
+    },
+
+    reply(id, error, lane, text) {
+      const call = pending[id];
+      if (call === undefined) return;
+      delete pending[id];
+      count--;
+      kernel.runAs(call.background, () => {
+        if (error === '') call.resolve({ lane, text });
+        else call.reject(new HostError(parse(error) as ErrorRecord));
+      });
+    },
+
+    clearForeground() {
+      if (count === 0) return;
+      const kept = table<Waiting>();
+      let left = 0;
+      for (const id in pending) {
+        const call = pending[id] as Waiting;
+        if (!call.background) continue;
+        kept[id] = call;
+        left++;
+      }
+      pending = kept;
+      count = left;
+    },
+  };
+}
+
+/** Sleeps until the reply lies in the shared buffer; a long one comes in chunks. One character a byte. */
+function receive(captured: Captured, shared: ArrayBuffer, flush: () => void, askForMore: () => void): GuestPayload {
+  const words = new Int32ArrayIntrinsic(shared);
+  const bytes = new Uint8ArrayIntrinsic(shared);
+  let text = '';
+  for (;;) {
+    captured.store(words, 0, waiting);
+    flush();
+    while (captured.load(words, 0) === waiting) captured.wait(words, 0, waiting);
+    const state = captured.load(words, 0);
+    text += latin(subarray(bytes, sharedHeader, sharedHeader + (words[1] as number)));
+    if (state === failedCall) throw new HostError(parse(text) as ErrorRecord);
+    if (state === lastChunk) return { lane: words[2] as Lane, text };
+    askForMore();
+  }
+}
+
+/** Small enough for the arguments of one call. */
+const characters = 8192;
+
+function latin(bytes: Uint8Array): string {
+  let text = '';
+  for (let at = 0; at < bytes.length; at += characters) {
+    const end = at + characters < bytes.length ? at + characters : bytes.length;
+    text += apply(fromCharCode, undefined, subarray(bytes, at, end) as never);
+  }
+  return text;
+}

@@ -1,0 +1,62 @@
+/**
+ * `crypto.getRandomValues` and `crypto.randomUUID`, and `performance.now` at one millisecond.
+ * Random bytes are a ChaCha20 key stream from a seed that the cell draws for each instance.
+ */
+import { chacha20 } from '@noble/ciphers/chacha.js';
+import { defineProperty, now, RangeErrorIntrinsic, setBytes, sliceBytes, TypeErrorIntrinsic, Uint8ArrayIntrinsic } from './primordials.ts';
+
+const blockBytes = 1024;
+const keyBytes = 32;
+
+/** Fast key erasure: each block's first bytes become the next key, so past output cannot be computed from the present state. */
+function createRandom(seed: Uint8Array): (target: Uint8Array) => void {
+  let key = sliceBytes(seed, 0, keyBytes);
+  const nonce = new Uint8ArrayIntrinsic(12);
+  let block = new Uint8ArrayIntrinsic(0);
+  let used = 0;
+  const refill = (): void => {
+    const stream = chacha20(key, nonce, new Uint8ArrayIntrinsic(blockBytes + keyBytes));
+    key = sliceBytes(stream, 0, keyBytes);
+    block = sliceBytes(stream, keyBytes) as Uint8Array<ArrayBuffer>;
+    used = 0;
+  };
+  return (target) => {
+    for (let at = 0; at < target.length; ) {
+      if (used === block.length) refill();
+      const size = target.length - at < block.length - used ? target.length - at : block.length - used;
+      setBytes(target, sliceBytes(block, used, used + size), at);
+      used += size;
+      at += size;
+    }
+  };
+}
+
+/** As in the Web Cryptography API: no more in one call. */
+const largestRequest = 65_536;
+
+export function installCrypto(realm: object, seed: Uint8Array): void {
+  const fill = createRandom(seed);
+  const crypto = {
+    getRandomValues<T extends ArrayBufferView>(view: T): T {
+      if (!ArrayBuffer.isView(view)) throw new TypeErrorIntrinsic('getRandomValues takes an integer typed array');
+      if (view.byteLength > largestRequest) throw new RangeErrorIntrinsic(`getRandomValues fills at most ${largestRequest} bytes at once`);
+      fill(new Uint8ArrayIntrinsic(view.buffer as ArrayBuffer, view.byteOffset, view.byteLength));
+      return view;
+    },
+    randomUUID(): string {
+      const bytes = new Uint8ArrayIntrinsic(16);
+      fill(bytes);
+      bytes[6] = ((bytes[6] as number) & 0x0f) | 0x40;
+      bytes[8] = ((bytes[8] as number) & 0x3f) | 0x80;
+      let text = '';
+      for (let i = 0; i < 16; i++) {
+        if (i === 4 || i === 6 || i === 8 || i === 10) text += '-';
+        text += ((bytes[i] as number) + 256).toString(16).slice(1);
+      }
+      return text;
+    },
+  };
+  defineProperty(realm, 'crypto', { value: crypto, writable: true, configurable: true, enumerable: false });
+  const origin = now();
+  defineProperty(realm, 'performance', { value: { now: () => now() - origin, timeOrigin: origin }, writable: true, configurable: true, enumerable: false });
+}

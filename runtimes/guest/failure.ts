@@ -1,0 +1,77 @@
+/** Turns whatever a guest threw into a bounded record, and host errors into errors that a guest can catch. */
+import type { ErrorRecord } from '../../sdk/errors.ts';
+import { slice, StringIntrinsic, table } from './primordials.ts';
+import type { GuestError } from './wire.ts';
+
+const textLimit = 8 * 1024 - 64;
+
+const isObject = (value: unknown): value is Record<string, unknown> => (typeof value === 'object' && value !== null) || typeof value === 'function';
+
+const textOf = (value: unknown, limit: number): string | undefined => (typeof value === 'string' ? slice(value, 0, limit) : undefined);
+
+/**
+ * An error that the host or the bootstrap made. Only such an error keeps its code when a handler lets it
+ * pass; an object that a guest made with a `code` of its own is `actor.failed`.
+ */
+export class HostError extends Error {
+  readonly #record: ErrorRecord;
+  readonly code: string;
+  readonly hint: string | undefined;
+
+  constructor(record: ErrorRecord) {
+    super(record.message);
+    this.#record = record;
+    this.code = record.code;
+    this.hint = record.hint;
+  }
+
+  static recordOf(value: unknown): ErrorRecord | undefined {
+    return isObject(value) && #record in value ? (value as unknown as HostError).#record : undefined;
+  }
+}
+Object.defineProperty(HostError.prototype, 'name', { value: 'VivariumError', writable: true, configurable: true });
+
+/** Never throws. May run the guest's getters: it is only called inside a time limit. */
+export function describe(thrown: unknown): GuestError {
+  const host = HostError.recordOf(thrown);
+  if (host !== undefined) return { __proto__: null, ...host, stack: readText(thrown, 'stack', textLimit) } as never;
+  const record = table<string | undefined>();
+  record['code'] = 'actor.failed';
+  if (!isObject(thrown)) {
+    record['message'] = describePrimitive(thrown);
+    return record as never;
+  }
+  record['message'] = readText(thrown, 'message', textLimit) ?? 'a value that is no error was thrown';
+  record['name'] = readText(thrown, 'name', 200);
+  record['stack'] = readText(thrown, 'stack', textLimit);
+  const code = readText(thrown, 'code', 64);
+  if (HostCodes.has(code)) record['code'] = code;
+  return record as never;
+}
+
+/** Codes that the codec, which knows nothing of {@link HostError}, gives to its errors. */
+const codecCodes = table<true>();
+codecCodes['message.unsupported'] = true;
+codecCodes['message.invalid'] = true;
+codecCodes['limit.message'] = true;
+const HostCodes = { has: (code: string | undefined): code is string => code !== undefined && codecCodes[code] === true };
+
+function describePrimitive(thrown: unknown): string {
+  try {
+    return slice(StringIntrinsic(thrown), 0, textLimit);
+  } catch {
+    return 'a value that cannot be shown was thrown';
+  }
+}
+
+function readText(value: unknown, key: string, limit: number): string | undefined {
+  try {
+    return textOf((value as Record<string, unknown>)[key], limit);
+  } catch {
+    return undefined;
+  }
+}
+
+export const hostError = (code: ErrorRecord['code'], message: string, hint?: string): HostError =>
+  new HostError(hint === undefined ? { code, message } : { code, message, hint });
+

@@ -1,0 +1,71 @@
+/**
+ * What the bootstrap offers to the language that runs in an isolate, and what it asks of it.
+ * Three languages implement {@link Language}; turns, timers, calls, credit and limits are the same for all.
+ */
+import type { Lane, LogLevel } from '../protocol.ts';
+import type { Calls, GuestPayload } from './calls.ts';
+import type { Outbox } from './outbox.ts';
+import type { Captured } from './realm.ts';
+import type { Timers } from './timers.ts';
+import type { Settings } from './wire.ts';
+
+/** One message in one instance. */
+export interface Turn {
+  readonly id: number;
+  readonly inlet: number;
+  readonly lane: Lane;
+  /** The payload as it came; see {@link GuestPayload}. */
+  readonly text: string;
+  /** `[id, attempt, parents, deadline, trace]` as JSON; parsed when a handler asks for it. */
+  readonly execution: string;
+  /** Set once: nothing of this turn counts afterwards. */
+  ended: boolean;
+  /** Messages and bytes sent so far. */
+  messages: number;
+  bytes: number;
+  /** Set by the language when the handler wants to hear of a cancellation. */
+  onCancel: ((reason: unknown) => void) | undefined;
+  next: Turn | undefined;
+}
+
+export interface Kernel {
+  readonly settings: Settings;
+  readonly captured: Captured;
+  readonly outbox: Outbox;
+  readonly timers: Timers;
+  readonly calls: Calls;
+  /** 32 bytes from the cell's generator, different for each instance. */
+  readonly seed: Uint8Array;
+  /** Sends a message to an outlet. @throws HostError limit.outbound, limit.message, actor.turn-ended */
+  emit(turn: Turn | undefined, outlet: number, payload: GuestPayload): void;
+  /** Settles when the receivers have room for more; `undefined` if they have now. */
+  room(): Promise<void> | undefined;
+  /** Ends a turn, once. Later calls for the same turn do nothing. */
+  settle(turn: Turn, payload: GuestPayload | undefined): void;
+  /** The first yield of a generator: goes to `out` and answers the asker, and the turn goes on. */
+  answer(turn: Turn, payload: GuestPayload): void;
+  fail(turn: Turn, thrown: unknown): void;
+  log(level: LogLevel, text: string): void;
+  /** The turn whose code runs now, as far as it can be told. */
+  current(): Turn | undefined;
+  turn(id: number): Turn | undefined;
+  /** True while code runs that belongs to no turn: `start`, or a timer that it set. */
+  inBackground(): boolean;
+  runAs(background: boolean, run: () => void): void;
+  /** No turn is open. */
+  idle(): boolean;
+  /** The interpreter is lost: the cell discards this isolate. */
+  fatal(thrown: unknown): void;
+  /** Time of the present door, for those who must hand back in time. Milliseconds since the epoch. */
+  doorTime(): number;
+}
+
+/** A language inside the isolate. Nothing it does may throw into the kernel save where said. */
+export interface Language {
+  /** Loads the actor and runs its `start`. What it throws or rejects with is why the actor cannot start. */
+  load(files: readonly unknown[]): Promise<readonly string[]> | readonly string[];
+  /** Runs the handler. Must lead to `kernel.settle` or `kernel.fail`, now or later; what it throws fails the turn. */
+  begin(turn: Turn): void;
+  /** Runs the actor's `stop`. */
+  stop(): Promise<void> | undefined;
+}

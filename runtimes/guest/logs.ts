@@ -1,0 +1,35 @@
+/** Log lines of a guest, under the byte budget of a turn: what exceeds it is dropped and counted. */
+import { textLimits } from '../limits.ts';
+import type { LogLevel } from '../protocol.ts';
+import type { Turn } from './kernel.ts';
+import type { Outbox } from './outbox.ts';
+import { slice } from './primordials.ts';
+
+export interface Logs {
+  log(level: LogLevel, text: string): void;
+  /** A turn has ended, or a door outside turns: a fresh budget. */
+  renew(): void;
+}
+
+export function createLogs(limit: number, outbox: Outbox, current: () => Turn | undefined): Logs {
+  let used = 0;
+  let dropped = 0;
+
+  return {
+    log(level, text) {
+      const line = text.length > textLimits.log ? slice(text, 0, textLimits.log) : text;
+      if (used + line.length > limit) {
+        dropped++;
+        return;
+      }
+      used += line.length + 1;
+      outbox.event({ is: 'log', turn: current()?.id ?? 0, level, text: line, dropped: 0 });
+    },
+
+    renew() {
+      if (dropped > 0) outbox.event({ is: 'log', turn: 0, level: 'warn', text: 'limit.logs: more was logged than one turn may', dropped });
+      used = 0;
+      dropped = 0;
+    },
+  };
+}

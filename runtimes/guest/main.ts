@@ -1,0 +1,144 @@
+/**
+ * The bootstrap: compiled into the V8 snapshot, called once in each new context before any guest code.
+ * It captures what it needs, takes the hazards out of the realm, and returns the doors.
+ */
+import type { Lane } from '../protocol.ts';
+import { createJavaScript } from '../javascript/javascript.guest.ts';
+import { createPython } from '../python/python.guest.ts';
+import { createWasm } from '../wasm/wasm.guest.ts';
+import { createCalls } from './calls.ts';
+import { installConsole } from './console.ts';
+import { installCrypto } from './crypto.ts';
+import { describe, hostError, HostError } from './failure.ts';
+import type { Kernel, Language } from './kernel.ts';
+import { createLogs } from './logs.ts';
+import { createOutbox } from './outbox.ts';
+import { apply, parse, reject, resolved, table, then } from './primordials.ts';
+import { disarm, stillArmed } from './realm.ts';
+import { createTimers, installTimers } from './timers.ts';
+import { createTurns } from './turns.ts';
+import { installWebGlobals } from './web/index.ts';
+import { decoy, type Doors, type Settings } from './wire.ts';
+
+const realm = globalThis as unknown as Record<string, unknown>;
+
+const languages: Record<Settings['runtime'], (kernel: Kernel) => Language> = { javascript: createJavaScript, python: createPython, wasm: createWasm };
+
+function boot(settingsText: string, send: (head: string, body: string) => void, seed: ArrayBuffer, shared: ArrayBuffer | undefined): Doors {
+  delete realm['__boot'];
+  const captured = disarm(realm);
+  const settings = parse(settingsText) as Settings;
+  const outbox = createOutbox(send);
+  let background = true;
+  let started = false;
+
+  const turns = createTurns(settings, outbox, () => {
+    kernel.timers.clearForeground();
+    kernel.calls.clearForeground();
+    logs.renew();
+  });
+  const logs = createLogs(settings.limits.logs, outbox, turns.current);
+
+  const kernel = {
+    settings,
+    captured,
+    outbox,
+    seed: new Uint8Array(seed),
+    emit: turns.emit,
+    room: turns.room,
+    settle: turns.settle,
+    answer: turns.answer,
+    fail: turns.fail,
+    log: logs.log,
+    current: turns.current,
+    turn: turns.turn,
+    inBackground: () => background,
+    runAs(asBackground: boolean, run: () => void): void {
+      // While no turn is open, whatever this door runs belongs to the background, its microtasks included.
+      if (asBackground && turns.active() === 0) background = true;
+      run();
+    },
+    idle: () => turns.active() === 0,
+    fatal: (thrown: unknown) => outbox.event({ is: 'fatal', error: describe(thrown) }),
+    doorTime: turns.doorTime,
+  } as unknown as { -readonly [K in keyof Kernel]: Kernel[K] };
+  kernel.timers = createTimers(kernel);
+  kernel.calls = createCalls(kernel, captured, shared);
+
+  installTimers(realm, kernel.timers);
+  installConsole(realm, kernel);
+  installCrypto(realm, kernel.seed);
+  if (stillArmed(realm)) throw hostError('host.unsupported', 'the realm could not be disarmed');
+
+  const language = languages[settings.runtime](kernel);
+  turns.begin((turn) => language.begin(turn));
+
+  // Held so that it stays the first unhandled rejection of the task, and a primitive.
+  let kept: unknown;
+  const door =
+    <A extends unknown[]>(enter: (...args: A) => void) =>
+    (...args: A): void => {
+      kept = reject(decoy);
+      try {
+        background = !started;
+        turns.doorOpened();
+        outbox.enter();
+        apply(enter as (...args: unknown[]) => void, undefined, args);
+      } catch (error) {
+        kernel.fatal(error);
+      } finally {
+        outbox.leave();
+      }
+    };
+  void kept;
+
+  const failed = (error: unknown): void => outbox.event({ is: 'failed', error: describe(error) });
+
+  const doors = table() as unknown as Doors;
+  doors.deliver = door((firstTurn, header, executions, body, room) => {
+    turns.setRoom(room);
+    turns.deliver(firstTurn, header, executions, body);
+  });
+  doors.timer = door((id) => {
+    if (turns.active() === 0) logs.renew();
+    try {
+      kernel.timers.fire(id);
+    } catch (error) {
+      logs.log('error', describe(error).message);
+    }
+    turns.pump();
+  });
+  doors.reply = door((call, error, lane, payload) => {
+    kernel.calls.reply(call, error, lane as Lane, payload);
+    turns.pump();
+  });
+  doors.room = door((messages) => turns.setRoom(messages));
+  doors.cancel = door((turn, error) => turns.cancel(turn, new HostError(parse(error) as never)));
+  doors.stop = door(() => {
+    const stopping = resolved(undefined);
+    then(
+      then(stopping, () => language.stop()),
+      () => outbox.event({ is: 'stopped' }),
+      (error) => {
+        logs.log('error', describe(error).message);
+        outbox.event({ is: 'stopped' });
+      },
+    );
+  });
+  doors.postmortem = door(() => outbox.event({ is: 'postmortem', turn: turns.running() }));
+  doors.load = door((...files) => {
+    then(
+      then(resolved(files), (loaded: readonly unknown[]) => language.load(loaded)),
+      (inlets: readonly string[]) => {
+        started = true;
+        logs.renew();
+        outbox.event({ is: 'started', inlets });
+      },
+      failed,
+    );
+  });
+  return doors;
+}
+
+installWebGlobals(globalThis);
+Object.defineProperty(realm, '__boot', { value: boot, configurable: true });

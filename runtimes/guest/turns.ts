@@ -1,0 +1,243 @@
+/**
+ * The turns of one instance: what was delivered waits here, begins when the instance is free, and hands
+ * itself back when the slice is over. Order is the order of delivery.
+ */
+import type { Lane } from '../protocol.ts';
+import type { GuestPayload } from './calls.ts';
+import { describe, hostError, HostError } from './failure.ts';
+import type { Turn } from './kernel.ts';
+import type { Outbox } from './outbox.ts';
+import { now, NumberIntrinsic, parse, PromiseIntrinsic, slice, split, stringify, table } from './primordials.ts';
+import { answered, handedBack, type Settings, settledWithError, settledWithNothing, settledWithValue, slice as sliceMilliseconds } from './wire.ts';
+
+export interface Turns {
+  deliver(firstTurn: number, header: string, executions: string, body: string): void;
+  begin(run: (turn: Turn) => void): void;
+  pump(): void;
+  emit(turn: Turn | undefined, outlet: number, payload: GuestPayload): void;
+  settle(turn: Turn, payload: GuestPayload | undefined): void;
+  answer(turn: Turn, payload: GuestPayload): void;
+  fail(turn: Turn, thrown: unknown): void;
+  cancel(id: number, error: HostError): void;
+  current(): Turn | undefined;
+  turn(id: number): Turn | undefined;
+  /** What a postmortem blames: the turn whose code ran last. 0 if none is open. */
+  running(): number;
+  setRoom(messages: number): void;
+  room(): Promise<void> | undefined;
+  doorOpened(): void;
+  doorTime(): number;
+  active(): number;
+}
+
+interface Waiter {
+  resolve(): void;
+  next: Waiter | undefined;
+}
+
+/** What messages outside any turn may send between two doors: counted as one turn. */
+const background = (): { messages: number; bytes: number } => ({ messages: 0, bytes: 0 });
+
+export function createTurns(settings: Settings, outbox: Outbox, becameIdle: () => void): Turns {
+  const { limits, concurrency } = settings;
+  let head: Turn | undefined;
+  let tail: Turn | undefined;
+  const open = table<Turn>();
+  let active = 0;
+  let running: Turn | undefined;
+  let run: (turn: Turn) => void;
+  let room = 0;
+  let waiters: Waiter | undefined;
+  let lastWaiter: Waiter | undefined;
+  let doorTime = 0;
+  let outside = background();
+  let pumping = false;
+
+  const end = (turn: Turn): boolean => {
+    if (turn.ended) return false;
+    turn.ended = true;
+    delete open[turn.id];
+    active--;
+    if (running === turn) running = undefined;
+    return true;
+  };
+
+  /** After a turn ended: what it left behind goes when no turn is left, then the next one begins. */
+  const proceed = (): void => {
+    if (active === 0) becameIdle();
+    pump();
+  };
+
+  const handBack = (): void => {
+    const first = head;
+    if (first === undefined) return;
+    head = undefined;
+    tail = undefined;
+    outbox.record(first.id, handedBack, 0, '');
+  };
+
+  const start = (turn: Turn): void => {
+    active++;
+    open[turn.id] = turn;
+    running = turn;
+    try {
+      run(turn);
+    } catch (error) {
+      fail(turn, error);
+    }
+  };
+
+  /** Not reentrant: a turn that settles at once returns here, and the loop takes the next. */
+  function pump(): void {
+    if (pumping) return;
+    pumping = true;
+    try {
+      while (head !== undefined && active < concurrency) {
+        if (now() - doorTime >= sliceMilliseconds) {
+          handBack();
+          break;
+        }
+        const turn: Turn = head;
+        head = turn.next;
+        if (head === undefined) tail = undefined;
+        start(turn);
+      }
+    } finally {
+      pumping = false;
+    }
+  }
+
+  const admit = (turn: Turn | undefined, payload: GuestPayload): void => {
+    if (turn?.ended) throw hostError('actor.turn-ended', 'the turn of this context has ended: nothing can be sent through it any more');
+    if (payload.text.length > limits.message) {
+      throw hostError('limit.message', `a message of ${payload.text.length} bytes exceeds the limit of ${limits.message}`, 'limits: { message: … }');
+    }
+    const sent = turn ?? outside;
+    if (sent.messages >= limits.outboundMessages || sent.bytes + payload.text.length > limits.outboundBytes) {
+      throw hostError('limit.outbound', `this turn has sent ${sent.messages} messages of ${sent.bytes} bytes already`, 'limits: { outbound: { messages: …, bytes: … } }');
+    }
+    sent.messages++;
+    sent.bytes += payload.text.length;
+    room--;
+  };
+
+  function fail(turn: Turn, thrown: unknown): void {
+    if (!end(turn)) return;
+    outbox.record(turn.id, settledWithError, 0, stringify(describe(thrown)));
+    proceed();
+  }
+
+  const oldest = (): Turn | undefined => {
+    for (const id in open) return open[id];
+    return undefined;
+  };
+
+  return {
+    deliver(firstTurn, header, executions, body) {
+      const numbers = split(header, ',');
+      const descriptions = parse(executions) as string[];
+      let at = 0;
+      for (let i = 0, id = firstTurn; i < numbers.length; i += 4, id++) {
+        const length = NumberIntrinsic(numbers[i + 2]);
+        const turn: Turn = {
+          id,
+          inlet: NumberIntrinsic(numbers[i]),
+          lane: NumberIntrinsic(numbers[i + 1]) as Lane,
+          text: slice(body, at, at + length),
+          execution: descriptions[NumberIntrinsic(numbers[i + 3])] as string,
+          ended: false,
+          messages: 0,
+          bytes: 0,
+          onCancel: undefined,
+          next: undefined,
+        };
+        at += length;
+        if (tail === undefined) head = turn;
+        else tail.next = turn;
+        tail = turn;
+      }
+      pump();
+    },
+
+    begin(handler) {
+      run = handler;
+    },
+    pump,
+
+    emit(turn, outlet, payload) {
+      admit(turn, payload);
+      outbox.record(turn === undefined ? 0 : turn.id, outlet, payload.lane, payload.text);
+    },
+
+    settle(turn, payload) {
+      if (turn.ended) return;
+      if (payload !== undefined) {
+        try {
+          admit(turn, payload);
+        } catch (error) {
+          fail(turn, error);
+          return;
+        }
+      }
+      end(turn);
+      if (payload === undefined) outbox.record(turn.id, settledWithNothing, 0, '');
+      else outbox.record(turn.id, settledWithValue, payload.lane, payload.text);
+      if (settings.prompt) outbox.flush();
+      proceed();
+    },
+
+    answer(turn, payload) {
+      admit(turn, payload);
+      outbox.record(turn.id, answered, payload.lane, payload.text);
+    },
+
+    fail,
+
+    cancel(id, error) {
+      const turn = open[id];
+      if (turn === undefined || !end(turn)) return;
+      const listener = turn.onCancel;
+      turn.onCancel = undefined;
+      try {
+        listener?.(error);
+      } catch {
+        // What a listener throws after its turn has ended concerns nobody.
+      }
+      proceed();
+    },
+
+    current: () => running ?? (active === 1 ? oldest() : undefined),
+    turn: (id) => open[id],
+    running: () => (running ?? oldest())?.id ?? 0,
+
+    setRoom(messages) {
+      room = messages;
+      if (room <= 0) return;
+      let waiter = waiters;
+      waiters = undefined;
+      lastWaiter = undefined;
+      while (waiter !== undefined) {
+        waiter.resolve();
+        waiter = waiter.next;
+      }
+    },
+
+    room() {
+      if (room > 0) return undefined;
+      return new PromiseIntrinsic<void>((resolve) => {
+        const waiter: Waiter = { resolve, next: undefined };
+        if (lastWaiter === undefined) waiters = waiter;
+        else lastWaiter.next = waiter;
+        lastWaiter = waiter;
+        outbox.event({ is: 'wait' });
+      });
+    },
+
+    doorOpened() {
+      doorTime = now();
+      outside = background();
+    },
+    doorTime: () => doorTime,
+    active: () => active,
+  };
+}

@@ -1,0 +1,40 @@
+import { AbortController, AbortSignal } from './abort.ts';
+import { atob, btoa } from './base64.ts';
+import { TextDecoder, TextEncoder } from '@exodus/bytes/encoding-lite.js';
+import { DOMException } from './dom-exception.ts';
+import { CustomEvent, Event, EventTarget } from './events.ts';
+import { structuredClone } from './structured-clone.ts';
+import { URL, URLSearchParams } from './url.ts';
+
+export { formatLog } from './format.ts';
+
+const webGlobals = {
+  AbortController,
+  AbortSignal,
+  CustomEvent,
+  DOMException,
+  Event,
+  EventTarget,
+  TextDecoder,
+  TextEncoder,
+  URL,
+  URLSearchParams,
+  atob,
+  btoa,
+  structuredClone,
+} as const;
+
+/**
+ * Defines the web globals that need nothing of the host, as browsers do: writable, configurable, not enumerable.
+ * Called once, while the snapshot is made. What it defines belongs to the guest: nothing privileged lies in it.
+ * `AbortSignal.timeout` and the report of a listener's error use the `setTimeout` and `console` that are global when they are needed.
+ *
+ * @example installWebGlobals(globalThis);
+ */
+export function installWebGlobals(global: object): void {
+  for (const [name, value] of Object.entries(webGlobals)) {
+    // The bundler shortens the names of classes, and guests see them in logs and stacks.
+    Object.defineProperty(value, 'name', { value: name, configurable: true });
+    Object.defineProperty(global, name, { value, writable: true, configurable: true });
+  }
+}

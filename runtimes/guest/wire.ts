@@ -1,0 +1,106 @@
+/**
+ * What passes between a cell and the bootstrap of one of its isolates. Strings and numbers only.
+ *
+ * Inwards: the functions of {@link Doors}, each called by the cell with a time limit.
+ * Outwards: `send(head, body)`. `head` is JSON, {@link Outgoing}; `body` holds the payloads that the
+ * records point into. A cell believes nothing of it beyond what the instance may say anyway.
+ */
+import type { ErrorRecord } from '../../sdk/errors.ts';
+import type { Limits } from '../limits.ts';
+import type { Lane, LogLevel, RuntimeName, WasmCodec } from '../protocol.ts';
+
+/** Second number of a record. From 0 upwards it is the outlet of an emitted message. */
+export const settledWithNothing = -1;
+/** The payload goes to `out` and answers whoever asked. */
+export const settledWithValue = -2;
+/** The payload is a {@link GuestError} as JSON. */
+export const settledWithError = -3;
+/** This turn and all delivered after it were not begun; the slice is over. */
+export const handedBack = -4;
+/** The payload goes to `out` and is the first answer: a generator's first yield. The turn goes on. */
+export const answered = -5;
+
+/** Numbers per record: turn, code, lane, start in the body, length. */
+export const recordWidth = 5;
+
+/** An error as a guest tells it; the cell adds actor and execution, and maps the stack to the author's lines. */
+export type GuestError = ErrorRecord;
+
+export type GuestEvent =
+  /** `load` and `start` went well: the inlets that are served. */
+  | { readonly is: 'started'; readonly inlets: readonly string[] }
+  | { readonly is: 'failed'; readonly error: GuestError }
+  | { readonly is: 'stopped' }
+  | { readonly is: 'timer'; readonly id: number; readonly delay: number }
+  | { readonly is: 'untimer'; readonly id: number }
+  | { readonly is: 'call'; readonly id: number; readonly turn: number; readonly capability: string; readonly operation: string; readonly lane: Lane; readonly payload: string; readonly synchronous?: boolean }
+  | { readonly is: 'ask'; readonly id: number; readonly turn: number; readonly peer: string; readonly lane: Lane; readonly payload: string; readonly synchronous?: boolean }
+  | { readonly is: 'log'; readonly turn: number; readonly level: LogLevel; readonly text: string; readonly dropped: number }
+  /** The guest waits in `emit` until its receivers have room. */
+  | { readonly is: 'wait' }
+  /** The interpreter cannot go on: discard the isolate. */
+  | { readonly is: 'fatal'; readonly error: GuestError }
+  | { readonly is: 'more' }
+  | { readonly is: 'postmortem'; readonly turn: number };
+
+export interface Outgoing {
+  /** Records of {@link recordWidth} numbers each. */
+  readonly records: readonly number[];
+  readonly events: readonly GuestEvent[];
+}
+
+/** What an instance is told at boot, as JSON. */
+export interface Settings {
+  readonly runtime: RuntimeName;
+  readonly actor: string;
+  readonly inlets: readonly string[];
+  readonly outlets: readonly string[];
+  readonly peers: readonly string[];
+  /** Function that serves an inlet, where the manifest names one. */
+  readonly functions: Readonly<Record<string, string>>;
+  /** Only for WASM. */
+  readonly wasm?: { readonly input: WasmCodec; readonly output: WasmCodec; readonly wasi: boolean };
+  readonly config: unknown;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly services: readonly string[];
+  readonly limits: Limits;
+  readonly concurrency: number;
+  /** Reports every turn as it ends: the actor holds a capability, or the cell is careful. */
+  readonly prompt: boolean;
+}
+
+/** How long a batch may run before it hands back what it has not begun. Milliseconds. */
+export const slice = 10;
+
+/**
+ * The only ways into an isolate. Each first makes a rejection of its own, a primitive (`decoy`), so that
+ * isolated-vm's epilogue, which reads the first unhandled rejection outside the time limit, reads ours.
+ * None returns anything, none throws.
+ */
+export interface Doors {
+  /** `header`: inlet, lane, length, index into `executions` for each message, joined by commas. */
+  deliver(firstTurn: number, header: string, executions: string, body: string, room: number): void;
+  timer(id: number): void;
+  /** `error` is empty if the call went well, else an {@link ErrorRecord} as JSON. */
+  reply(call: number, error: string, lane: number, payload: string): void;
+  room(messages: number): void;
+  cancel(turn: number, error: string): void;
+  stop(): void;
+  postmortem(): void;
+  load(...files: unknown[]): void;
+}
+
+export type DoorName = keyof Doors;
+export const doorNames = ['deliver', 'timer', 'reply', 'room', 'cancel', 'stop', 'postmortem', 'load'] as const satisfies readonly DoorName[];
+
+/** What a clean call of a door is rejected with. */
+export const decoy = 7;
+
+/** Bytes at the start of the shared buffer of synchronous calls: state, length, lane. */
+export const sharedHeader = 64;
+export const sharedBuffer = 1024 * 1024 + sharedHeader;
+/** States of the shared buffer, in its first 32-bit word. */
+export const waiting = 0;
+export const lastChunk = 1;
+export const moreChunks = 2;
+export const failedCall = 3;

@@ -1,0 +1,111 @@
+/** `context` as a handler sees it: one small object a turn, everything constant on its prototype. */
+import type { Context, ExecutionInfo } from '../../sdk/actor/index.ts';
+import type { Message } from '../../sdk/message.ts';
+import { budgetFor, decodeGuest, encodeGuest } from '../guest/codec.ts';
+import { createLogger } from '../guest/console.ts';
+import { hostError } from '../guest/failure.ts';
+import type { Kernel, Turn } from '../guest/kernel.ts';
+import { defineProperty, freeze, parse, resolved, split, StringIntrinsic, table, then } from '../guest/primordials.ts';
+
+export type ContextFor = (turn: Turn | undefined) => Context;
+
+export function createContexts(kernel: Kernel): ContextFor {
+  const { settings } = kernel;
+  const budget = budgetFor(settings.limits.message);
+  const outlets = numbered(settings.outlets);
+  const peers = numbered(settings.peers);
+  const log = createLogger(kernel);
+  const services = createServices(kernel);
+  const accepted = resolved(undefined) as Promise<void>;
+
+  class TurnContext {
+    readonly #turn: Turn | undefined;
+    #signal: AbortSignal | undefined;
+
+    constructor(turn: Turn | undefined) {
+      this.#turn = turn;
+    }
+
+    get execution(): ExecutionInfo | undefined {
+      return this.#turn === undefined ? undefined : readExecution(this.#turn.execution);
+    }
+
+    get signal(): AbortSignal {
+      if (this.#signal === undefined) {
+        const controller = new AbortController();
+        this.#signal = controller.signal;
+        if (this.#turn !== undefined) this.#turn.onCancel = (reason) => controller.abort(reason);
+      }
+      return this.#signal;
+    }
+
+    emit(outlet: string, value: unknown): Promise<void> {
+      const index = outlets[outlet];
+      if (index === undefined) {
+        throw hostError('actor.outlet', `this actor has no outlet \`${StringIntrinsic(outlet)}\`; it has ${settings.outlets.join(', ')}`, 'a connection or an output of the manifest makes an outlet');
+      }
+      kernel.emit(this.#turn, index, encodeGuest(value, budget));
+      return kernel.room() ?? accepted;
+    }
+
+    ask(actor: string, value: unknown): Promise<Message> {
+      if (peers[actor] === undefined) {
+        throw hostError('actor.unknown', `no connection leads from this actor to \`${StringIntrinsic(actor)}\``, `connections: [${settings.actor} -> ${StringIntrinsic(actor)}]`);
+      }
+      refuseEnded(this.#turn);
+      const asked = kernel.calls.call(this.#turn?.id ?? 0, { is: 'ask', peer: actor }, encodeGuest(value, budget));
+      return then(asked, (reply: { lane: 0 | 1; text: string }) => decodeGuest(reply.lane, reply.text, budget)) as Promise<Message>;
+    }
+  }
+
+  function createServices(of: Kernel): object {
+    const root = table<unknown>();
+    for (let i = 0; i < settings.services.length; i++) addService(root, settings.services[i] as string, of);
+    return freezeTree(root);
+  }
+
+  function addService(root: Record<string, unknown>, name: string, of: Kernel): void {
+    const parts = split(name, '.');
+    let level = root;
+    for (let i = 0; i < parts.length - 1; i++) level = (level[parts[i] as string] ??= table()) as Record<string, unknown>;
+    level[parts[parts.length - 1] as string] = (input: unknown = null): Promise<Message> => {
+      const turn = of.current();
+      const called = of.calls.call(turn?.id ?? 0, { is: 'call', capability: 'services', operation: name }, encodeGuest(input, budget));
+      return then(called, (reply: { lane: 0 | 1; text: string }) => decodeGuest(reply.lane, reply.text, budget)) as Promise<Message>;
+    };
+  }
+
+  const constant = (name: string, value: unknown): void => {
+    defineProperty(TurnContext.prototype, name, { value, enumerable: true });
+  };
+  constant('config', settings.config);
+  constant('env', freeze({ ...settings.environment }));
+  constant('log', freeze(log));
+  constant('services', services);
+
+  return (turn) => new TurnContext(turn) as unknown as Context;
+}
+
+function refuseEnded(turn: Turn | undefined): void {
+  if (turn?.ended) throw hostError('actor.turn-ended', 'the turn of this context has ended: nothing can be asked through it any more');
+}
+
+function numbered(names: readonly string[]): Record<string, number> {
+  const numbers = table<number>();
+  for (let i = 0; i < names.length; i++) numbers[names[i] as string] = i;
+  return numbers;
+}
+
+function freezeTree(level: Record<string, unknown>): object {
+  for (const name in level) {
+    const entry = level[name];
+    if (typeof entry === 'object' && entry !== null) freezeTree(entry as Record<string, unknown>);
+  }
+  return freeze(level);
+}
+
+function readExecution(text: string): ExecutionInfo {
+  const { id, parents, attempt, deadline, trace } = parse(text) as { id: string; parents: string[]; attempt: number; deadline: number; trace: string };
+  return { id, parents, attempt, deadline: deadline === 0 ? undefined : new Date(deadline), trace: trace === '' ? undefined : trace };
+}
+

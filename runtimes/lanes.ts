@@ -1,0 +1,4 @@
+/** The two lanes of a payload: 0 is text (JSON in UTF-8), 1 is binary (msgpack). */
+export const textLane = 0;
+export const binaryLane = 1;
+export type Lane = typeof textLane | typeof binaryLane;

@@ -1,0 +1,191 @@
+/**
+ * Every message between the host and a cell, version 1.
+ *
+ * A frame is `u32 length, u32 header length, header, payloads`: the header is one of the unions
+ * below as UTF-8 JSON, the payloads are raw bytes that only guests (and embedders who ask) decode.
+ * Payloads lie one after another in the order of the header's `length` column, and are cut by those
+ * lengths alone. Lanes: 0 is text (JSON in UTF-8), 1 is binary (msgpack).
+ *
+ * The host trusts no cell: what arrives from one is checked against {@link cellMessage} and against
+ * what the host itself bound to that channel; what does not fit kills the cell. A cell trusts the host.
+ *
+ * An execution is named by a number (`execution`) that the host gives out, unique for the life of the
+ * flow. The host counts what it delivered for an execution, the cell answers in `settled` how many of
+ * these it has received once nothing of the execution is in flight inside it: when both agree for every
+ * cell, the execution has ended.
+ */
+import { z } from 'zod';
+import { type ErrorCode, type ErrorRecord, isErrorCode } from '../sdk/errors.ts';
+import { frameLimits } from './frame.ts';
+import { binaryLane, type Lane, textLane } from './lanes.ts';
+import { type Limits, textLimits } from './limits.ts';
+
+export const protocolVersion = 1;
+
+export { binaryLane, frameLimits, type Lane, textLane };
+
+export const runtimeNames = ['javascript', 'python', 'wasm'] as const;
+export type RuntimeName = (typeof runtimeNames)[number];
+
+/** How a WASM actor takes and gives messages. */
+export type WasmCodec = 'json' | 'text' | 'bytes' | 'msgpack';
+
+/** Where an outlet leads: to inlets of actors in the same cell, and whether the host wants it too. */
+export interface OutletRoute {
+  readonly name: string;
+  readonly local: readonly { readonly actor: number; readonly inlet: number }[];
+  /** The outlet is an output of the flow, or leads to another cell. */
+  readonly host: boolean;
+}
+
+/** An actor as a cell needs it. `index` is its place in the flow, the same in every cell. */
+export interface ActorPlan {
+  readonly index: number;
+  readonly name: string;
+  readonly runtime: RuntimeName;
+  /** `in` is always the first. */
+  readonly inlets: readonly string[];
+  /** `out` and `error` are always the first two. */
+  readonly outlets: readonly OutletRoute[];
+  /** Actors that a connection leads to, by name: whom `context.ask` may ask. A `null` lives in another cell. */
+  readonly peers: Readonly<Record<string, { readonly actor: number; readonly inlet: number } | null>>;
+  readonly config: unknown;
+  readonly environment: Readonly<Record<string, string>>;
+  /** Names of services that were granted, sorted: decides what `context.services` shows, never what is allowed. */
+  readonly services: readonly string[];
+  readonly limits: Limits;
+  readonly concurrency: number;
+  readonly overflow: 'block' | 'reject';
+  /** Functions that the manifest names for inlets; without an entry `handle` serves `in` and any other inlet is served by the function of its name. */
+  readonly functions: Readonly<Record<string, string>>;
+  /** Calls of capabilities are possible: every turn is reported as it ends, because it may have had effects. */
+  readonly effects: boolean;
+  /**
+   * What the payloads of `create` are. javascript: the bundle, its source map. python: the files of
+   * `files` in order, the first is the actor. wasm: the module, checked and clamped.
+   */
+  readonly source:
+    | { readonly runtime: 'javascript'; readonly file: string }
+    | { readonly runtime: 'python'; readonly file: string; readonly files: readonly string[] }
+    | { readonly runtime: 'wasm'; readonly file: string; readonly input: WasmCodec; readonly output: WasmCodec; readonly wasi: boolean };
+}
+
+/** An execution as it is introduced to a cell in every frame that delivers for it. */
+export interface ExecutionPlan {
+  readonly execution: number;
+  readonly id: string;
+  readonly parents: readonly string[];
+  readonly attempt: number;
+  /** Milliseconds since the epoch; 0 is none. */
+  readonly deadline: number;
+  /** W3C `traceparent`, or empty. */
+  readonly trace: string;
+}
+
+export type HostMessage =
+  /** First frame of the host. `careful`: one message a batch, each announced by `begin`. */
+  | { readonly type: 'hello'; readonly version: number; readonly cell: number; readonly generation: number; readonly credit: number; readonly careful: boolean; readonly concurrency: number }
+  /** Creates an instance of an actor; answered by `created` or `failed`. Payloads: see ActorPlan.source. */
+  | { readonly type: 'create'; readonly actor: ActorPlan; readonly length: readonly number[] }
+  /** Stops the instance (`stop` of the guest, then its isolate); answered by `stopped`. */
+  | { readonly type: 'stop'; readonly actor: number }
+  /** Messages for inlets, as columns. `reply` is 0, or the number under which the host waits for an `answer`. */
+  | {
+      readonly type: 'deliver';
+      readonly executions: readonly ExecutionPlan[];
+      readonly actor: readonly number[];
+      readonly inlet: readonly number[];
+      readonly execution: readonly number[];
+      readonly sequence: readonly number[];
+      readonly reply: readonly number[];
+      readonly lane: readonly Lane[];
+      readonly length: readonly number[];
+    }
+  /** The result of a `call` or of an `ask`. One payload if it went well. */
+  | { readonly type: 'reply'; readonly actor: number; readonly instance: number; readonly call: number; readonly error: ErrorRecord | null; readonly lane: Lane; readonly length: readonly number[] }
+  /** What of these executions waits is dropped, what runs is aborted; answered by `settled` within 100 ms. */
+  | { readonly type: 'cancel'; readonly execution: readonly number[]; readonly error: ErrorRecord }
+  /** The cell may send so many more messages in `emit`. */
+  | { readonly type: 'credit'; readonly messages: number }
+  | { readonly type: 'careful'; readonly on: boolean }
+  | { readonly type: 'ping'; readonly token: number };
+
+export type HostMessageType = HostMessage['type'];
+
+const largest = { index: 0xffff, handle: Number.MAX_SAFE_INTEGER, count: 0xffff_ffff, lane: binaryLane } as const;
+const index = z.int().min(0).max(largest.index);
+const handle = z.int().min(0).max(largest.handle);
+const count = z.int().min(0).max(largest.count);
+const lane = z.union([z.literal(textLane), z.literal(binaryLane)]);
+const text = (max: number) => z.string().max(max);
+
+/** Integers from 0 to `max`. Columns are nearly all of what a busy channel carries: checked in one loop, they cost a tenth of an array of schemas. */
+const column = <T extends number = number>(max: number, rows: { min?: number; max?: number } = {}) =>
+  z.custom<T[]>((value) => {
+    if (!Array.isArray(value) || value.length < (rows.min ?? 0) || value.length > (rows.max ?? frameLimits.payloads)) return false;
+    for (const cell of value) if (!Number.isSafeInteger(cell) || cell < 0 || cell > max) return false;
+    return true;
+  });
+const sameLength = (...columns: readonly unknown[][]): boolean => columns.every((column) => column.length === columns[0]?.length);
+
+const errorRecord = z.strictObject({
+  code: z.custom<ErrorCode>(isErrorCode),
+  message: text(textLimits.message),
+  name: text(256).optional(),
+  actor: text(256).optional(),
+  execution: text(256).optional(),
+  stack: text(textLimits.message).optional(),
+  file: text(4096).optional(),
+  line: count.optional(),
+  column: count.optional(),
+  hint: text(1024).optional(),
+});
+
+export const logLevels = ['debug', 'info', 'warn', 'error'] as const;
+export type LogLevel = (typeof logLevels)[number];
+
+/** What a cell may say. The types below are inferred from this schema, so check and type cannot differ. */
+export const cellMessage = z.discriminatedUnion('type', [
+  /** Boot is over and permissions are dropped: what was attempted, and with which error code it was refused. */
+  z.strictObject({ type: z.literal('ready'), version: z.int(), node: text(64), denied: z.record(text(64), text(64)), environment: z.array(text(256)).max(1024), boot: z.number() }),
+  z.strictObject({ type: z.literal('created'), actor: index, instance: handle, inlets: z.array(text(256)).max(1024), millis: z.number() }),
+  z.strictObject({ type: z.literal('failed'), actor: index, error: errorRecord }),
+  z.strictObject({ type: z.literal('stopped'), actor: index }),
+  /** Messages of outlets that the host wants, as columns. `execution` 0: not caused by an execution; it starts one. */
+  z
+    .strictObject({
+      type: z.literal('emit'),
+      actor: column(largest.index),
+      outlet: column(largest.index),
+      execution: column(largest.handle),
+      lane: column<Lane>(largest.lane),
+      length: column(largest.count),
+    })
+    .refine(({ actor, outlet, execution, lane, length }) => sameLength(actor, outlet, execution, lane, length)),
+  /** Nothing of these executions is in flight here. `work` has triples for `parts[i]` actors: actor, messages, microseconds. */
+  z
+    .strictObject({ type: z.literal('settled'), execution: column(largest.handle), received: column(largest.count), parts: column(largest.index), work: column(largest.count) })
+    .refine(({ execution, received, parts, work }) => sameLength(execution, received, parts) && work.length === 3 * parts.reduce((sum, actors) => sum + actors, 0)),
+  /** An execution failed at an actor whose `error` outlet leads nowhere. */
+  z.strictObject({ type: z.literal('failure'), execution: handle, actor: index, error: errorRecord }),
+  /** The answer to a delivery with `reply`. */
+  z.strictObject({ type: z.literal('answer'), reply: handle, error: errorRecord.nullable(), lane, length: column(largest.count, { max: 1 }) }),
+  /** A guest calls a capability. One payload. `turn` is 0 outside a turn. The reply is named by instance and call. */
+  z.strictObject({ type: z.literal('call'), actor: index, instance: handle, call: handle, execution: handle, capability: text(64), operation: text(256), synchronous: z.boolean(), lane, length: column(largest.count, { min: 1, max: 1 }) }),
+  /** A guest asks an actor of another cell. */
+  z.strictObject({ type: z.literal('ask'), actor: index, instance: handle, call: handle, execution: handle, peer: text(256), lane, length: column(largest.count, { min: 1, max: 1 }) }),
+  /** Messages of the host that left the mailbox of an actor: room for as many. */
+  z.strictObject({ type: z.literal('credit'), actor: column(largest.index), messages: column(largest.count) }).refine(({ actor, messages }) => sameLength(actor, messages)),
+  z.strictObject({ type: z.literal('log'), actor: index, execution: handle, level: z.enum(logLevels), text: text(textLimits.log), dropped: count }),
+  /** An actor broke a limit or died; a fresh instance takes its place (`created` follows), unless it was not started yet. */
+  z.strictObject({ type: z.literal('violation'), actor: index, execution: handle, error: errorRecord }),
+  /** Only when careful: this message is about to run. */
+  z.strictObject({ type: z.literal('begin'), actor: index, execution: handle }),
+  /** A thread of this cell does not come back from its guest: kill the cell. */
+  z.strictObject({ type: z.literal('wedged'), actor: index, reason: text(1024) }),
+  /** `oldest`: for how many milliseconds the longest guest call has run. `live`: isolates alive. */
+  z.strictObject({ type: z.literal('pong'), token: handle, oldest: z.number(), live: count, cpu: z.number() }),
+]);
+
+export type CellMessage = z.infer<typeof cellMessage>;
+export type CellMessageType = CellMessage['type'];

@@ -1,0 +1,36 @@
+/**
+ * What a language is to the cell: which files it needs, and how a source enters an isolate. The other half,
+ * inside the isolate, is `Language` in guest/kernel.ts.
+ */
+import type { Context, Isolate } from 'isolated-vm';
+import type { Limits } from './limits.ts';
+import type { ActorPlan, RuntimeName } from './protocol.ts';
+
+/** Reads a file of the cell's own folder. Only possible before permissions are dropped. */
+export type ReadFile = (name: string) => Buffer;
+
+export interface Runtime {
+  readonly name: RuntimeName;
+  /** Its guests may wait for the host in the middle of a function: they get a shared buffer. */
+  readonly synchronous: boolean;
+  /** Reads what every isolate of this language will need. Called once, before permissions are dropped. */
+  prepare(read: ReadFile): void;
+  /** The heap limit of the isolate in MiB: what V8 counts. Memory of WebAssembly is bounded inside. */
+  heap(limits: Limits): number;
+  /**
+   * The arguments of the `load` door: strings, and copies that the host's own files are transferred by.
+   * @param payloads what came with `create`, see ActorPlan.source
+   */
+  load(isolate: Isolate, context: Context, plan: ActorPlan, payloads: readonly Buffer[]): Promise<readonly unknown[]>;
+  /** Rewrites a stack of this language to the author's own lines, and finds the place of the error. */
+  locate(plan: ActorPlan, payloads: readonly Buffer[]): StackReader;
+}
+
+export interface AuthorPlace {
+  readonly stack: string | undefined;
+  readonly file?: string;
+  readonly line?: number;
+  readonly column?: number;
+}
+
+export type StackReader = (stack: string | undefined) => AuthorPlace;

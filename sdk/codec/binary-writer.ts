@@ -1,0 +1,271 @@
+import { checkBigint, countNode, countText, entriesOf, type Tally } from './survey.ts';
+import { kindOf, millisecondsOf, refuseObject, refuseType, viewOf } from './kinds.ts';
+import { type Budget, datetimeRange, extension, isInteger } from './model.ts';
+import { type Place, refuseDepth, tooLarge, tooMany, unsupported } from './refusal.ts';
+import { utf8Length, writeUtf8 } from './utf8.ts';
+
+const { keys } = Object;
+
+/** What an output starts with; the one that is in use is not here, for a getter may encode while another value is encoded. */
+let spare: Uint8Array<ArrayBuffer> | null = null;
+const spareSize = 4096;
+
+/** Bytes that grow as they are written, up to the budget. */
+class Output {
+  readonly #budget: Budget;
+  #bytes = spare ?? new Uint8Array(spareSize);
+  #view = new DataView(this.#bytes.buffer);
+  #length = 0;
+
+  constructor(budget: Budget) {
+    this.#budget = budget;
+    spare = null;
+  }
+
+  /** Makes room for so many more bytes, and answers where they begin. May replace `#bytes` and `#view`: take first, then look at them. */
+  #take(count: number): number {
+    const start = this.#length;
+    const end = start + count;
+    if (end > this.#budget.bytes) throw tooLarge(this.#budget);
+    if (end > this.#bytes.length) {
+      const grown = new Uint8Array(Math.max(end, this.#bytes.length * 2));
+      grown.set(this.#bytes);
+      this.#bytes = grown;
+      this.#view = new DataView(grown.buffer);
+    }
+    this.#length = end;
+    return start;
+  }
+
+  byte(value: number): void {
+    const start = this.#take(1);
+    this.#bytes[start] = value;
+  }
+
+  sized(tag: number, width: 1 | 2 | 4, value: number): void {
+    const start = this.#take(1 + width);
+    this.#bytes[start] = tag;
+    if (width === 1) this.#bytes[start + 1] = value;
+    else if (width === 2) this.#view.setUint16(start + 1, value);
+    else this.#view.setUint32(start + 1, value);
+  }
+
+  float64(value: number): void {
+    const start = this.#take(9);
+    this.#bytes[start] = 0xcb;
+    this.#view.setFloat64(start + 1, value);
+  }
+
+  int64(value: bigint): void {
+    const start = this.#take(9);
+    this.#bytes[start] = 0xd3;
+    this.#view.setBigInt64(start + 1, value);
+  }
+
+  /** Seconds of a timestamp, of which 96-bit ones have 64 bits. */
+  seconds(value: number): void {
+    const start = this.#take(8);
+    this.#view.setBigInt64(start, BigInt(value));
+  }
+
+  uint32(value: number): void {
+    const start = this.#take(4);
+    this.#view.setUint32(start, value);
+  }
+
+  text(value: string, length: number): void {
+    const start = this.#take(length);
+    writeUtf8(value, this.#bytes, start);
+  }
+
+  bytes(view: Uint8Array, length: number): void {
+    const start = this.#take(length);
+    this.#bytes.set(view, start);
+  }
+
+  /** A copy of what was written. The output ends with it. */
+  finish(): Uint8Array {
+    const written = this.#bytes.slice(0, this.#length);
+    if (this.#bytes.length === spareSize) spare = this.#bytes;
+    return written;
+  }
+}
+
+/** Writes a header in the shortest form: within `short`, else with a length of 8 (`tag8` 0: there is none), 16 or 32 bits. */
+function writeLength(output: Output, length: number, short: number, shortTag: number, tag8: number, tag16: number): void {
+  if (length < short) output.byte(shortTag | length);
+  else if (length < 0x100 && tag8 !== 0) output.sized(tag8, 1, length);
+  else if (length < 0x10000) output.sized(tag16, 2, length);
+  else output.sized(tag16 + 1, 4, length);
+}
+
+function writeText(output: Output, value: string): void {
+  const length = utf8Length(value);
+  writeLength(output, length, 32, 0xa0, 0xd9, 0xda);
+  output.text(value, length);
+}
+
+function writeInteger(output: Output, value: number): void {
+  if (value >= 0) {
+    if (value < 0x80) output.byte(value);
+    else if (value < 0x100) output.sized(0xcc, 1, value);
+    else if (value < 0x10000) output.sized(0xcd, 2, value);
+    else if (value < 0x1_0000_0000) output.sized(0xce, 4, value);
+    else output.int64(BigInt(value));
+  } else if (value >= -0x20) output.byte(value & 0xff);
+  else if (value >= -0x80) output.sized(0xd0, 1, value & 0xff);
+  else if (value >= -0x8000) output.sized(0xd1, 2, value & 0xffff);
+  else if (value >= -0x8000_0000) output.sized(0xd2, 4, value >>> 0);
+  else output.int64(BigInt(value));
+}
+
+function writeBigint(output: Output, value: bigint): void {
+  const number = Number(value);
+  if (isInteger(number)) writeInteger(output, number);
+  else output.int64(value);
+}
+
+function writeExtensionHeader(output: Output, type: number, length: number): void {
+  const fixed = [1, 2, 4, 8, 16].indexOf(length);
+  if (fixed >= 0) output.byte(0xd4 + fixed);
+  else if (length < 0x100) output.sized(0xc7, 1, length);
+  else if (length < 0x10000) output.sized(0xc8, 2, length);
+  else output.sized(0xc9, 4, length);
+  output.byte(type & 0xff);
+}
+
+function writeDatetime(output: Output, milliseconds: number, place: Place | null): void {
+  if (!(milliseconds >= datetimeRange.first && milliseconds <= datetimeRange.last)) {
+    throw unsupported(place, Number.isNaN(milliseconds) ? 'is an invalid Date' : 'is a Date outside the years 1 to 9999');
+  }
+  const seconds = Math.floor(milliseconds / 1000);
+  const nanoseconds = (milliseconds - seconds * 1000) * 1_000_000;
+  if (nanoseconds === 0 && seconds >= 0 && seconds < 2 ** 32) {
+    writeExtensionHeader(output, extension.timestamp, 4);
+    output.uint32(seconds);
+  } else if (seconds >= 0 && seconds < 2 ** 34) {
+    writeExtensionHeader(output, extension.timestamp, 8);
+    output.uint32(nanoseconds * 4 + Math.floor(seconds / 2 ** 32));
+    output.uint32(seconds % 2 ** 32);
+  } else {
+    writeExtensionHeader(output, extension.timestamp, 12);
+    output.uint32(nanoseconds);
+    output.seconds(seconds);
+  }
+}
+
+/** The texts of an error are mended where they are not valid Unicode: an error must not be lost because of what it quotes. */
+function writeError(output: Output, error: { readonly [key: string]: unknown }, budget: Budget): void {
+  const fields: [string, string][] = [];
+  for (const name of ['name', 'message', 'code', 'stack']) {
+    const field = error[name];
+    if (typeof field === 'string') {
+      if (field.length > budget.bytes) throw tooLarge(budget);
+      fields.push([name, field.toWellFormed()]);
+    } else if (name === 'name' || name === 'message') fields.push([name, name === 'name' ? 'Error' : '']);
+  }
+  const content = new Output(budget);
+  writeLength(content, fields.length, 16, 0x80, 0, 0xde);
+  for (const [name, field] of fields) {
+    writeText(content, name);
+    writeText(content, field);
+  }
+  const bytes = content.finish();
+  writeExtensionHeader(output, extension.error, bytes.length);
+  output.bytes(bytes, bytes.length);
+}
+
+/**
+ * Writes a value as MessagePack, in the shortest form of each part. Reads every property once, and
+ * checks what it writes.
+ */
+class Writer {
+  readonly output: Output;
+  readonly #tally: Tally;
+
+  constructor(budget: Budget) {
+    this.output = new Output(budget);
+    this.#tally = { budget, nodes: 0, characters: 0 };
+  }
+
+  write(value: unknown, parent: Place | null, depth: number): void {
+    countNode(this.#tally);
+    switch (typeof value) {
+      case 'string':
+        countText(value, parent, this.#tally);
+        return writeText(this.output, value);
+      case 'number':
+        return isInteger(value) ? writeInteger(this.output, value) : this.output.float64(value);
+      case 'boolean':
+        return this.output.byte(value ? 0xc3 : 0xc2);
+      case 'bigint':
+        checkBigint(value, parent);
+        return writeBigint(this.output, value);
+      case 'object':
+        return value === null ? this.output.byte(0xc0) : this.#writeObject(value, parent, depth + 1);
+      default:
+        throw refuseType(value, parent);
+    }
+  }
+
+  #writeObject(value: object, parent: Place | null, depth: number): void {
+    const { budget } = this.#tally;
+    const kind = kindOf(value);
+    switch (kind) {
+      case 'bytes':
+      case 'buffer': {
+        const { view, length } = viewOf(value, kind);
+        writeLength(this.output, length, 0, 0, 0xc4, 0xc5);
+        return this.output.bytes(view, length);
+      }
+      case 'date':
+        return writeDatetime(this.output, millisecondsOf(value), parent);
+      case 'error':
+        return writeError(this.output, value as never, budget);
+      case 'foreign':
+        throw refuseObject(value, parent);
+    }
+    if (depth > budget.depth) throw refuseDepth(value, parent, budget);
+    const place: Place = { container: value, key: 0, parent };
+    if (kind === 'list') this.#writeList(value as readonly unknown[], place, depth);
+    else this.#writeEntries(kind === 'map' ? this.#entriesOfObject(value as Readonly<Record<string, unknown>>, parent) : entriesOf(value, parent, budget), place, depth);
+  }
+
+  #writeList(list: readonly unknown[], place: Place, depth: number): void {
+    const { length } = list;
+    if (length > this.#tally.budget.nodes) throw tooMany('values', place.parent, this.#tally.budget);
+    writeLength(this.output, length, 16, 0x90, 0, 0xdc);
+    for (let index = 0; index < length; index++) {
+      place.key = index;
+      this.write(list[index], place, depth);
+    }
+  }
+
+  #entriesOfObject(map: Readonly<Record<string, unknown>>, parent: Place | null): [string, unknown][] {
+    const names = keys(map);
+    if (names.length > this.#tally.budget.keys) throw tooMany('keys', parent, this.#tally.budget);
+    const entries: [string, unknown][] = [];
+    for (const name of names) {
+      const entry = map[name];
+      if (entry !== undefined) entries.push([name, entry]);
+    }
+    return entries;
+  }
+
+  #writeEntries(entries: readonly [string, unknown][], place: Place, depth: number): void {
+    writeLength(this.output, entries.length, 16, 0x80, 0, 0xde);
+    for (const [name, entry] of entries) {
+      place.key = name;
+      countText(name, place, this.#tally);
+      writeText(this.output, name);
+      this.write(entry, place, depth);
+    }
+  }
+}
+
+/** The value in the binary lane. Throws `message.unsupported` and `limit.message`. */
+export function writeBinary(value: unknown, budget: Budget): Uint8Array {
+  const writer = new Writer(budget);
+  writer.write(value, null, 0);
+  return writer.output.finish();
+}
