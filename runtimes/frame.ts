@@ -7,9 +7,7 @@
  */
 import { isUtf8 } from 'node:buffer';
 import { VivariumError } from '../sdk/errors.ts';
-
-/** Caps of one frame, in bytes and payloads. A header is small: it never contains what a guest said, save logs and errors, which are cut. */
-export const frameLimits = { frame: 64 * 1024 * 1024, header: 8 * 1024 * 1024, payloads: 65_536 } as const;
+import { frameLimits } from './limits.ts';
 
 const lengthBytes = 4;
 const preludeBytes = 2 * lengthBytes;

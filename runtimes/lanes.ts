@@ -2,3 +2,6 @@
 export const textLane = 0;
 export const binaryLane = 1;
 export type Lane = typeof textLane | typeof binaryLane;
+
+/** Spoken by a host and its cells. Both come from one package: they differ only if files were mixed up. */
+export const protocolVersion = 1;

@@ -16,11 +16,10 @@
  */
 import { z } from 'zod';
 import { type ErrorCode, type ErrorRecord, isErrorCode } from '../sdk/errors.ts';
-import { frameLimits } from './frame.ts';
-import { binaryLane, type Lane, textLane } from './lanes.ts';
-import { type Limits, textLimits } from './limits.ts';
+import { binaryLane, type Lane, protocolVersion, textLane } from './lanes.ts';
+import { frameLimits, type Limits, textLimits } from './limits.ts';
 
-export const protocolVersion = 1;
+export { protocolVersion };
 
 export { binaryLane, frameLimits, type Lane, textLane };
 

@@ -34,7 +34,11 @@ export function detectSandbox(node: string = process.execPath): Promise<Sandbox>
  * @throws VivariumError `sandbox.unavailable` when that is weaker than `minimum`, saying what is missing
  */
 export async function chooseLevel(minimum: SandboxLevel = 'process', node?: string): Promise<SandboxLevel> {
-  const { level, jail } = await detectSandbox(node);
+  return demandLevel(await detectSandbox(node), minimum);
+}
+
+/** {@link chooseLevel} for a sandbox that was detected. */
+export function demandLevel({ level, jail }: Pick<Sandbox, 'level' | 'jail'>, minimum: SandboxLevel): SandboxLevel {
   if (sandboxLevels.indexOf(level) >= sandboxLevels.indexOf(minimum)) return level;
   throw new VivariumError('sandbox.unavailable', `The sandbox level \`${minimum}\` was demanded, and this machine reaches \`${level}\`: ${jail.reason}`, {
     hint: `${jail.hint} Or demand less: sandbox: { minimum: '${level}' }.`,
@@ -83,7 +87,7 @@ async function tryJail(sandbox: Sandbox): Promise<Jail> {
   const bubblewrap = /\d+\.\d+\.\d+/.exec(await output(bwrap, ['--version']))?.[0] ?? 'unknown';
   const jail: Jail = { available: true, bubblewrap, closesUserNamespaces: isAtLeast(bubblewrap, disablesUserNamespacesFrom) };
   const failure = await trial({ ...sandbox, jail });
-  return failure === undefined ? jail : { ...unavailable(`bubblewrap ${bubblewrap} fails: ${failure}`, await explainFailure()), bubblewrap };
+  return failure === undefined ? jail : { ...unavailable(`bubblewrap ${bubblewrap} fails: ${failure}`, await explainFailure(failure)), bubblewrap };
 }
 
 const unavailable = (reason: string, hint: string): Jail => ({ available: false, closesUserNamespaces: false, reason, hint });
@@ -106,7 +110,7 @@ async function output(file: string, args: readonly string[]): Promise<string> {
   }
 }
 
-/** The settings that forbid user namespaces to ordinary users, with the value that does so. */
+/** The settings that forbid user namespaces, with the value that does so. */
 const forbiddingSettings = [
   { name: 'kernel.unprivileged_userns_clone', forbids: '0', mend: 'sysctl -w kernel.unprivileged_userns_clone=1' },
   { name: 'user.max_user_namespaces', forbids: '0', mend: 'sysctl -w user.max_user_namespaces=15000' },
@@ -117,10 +121,11 @@ const forbiddingSettings = [
   },
 ] as const;
 
-async function explainFailure(): Promise<string> {
+async function explainFailure(failure: string): Promise<string> {
   for (const { name, forbids, mend } of forbiddingSettings) {
     const value = await readFile(`/proc/sys/${name.replaceAll('.', '/')}`, 'utf8').catch(() => '');
     if (value.trim() === forbids) return `User namespaces are forbidden by ${name}=${forbids}; what would allow them: ${mend}.`;
   }
+  if (/max_\S*_namespaces/.test(failure)) return 'This host is in a namespace that may have no further ones: run it outside, or raise user.max_user_namespaces there.';
   return 'In a container, allow it user namespaces and its own mount of /proc (Docker: --security-opt with seccomp=unconfined, apparmor=unconfined and systempaths=unconfined).';
 }

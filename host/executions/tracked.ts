@@ -6,7 +6,7 @@
  *   │  └── waiting                  a cell died under it: it waits to run again from its inputs
  *   └────► stopping ──► ended       it was cancelled; what runs is being aborted
  */
-import type { ErrorRecord } from '../../sdk/errors.ts';
+import { type ErrorRecord, VivariumError } from '../../sdk/errors.ts';
 import type { ExecutionPlan, Lane } from '../../runtimes/protocol.ts';
 import type { Deadline } from './deadlines.ts';
 import type { OutputSink } from './outputs.ts';
@@ -23,6 +23,8 @@ export interface ExecutionInput {
 
 export interface ExecutionSettings {
   readonly id: string;
+  /** The id was chosen by a caller, who may choose one that is in use. */
+  readonly named?: boolean | undefined;
   readonly inputs: readonly ExecutionInput[];
   readonly parents: readonly string[];
   /** Milliseconds since the epoch; 0 is none. */
@@ -94,6 +96,12 @@ export class TrackedExecution {
     return this.inFlight === 0 && this.queued === 0 && (this.phase === 'running' || this.phase === 'stopping');
   }
 
+  /** What the plan adds to the header of a frame, about. */
+  get headerBytes(): number {
+    const { id, parents, trace } = this.settings;
+    return parents.reduce((sum, parent) => sum + parent.length, 100 + id.length + trace.length);
+  }
+
   fail(error: ErrorRecord): void {
     if (this.status === 'completed') this.status = 'failed';
     if (this.errors.length >= keptErrors) {
@@ -132,12 +140,12 @@ export class TrackedExecution {
   }
 
   /** What waits in the host for this execution is stale from now on, and calls of its guests are aborted. */
-  interrupt(reason: Error): void {
+  interrupt(reason: string): void {
     this.epoch++;
     this.queued = 0;
     const { calls } = this;
     this.calls = undefined;
-    for (const call of calls ?? []) call.abort(reason);
+    for (const call of calls ?? []) call.abort(new VivariumError('call.cancelled', reason));
   }
 
   /** Back to its inputs, as if it had not begun. */

@@ -22,6 +22,7 @@ const cancelPatience = 1_000;
 
 export class Tracker {
   readonly #live = new Map<number, TrackedExecution>();
+  /** Those whose id was chosen by a caller, who may choose one twice. */
   readonly #ids = new Map<string, TrackedExecution>();
   readonly #deadlines: Deadlines;
   readonly #cells: number;
@@ -67,7 +68,7 @@ export class Tracker {
     const execution = new TrackedExecution(settings, this.#cells, this.#actors);
     execution.handle = this.#next++;
     this.#live.set(execution.handle, execution);
-    this.#ids.set(execution.id, execution);
+    if (settings.named === true) this.#ids.set(execution.id, execution);
     if (settings.deadline > 0) {
       const error = { code: 'execution.deadline', message: `the execution did not end before ${new Date(settings.deadline).toISOString()}` } as const;
       execution.deadline = this.#deadlines.at(settings.deadline, () => this.stop(execution, error, 'failed'));
@@ -110,7 +111,7 @@ export class Tracker {
   }
 
   #interrupt(execution: TrackedExecution, error: ErrorRecord): void {
-    execution.interrupt(VivariumError.from({ ...error, code: 'call.cancelled' }));
+    execution.interrupt(error.message);
     this.#orders.forget(execution);
     for (let cell = 0; cell < execution.outstanding.length; cell++) {
       if ((execution.outstanding[cell] ?? 0) > 0) this.#orders.cancel(cell, [execution.handle], error);
@@ -127,9 +128,9 @@ export class Tracker {
   #end(execution: TrackedExecution): void {
     execution.phase = 'ended';
     this.#live.delete(execution.handle);
-    this.#ids.delete(execution.id);
+    if (execution.settings.named === true) this.#ids.delete(execution.id);
     this.#deadlines.callOff(execution.deadline);
-    execution.interrupt(new VivariumError('call.cancelled', 'the execution has ended'));
+    execution.interrupt('the execution has ended');
     this.#orders.forget(execution);
     const { accepted } = execution;
     execution.accepted = undefined;

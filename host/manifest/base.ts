@@ -22,7 +22,7 @@ const longestPath = 4096;
  */
 export const resolveInside = (base: string, fromFile: string, path: string): string => {
   if (path === '' || path.length > longestPath || path.includes('\0')) throw missing(path, 'is no path of a file');
-  const root = realpathSync(base);
+  const root = realFolder(base);
   const stated = nodePath.resolve(base, nodePath.dirname(fromFile), path);
   const pending = stepsInside(base, root, stated, path);
   let current = root;
@@ -44,6 +44,14 @@ export const resolveInside = (base: string, fromFile: string, path: string): str
   }
   if (!lstatSync(current).isFile()) throw missing(path, 'is no regular file');
   return current;
+};
+
+const realFolder = (base: string): string => {
+  try {
+    return realpathSync(base);
+  } catch (error) {
+    throw new VivariumError('host.option', `the base folder ${shown(base)} cannot be read`, { hint: 'Name an existing folder as `base`.', cause: error });
+  }
 };
 
 /** The components that lead from the base folder to a path, however the base itself is spelled. */

@@ -10,7 +10,7 @@ import { type Connection, connectionText, type Endpoint, endpointText, readConne
 import { isReservedPort } from './names.ts';
 import type { Report } from './report.ts';
 import { actorSchema, manifestSchema } from './schema.ts';
-import { suggest } from './suggest.ts';
+import { closest, suggest } from './suggest.ts';
 
 export const runtimeOfExtension: Readonly<Record<string, RuntimeName>> = {
   '.js': 'javascript',
@@ -21,6 +21,7 @@ export const runtimeOfExtension: Readonly<Record<string, RuntimeName>> = {
   '.wasm': 'wasm',
 };
 
+const codeKeys = ['source', 'code'] as const;
 const wasmKeys = ['function', 'input', 'output', 'wasi'] as const;
 
 type Loose = Readonly<Record<string, unknown>>;
@@ -36,13 +37,14 @@ export const checkManifest = (report: Report): void => {
   checkConnections(report, places, connections);
   const inputs = checkInputs(places, asMap(manifest['inputs']));
   checkOutputs(report, places, asMap(manifest['outputs']));
-  warnOfUnreached(report, actors, connections, inputs);
+  if (!report.failed) warnOfUnreached(report, actors, connections, inputs);
 };
 
 const checkActor = (report: Report, name: string, actor: Loose): void => {
   const at = (...path: Path): Path => ['actors', name, ...path];
   const { source, code } = actor;
-  if (source === undefined && code === undefined) report.errorAtKey(at(), `\`${name}\` has neither \`source\` nor \`code\``, 'Add the file with its code: `source: ./file.ts`.');
+  const mistyped = Object.keys(actor).some((key) => closest(key, codeKeys) !== undefined);
+  if (source === undefined && code === undefined && !mistyped) report.errorAtKey(at(), `\`${name}\` has neither \`source\` nor \`code\``, 'Add the file with its code: `source: ./file.ts`.');
   if (source !== undefined && code !== undefined) report.errorAtKey(at('code'), `\`${name}\` has both \`source\` and \`code\``, 'Keep one of them.');
   const runtime = checkRuntime(report, name, actor);
   if (runtime !== undefined && runtime !== 'wasm') checkNoWasm(report, name, actor, runtime);
@@ -155,7 +157,7 @@ const checkConnections = (report: Report, places: Places, connections: readonly 
     const text = connectionText(value);
     const earlier = first.get(text);
     if (earlier === undefined) first.set(text, path);
-    else report.error(path, `the connection \`${text}\` is written twice${lineOf(report, earlier)}`, 'Remove one of them: each message would arrive once in any case.');
+    else report.error(path, `the connection \`${text}\` is written twice${lineOf(report, earlier)}`, 'Remove one of them.');
   }
 };
 

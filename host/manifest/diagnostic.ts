@@ -104,11 +104,36 @@ export const pathText = (path: Path): string =>
   }, '');
 
 const shownLength = 60;
-const unprintable = /[\u007f-\u009f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
 
 /** A value as a message quotes it: cut, and without anything that a terminal would obey. */
 export const shown = (value: unknown): string => {
   const whole = typeof value === 'string' ? value.slice(0, shownLength + 1) : value;
-  const text = (JSON.stringify(whole) ?? String(whole)).replace(unprintable, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  const text = printable(JSON.stringify(whole) ?? String(whole));
   return text.length > shownLength + 2 ? `${text.slice(0, shownLength)}…` : text;
 };
+
+/** Control characters, invisible ones, and those that turn the direction of a text: Unicode's `Cc`, `Cf`, `Zl`, `Zp`. */
+const unprintable = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+const printable = (text: string): string => text.replace(unprintable, (character) => `\\u${character.codePointAt(0)?.toString(16).padStart(4, '0')}`);
+
+const longestSentence = 500;
+const sentence = (text: string): string => printable(text.length > longestSentence ? `${text.slice(0, longestSentence)}…` : text);
+
+export interface Mistake extends Position {
+  readonly file: string;
+  readonly path?: Path;
+  readonly message: string;
+  readonly hint?: string | undefined;
+  readonly severity?: Diagnostic['severity'];
+}
+
+/** The only maker of diagnostics: what they quote comes from files that nobody vouches for, so it is cut and made printable here. */
+export const diagnose = ({ file, line, column, path = [], message, hint, severity = 'error' }: Mistake): Diagnostic => ({
+  file,
+  line,
+  column,
+  path: sentence(pathText(path)),
+  message: sentence(message),
+  ...(hint !== undefined && { hint: sentence(hint) }),
+  severity,
+});

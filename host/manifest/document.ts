@@ -5,7 +5,7 @@
  * paid: bytes, words before they are parsed, depth, values after aliases were expanded.
  */
 import { type Document, isAlias, isMap, isScalar, isSeq, Lexer, LineCounter, type Node, type Pair, parseAllDocuments, type Scalar } from 'yaml';
-import { type Diagnostic, type LocatedDocument, maximumDiagnostics, type Path, pathText, type Position } from './diagnostic.ts';
+import { diagnose, type Diagnostic, type LocatedDocument, maximumDiagnostics, type Path, type Position } from './diagnostic.ts';
 
 export const documentLimits = {
   /** One file. */
@@ -27,7 +27,7 @@ export interface ReadDocument {
 /** Reads one YAML document. Never throws: what is wrong comes back as diagnostics. */
 export const readDocument = (text: string, file: string): ReadDocument => {
   const refusal = tooLarge(text);
-  if (refusal !== undefined) return { diagnostics: [{ file, line: 1, column: 1, path: '', severity: 'error', ...refusal }] };
+  if (refusal !== undefined) return { diagnostics: [diagnose({ file, line: 1, column: 1, ...refusal })] };
   const lines = new LineCounter();
   const positionOf = (offset: number): Position => {
     const { line, col } = lines.linePos(Math.min(offset, text.length));
@@ -35,18 +35,18 @@ export const readDocument = (text: string, file: string): ReadDocument => {
   };
   const parsed = parseAllDocuments(text, { lineCounter: lines, version: '1.2', schema: 'core', merge: false, uniqueKeys: false, stringKeys: true, prettyErrors: false });
   const [first, second] = parsed as readonly Document.Parsed[];
-  if (first === undefined) return { diagnostics: [{ file, line: 1, column: 1, path: '', message: 'the file is empty', severity: 'error' }] };
+  if (first === undefined) return { diagnostics: [diagnose({ file, line: 1, column: 1, message: 'the file is empty' })] };
   const unreadable = syntaxMistakes(first, second, positionOf);
-  if (unreadable.length > 0) return { diagnostics: unreadable.map((mistake) => ({ file, path: '', severity: 'error', ...mistake })) };
+  if (unreadable.length > 0) return { diagnostics: unreadable.map((mistake) => diagnose({ file, ...mistake })) };
 
   const reader = new TreeReader(text, file, positionOf);
   const root = reader.read(first.contents, [], null, 0);
   return { document: { file, value: root.value, locate: (path, part) => locateIn(root, path, part) }, diagnostics: reader.mistakes };
 };
 
-type Mistake = { readonly message: string; readonly hint?: string };
+type Sentences = { readonly message: string; readonly hint?: string };
 
-const tooLarge = (text: string): Mistake | undefined => {
+const tooLarge = (text: string): Sentences | undefined => {
   if (Buffer.byteLength(text) > documentLimits.bytes) return { message: `the file is larger than ${documentLimits.bytes} bytes`, hint: 'Move code into files of its own.' };
   let words = 0;
   for (const _ of new Lexer().lex(text)) {
@@ -56,8 +56,8 @@ const tooLarge = (text: string): Mistake | undefined => {
   return undefined;
 };
 
-const syntaxMistakes = (first: Document.Parsed, second: Document.Parsed | undefined, positionOf: (offset: number) => Position): readonly (Position & Mistake)[] => {
-  const mistakes: (Position & Mistake)[] = first.errors.slice(0, 20).map((error) => ({ ...positionOf(error.pos[0]), ...friendly(error) }));
+const syntaxMistakes = (first: Document.Parsed, second: Document.Parsed | undefined, positionOf: (offset: number) => Position): readonly (Position & Sentences)[] => {
+  const mistakes: (Position & Sentences)[] = first.errors.slice(0, 20).map((error) => ({ ...positionOf(error.pos[0]), ...friendly(error) }));
   for (const warning of first.warnings.slice(0, 20)) mistakes.push({ ...positionOf(warning.pos[0]), message: warning.message, hint: 'Tags are not supported: remove it.' });
   const { explicit, version } = first.directives.yaml;
   if (explicit === true && version !== '1.2') mistakes.push({ line: 1, column: 1, message: `YAML ${version} is not supported`, hint: 'Remove the %YAML line: Vivarium reads YAML 1.2.' });
@@ -65,7 +65,7 @@ const syntaxMistakes = (first: Document.Parsed, second: Document.Parsed | undefi
   return mistakes;
 };
 
-const friendly = (error: { readonly code: string; readonly message: string }): Mistake => {
+const friendly = (error: { readonly code: string; readonly message: string }): Sentences => {
   if (error.message.includes('call stack')) return { message: 'the file is nested too deeply' };
   if (error.code === 'TAB_AS_INDENT') return { message: error.message, hint: 'Indent with spaces.' };
   if (error.code === 'NON_STRING_KEY') return { message: 'a key must be a plain text' };
@@ -175,7 +175,7 @@ class TreeReader {
 
   #mistake(path: Path, position: Position, message: string, hint?: string): void {
     if (this.mistakes.length >= maximumDiagnostics) return;
-    this.mistakes.push({ file: this.#file, ...position, path: pathText(path), message, ...(hint !== undefined && { hint }), severity: 'error' });
+    this.mistakes.push(diagnose({ file: this.#file, ...position, path, message, hint }));
   }
 
   /** Where a node begins, if anything is written; a block of text begins with its first line, not with the `|` that announces it. */

@@ -69,9 +69,17 @@ const explainMismatch = (context: Context, issue: z.core.$ZodIssueInvalidType | 
   const key = path.at(-1);
   const value = valueAt(context.report.document.value, path);
   if (issue.code === 'invalid_type' && issue.expected === 'never') context.report.errorAtKey(path, issue.message);
-  else if (value === undefined && key !== undefined) context.report.errorAtKey(path, `\`${key}\` is missing`, exampleHint(context, path));
+  else if (value === undefined && key !== undefined) explainMissing(context, path, String(key));
   else if (issue.code === 'invalid_value' && typeof value === 'string') report(context, path, `expected ${expectation(issue)}, found ${kindText(value)}`, nearest(value, issue.values.map(String)));
   else report(context, path, `expected ${expectation(issue)}, found ${kindText(value)}`);
+};
+
+/** Says nothing of a key that is there with a slip of the hand: the key as it is written is reported already. */
+const explainMissing = (context: Context, path: Path, key: string): void => {
+  const parent = path.slice(0, -1);
+  const known = keysAt(context, parent);
+  const unknown = Object.keys(valueAt(context.report.document.value, parent) ?? {}).filter((written) => !known.includes(written));
+  if (!unknown.some((written) => closest(written, known) === key)) context.report.errorAtKey(path, `\`${key}\` is missing`, exampleHint(context, path));
 };
 
 const report = (context: Context, path: Path, message: string, hint?: string): void => context.report.error(path, message, hint ?? exampleHint(context, path));

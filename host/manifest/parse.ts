@@ -1,7 +1,8 @@
 /** Reads a manifest and says everything that is wrong with it at once. */
+import { isUtf8 } from 'node:buffer';
 import { readFile, stat } from 'node:fs/promises';
 import { checkManifest } from './check.ts';
-import { type Diagnostic, ManifestError } from './diagnostic.ts';
+import { diagnose, type Diagnostic, ManifestError } from './diagnostic.ts';
 import { documentLimits, type ReadDocument, readDocument } from './document.ts';
 import { checkAgainst } from './explain.ts';
 import { type FlowManifest, planFlow } from './flow.ts';
@@ -37,14 +38,14 @@ export const parseManifestObject = (object: unknown, name = 'manifest'): ParsedM
 
 /** Reads a manifest from a file of at most 1 MiB. A file that cannot be read is a diagnostic too. */
 export const readManifest = async (file: string): Promise<ParsedManifest> => {
-  const unreadable = (message: string): ParsedManifest => ({ diagnostics: [{ file, line: 0, column: 0, path: '', message, severity: 'error' }] });
+  const unreadable = (message: string): ParsedManifest => ({ diagnostics: [diagnose({ file, line: 0, column: 0, message })] });
   try {
     const status = await stat(file);
     if (!status.isFile()) return unreadable('this is no file');
     if (status.size > documentLimits.bytes) return unreadable(`the file is larger than ${documentLimits.bytes} bytes`);
-    return parseManifest(new TextDecoder('utf-8', { fatal: true }).decode(await readFile(file)), file);
+    const bytes = await readFile(file);
+    return isUtf8(bytes) ? parseManifest(bytes.toString(), file) : unreadable('the file is not UTF-8');
   } catch (error) {
-    if (error instanceof TypeError) return unreadable('the file is not UTF-8');
     const { code } = error as NodeJS.ErrnoException;
     return unreadable(code === 'ENOENT' ? 'there is no such file' : `the file cannot be read (${code})`);
   }

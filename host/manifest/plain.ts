@@ -1,7 +1,7 @@
 /**
  * Objects written in code, brought into the same form as documents that were read: a frozen copy of plain data.
  */
-import { type Diagnostic, type LocatedDocument, maximumDiagnostics, type Path, type Position, pathText } from './diagnostic.ts';
+import { diagnose, type Diagnostic, type LocatedDocument, maximumDiagnostics, type Path, type Position } from './diagnostic.ts';
 import { documentLimits, type ReadDocument } from './document.ts';
 
 /** The position of everything that has no text. */
@@ -15,7 +15,7 @@ export const readObject = (object: unknown, name: string): ReadDocument => {
   const diagnostics: Diagnostic[] = [];
   let values = 0;
   const refuse = (path: Path, message: string): null => {
-    if (diagnostics.length < maximumDiagnostics) diagnostics.push({ file: name, ...nowhere, path: pathText(path), message, severity: 'error' });
+    if (diagnostics.length < maximumDiagnostics) diagnostics.push(diagnose({ file: name, ...nowhere, path, message }));
     return null;
   };
   const copy = (value: unknown, path: Path): unknown => {

@@ -1,4 +1,4 @@
-import { type Diagnostic, isError, type LocatedDocument, maximumDiagnostics, type Path, pathText, type Position } from './diagnostic.ts';
+import { diagnose, type Diagnostic, isError, type LocatedDocument, maximumDiagnostics, type Path, type Position } from './diagnostic.ts';
 
 type Hint = string | (() => string | undefined);
 
@@ -37,8 +37,7 @@ export class Report {
   get diagnostics(): readonly Diagnostic[] {
     const sorted = this.#found.toSorted((left, right) => left.line - right.line || left.column - right.column);
     if (this.#dropped === 0) return sorted;
-    const rest = { file: this.document.file, line: 0, column: 0, path: '', message: `and ${this.#dropped} more`, severity: this.#failed ? 'error' : 'warning' } as const;
-    return [...sorted, rest];
+    return [...sorted, diagnose({ file: this.document.file, line: 0, column: 0, message: `and ${this.#dropped} more`, severity: this.#failed ? 'error' : 'warning' })];
   }
 
   #add(path: Path, position: Position, message: string, hint: Hint | undefined, severity: Diagnostic['severity']): void {
@@ -47,7 +46,8 @@ export class Report {
       this.#dropped += 1;
       return;
     }
-    const mending = typeof hint === 'function' ? hint() : hint;
-    this.#found.push({ file: this.document.file, ...position, path: pathText(path), message, ...(mending !== undefined && { hint: mending }), severity });
+    const diagnostic = diagnose({ file: this.document.file, ...position, path, message, hint: typeof hint === 'function' ? hint() : hint, severity });
+    const said = this.#found.some((earlier) => earlier.message === diagnostic.message && earlier.path === diagnostic.path);
+    if (!said) this.#found.push(diagnostic);
   }
 }

@@ -24,8 +24,8 @@ export const limitKinds = {
   cpu: { unit: 'duration', least: 1, most: 3600 * second, meaning: 'Processor time of one turn.' },
   memory: { unit: 'size', least: 16 * MiB, most: 4096 * MiB, meaning: 'Heap, buffers and WebAssembly memory of one instance together.' },
   message: { unit: 'size', least: 1, most: 16 * MiB, meaning: 'One encoded message.' },
-  outboundMessages: { unit: 'count', least: 0, most: 1_000_000, meaning: 'Messages that one turn may send. Written `outbound: { messages: … }`.' },
-  outboundBytes: { unit: 'size', least: 0, most: 256 * MiB, meaning: 'Bytes that one turn may send. Written `outbound: { bytes: … }`.' },
+  outboundMessages: { unit: 'count', least: 0, most: 1_000_000, meaning: 'Messages that one turn may send.' },
+  outboundBytes: { unit: 'size', least: 0, most: 256 * MiB, meaning: 'Bytes that one turn may send.' },
   logs: { unit: 'size', least: 0, most: 16 * MiB, meaning: 'Log bytes of one turn; what exceeds them is dropped and counted.' },
   timers: { unit: 'count', least: 0, most: 100_000, meaning: 'Timers pending at once in one instance.' },
   calls: { unit: 'count', least: 0, most: 1000, meaning: 'Calls to the host in flight at once in one instance.' },
@@ -39,8 +39,8 @@ export const limitNames = Object.keys(limitKinds) as readonly LimitName[];
 export const parseLimit = (name: LimitName, written: string | number): number => {
   const { least, most } = limitKinds[name];
   const value = parseAmount(name, written);
-  if (value < least) throw new RangeError(`the least is ${formatLimit(name, least)}`);
-  if (value > most) throw new RangeError(`the most that can be granted is ${formatLimit(name, most)}`);
+  if (value < least) throw new RangeError(`must be at least ${formatLimit(name, least)}`);
+  if (value > most) throw new RangeError(`must be at most ${formatLimit(name, most)}`);
   return value;
 };
 

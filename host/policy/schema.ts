@@ -8,7 +8,8 @@ import { parseSecretOrigin } from './rules/secrets.ts';
 import { servicePattern } from './rules/services.ts';
 import { durationPattern, parseSize, sizePattern } from './units.ts';
 
-const mostRules = 256;
+/** Of one kind, whatever files a policy is made of: comparing policies costs the product of their rules. */
+export const mostRules = 128;
 
 /** Adds to a schema what a parser has to say, in the parser's own words. */
 const readable =
@@ -85,7 +86,7 @@ const mount = z.union([
 
 const pattern = z.string().superRefine(readable(parsePattern));
 
-const networkRule = z.union([
+export const networkRuleSchema = z.union([
   pattern,
   z.strictObject({
     url: pattern.meta({ description: 'A URL pattern.', examples: ['https://*.example.org/v1/*'] }),
@@ -97,7 +98,7 @@ const networkRule = z.union([
   }),
 ]);
 
-const networkRules = z.array(networkRule).max(mostRules, tooMany).optional();
+const networkRules = z.array(networkRuleSchema).max(mostRules, tooMany).optional();
 
 const variable = z.union([
   z.enum(['required', 'optional']),
@@ -121,7 +122,7 @@ const secret = z.strictObject({
   format: z
     .string()
     .max(256)
-    .refine((format) => format.split('{}').length === 2 && !/[\r\n\0]/.test(format), 'a format contains `{}` once, where the value goes')
+    .refine((format) => format.split('{}').length === 2 && !/\p{Cc}/u.test(format), 'a format contains `{}` once, where the value goes')
     .optional()
     .meta({ description: 'What the header says, `{}` being the secret. `{}` alone if nothing is said.', examples: ['Bearer {}'] }),
 });

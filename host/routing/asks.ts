@@ -10,6 +10,8 @@ interface Ask {
   readonly execution: TrackedExecution;
   /** Place of the cell that must answer. */
   readonly cell: number;
+  /** The name of the actor that was asked. */
+  readonly actor: string;
   readonly settle: Settle;
 }
 
@@ -18,9 +20,9 @@ export class Asks {
   #next = 1;
 
   /** @returns the number under which the answer is awaited */
-  open(execution: TrackedExecution, cell: number, settle: Settle): number {
+  open(execution: TrackedExecution, cell: number, actor: string, settle: Settle): number {
     const reply = this.#next++;
-    this.#open.set(reply, { execution, cell, settle });
+    this.#open.set(reply, { execution, cell, actor, settle });
     execution.asks ??= [];
     execution.asks.push(reply);
     return reply;
@@ -34,7 +36,7 @@ export class Asks {
       return;
     }
     if (ask.cell !== cell) throw new ProtocolViolation(`an answer to ${reply}, which was asked of another cell`);
-    this.settle(reply, error, lane, bytes);
+    this.settle(reply, error && { ...error, actor: ask.actor }, lane, bytes);
   }
 
   /** The host itself answers. */

@@ -18,16 +18,21 @@ export class ExportCredit {
   #queued = 0;
   #unread = 0;
   #overdraft = 0;
+  readonly #overshoot: number;
   readonly #changed: () => void;
 
-  /** @param changed called when there may be something to grant */
-  constructor(changed: () => void) {
+  /**
+   * @param overshoot what turns that do not wait in `emit` may send beyond their credit: as much as their limits let them
+   * @param changed called when there may be something to grant
+   */
+  constructor(overshoot: number, changed: () => void) {
+    this.#overshoot = overshoot;
     this.#changed = changed;
   }
 
   /** @returns false if the cell sent more than it was allowed to */
   spend(messages: number, bytes: number): boolean {
-    if (messages > this.#allowance) return false;
+    if (messages > this.#allowance + this.#overshoot) return false;
     this.#allowance -= messages;
     if (messages > 0) this.#averageBytes += (bytes / messages - this.#averageBytes) * Math.min(1, messages / 64);
     this.#changed();
@@ -70,7 +75,7 @@ export class ExportCredit {
 
   /** Nothing may be sent any more, and it is a reader of outputs who holds that up. */
   get stalledByReader(): boolean {
-    return this.#allowance === 0 && this.#unread * 2 > this.#window;
+    return this.#allowance <= 0 && this.#unread * 2 > this.#window;
   }
 
   /** Lets others of the cell proceed past a slow reader; what the reader then leaves unread is bounded by `limit.outputs`. */

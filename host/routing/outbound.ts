@@ -4,8 +4,9 @@ import type { Delivery } from './queue.ts';
 
 /** What the frames go through: the process of the cell. */
 export interface Channel {
-  /** @returns false if the cell does not read as fast as is written; `drained` tells when it has caught up. */
-  send(message: HostMessage, payloads?: readonly Uint8Array[]): boolean;
+  send(message: HostMessage, payloads?: readonly Uint8Array[]): void;
+  /** Whether the cell reads as fast as is written; if not, `drained` tells when it has caught up. */
+  readonly writable: boolean;
   drained(): Promise<void>;
 }
 
@@ -48,6 +49,7 @@ export class Outbound {
     if (execution.introduced !== batch) {
       execution.introduced = batch;
       batch.executions.push(execution.plan);
+      batch.bytes += execution.headerBytes;
     }
     batch.actor.push(delivery.actor);
     batch.inlet.push(delivery.inlet);
@@ -90,9 +92,8 @@ export class Outbound {
     const batches = this.#closed;
     if (batches.length === 0) return;
     this.#closed = [];
-    let kept = true;
-    for (const { payloads, bytes: _, ...columns } of batches) kept = this.#channel.send({ type: 'deliver', ...columns }, payloads);
-    if (!kept) this.#wait();
+    for (const { payloads, bytes: _, ...columns } of batches) this.#channel.send({ type: 'deliver', ...columns }, payloads);
+    if (!this.#channel.writable) this.#wait();
   }
 
   #wait(): void {

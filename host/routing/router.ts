@@ -5,9 +5,10 @@
  * cell was given; what it was not given is a {@link ProtocolViolation}.
  */
 import type { ErrorRecord } from '../../sdk/errors.ts';
+import type { Payload } from '../../sdk/message.ts';
 import { type CellMessage, type Lane, textLane } from '../../runtimes/protocol.ts';
 import { ProtocolViolation } from '../cells/violation.ts';
-import { EachOutput } from '../executions/outputs.ts';
+import { payloadOf } from '../executions/outputs.ts';
 import type { ExecutionInput, ExecutionSettings, TrackedExecution } from '../executions/tracked.ts';
 import type { Tracker } from '../executions/tracker.ts';
 import { Asks, type Settle } from './asks.ts';
@@ -43,14 +44,14 @@ export class Router {
   /** Begins an execution that no caller asked for, whose outputs go to whoever listens. */
   readonly #spontaneous: (settings: Pick<ExecutionSettings, 'inputs' | 'answer'>) => TrackedExecution | undefined;
   /** An output outside any execution. */
-  readonly #output: (output: number, lane: Lane, bytes: Uint8Array) => void;
+  readonly #output: (output: number, payload: Payload) => void;
 
   constructor(
     shape: FlowShape,
     tracker: Tracker,
     asks: Asks,
     spontaneous: (settings: Pick<ExecutionSettings, 'inputs' | 'answer'>) => TrackedExecution | undefined,
-    output: (output: number, lane: Lane, bytes: Uint8Array) => void,
+    output: (output: number, payload: Payload) => void,
   ) {
     this.#shape = shape;
     this.#tracker = tracker;
@@ -105,7 +106,7 @@ export class Router {
     const { epoch } = execution;
     execution.queued += inputs.length;
     for (const { actor, inlet, lane, bytes } of inputs) {
-      const reply = answer === undefined ? 0 : this.#asks.open(execution, this.#cellOf(actor), answer);
+      const reply = answer === undefined ? 0 : this.#asks.open(execution, this.#cellOf(actor), nameOf(this.#shape, actor), answer);
       this.#enqueue({ execution, epoch, actor, inlet, lane, bytes, reply, entry: true, credit: undefined });
     }
     this.#tracker.check(execution);
@@ -113,7 +114,6 @@ export class Router {
 
   emit(cell: RoutedCell, said: Said<'emit'>, payloads: readonly Uint8Array[]): void {
     const { actor, outlet, execution: handles, lane } = said;
-    sameLength(payloads.length, actor, outlet, handles, lane);
     let bytes = 0;
     for (const payload of payloads) bytes += payload.byteLength;
     if (!cell.credit.spend(payloads.length, bytes)) throw new ProtocolViolation('more messages than it had credit for');
@@ -129,11 +129,9 @@ export class Router {
 
   settled(cell: RoutedCell, said: Said<'settled'>): void {
     const { execution: handles, received, parts, work } = said;
-    sameLength(handles.length, received, parts);
     let at = 0;
     for (let i = 0; i < handles.length; i++) {
       const end = at + 3 * (parts[i] as number);
-      if (end > work.length) throw new ProtocolViolation('columns of different length');
       const execution = this.#known(handles[i] as number);
       if (execution === undefined) {
         at = end;
@@ -181,12 +179,11 @@ export class Router {
       return;
     }
     execution.queued++;
-    const reply = this.#asks.open(execution, this.#cellOf(peer.actor), settle);
+    const reply = this.#asks.open(execution, this.#cellOf(peer.actor), said.peer, settle);
     this.#enqueue({ execution, epoch: execution.epoch, ...peer, lane: said.lane, bytes: Uint8Array.from(payload), reply, entry: false, credit: undefined });
   }
 
   credit(cell: RoutedCell, said: Said<'credit'>): void {
-    sameLength(said.actor.length, said.messages);
     for (let i = 0; i < said.actor.length; i++) {
       const actor = said.actor[i] as number;
       const queue = this.#queues[actor];
@@ -231,7 +228,7 @@ export class Router {
 
   /** A message that no execution caused: an output as it is, and the beginning of an execution. */
   #begin(targets: OutletTargets, lane: Lane, payload: Uint8Array): void {
-    for (const output of targets.outputs) this.#output(output, lane, payload);
+    for (const output of targets.outputs) this.#output(output, payloadOf(lane, payload));
     if (targets.all.length === 0) return;
     const bytes = Uint8Array.from(payload);
     this.#spontaneous({ inputs: targets.all.map(({ actor, inlet }): ExecutionInput => ({ actor, inlet, lane, bytes })) });
@@ -284,15 +281,8 @@ export class Router {
     return (this.#queues[actor] as ActorQueue).cell;
   }
 
-  /** An error on its way to an `error` outlet may be larger than an actor's own messages. */
+  /** The limit counts characters, of three bytes at most; an error on its way to an `error` outlet may exceed that of its actor. */
   #largest(actor: number): number {
-    return Math.max((this.#shape.actors[actor] as FlowShape['actors'][number]).part.limits.message, 64 * 1024);
+    return Math.max(3 * (this.#shape.actors[actor] as FlowShape['actors'][number]).part.limits.message, 64 * 1024);
   }
 }
-
-function sameLength(length: number, ...columns: readonly (readonly unknown[])[]): void {
-  if (columns.some((column) => column.length !== length)) throw new ProtocolViolation('columns of different length');
-}
-
-/** A sink for executions that no caller awaits. */
-export const eachOutput = (output: (output: number, lane: Lane, bytes: Uint8Array) => void): EachOutput => new EachOutput((place, payload) => output(place, payload.lane === 'text' ? 0 : 1, payload.lane === 'text' ? Buffer.from(payload.text) : payload.bytes));

@@ -1,12 +1,8 @@
-/**
- * The base folder and who lies in it: every source and every import of a flow, after links are resolved.
- *
- * A path is walked one component at a time, and a link is read before it is followed, so nothing outside
- * the base folder is ever touched: an author learns not even whether a file exists out there.
- */
-import { constants, lstat, open, readlink, realpath, stat } from 'node:fs/promises';
+/** The base folder of a deployment, and the files in it that sources consist of. */
+import { constants, open, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { VivariumError } from '../../sdk/errors.ts';
+import { resolveInside } from '../manifest/base.ts';
 
 /** A base folder, opened: `real` without links, `given` as it was named. Both absolute. */
 export interface Base {
@@ -14,85 +10,66 @@ export interface Base {
   readonly given: string;
 }
 
-/** Something that lies inside a base folder. */
-export interface Inside {
+/** A file that lies inside a base folder. */
+export interface SourceFile {
   /** The absolute path, without links. */
   readonly path: string;
   /** The path from the base folder, with `/`: how messages and source maps call it. */
   readonly name: string;
-  readonly kind: 'file' | 'folder' | 'other';
 }
-
-/** As many links as Linux follows before it answers ELOOP. */
-const maximumLinks = 40;
 
 /**
  * Opens a base folder.
  *
- * @throws VivariumError `source.missing` when it is no folder.
+ * @throws VivariumError `host.option` when it is no folder.
  */
 export async function openBase(folder: string): Promise<Base> {
   const given = path.resolve(folder);
   const real = await realpath(given).catch(() => undefined);
   if (real === undefined || !(await stat(real)).isDirectory()) {
-    throw new VivariumError('source.missing', `The base folder ${folder} does not exist or is no folder.`, { hint: 'name the folder that holds the manifest' });
+    throw new VivariumError('host.option', `The base folder ${JSON.stringify(folder)} does not exist or is no folder.`, {
+      hint: 'Name the folder that holds the manifest as `base`.',
+    });
   }
   return { real, given };
 }
 
 /**
- * Follows a path from a folder inside the base.
+ * Finds a file inside the base folder.
  *
- * @param from the absolute path, without links, of a folder inside the base.
- * @param relative what the author wrote: `./helper.ts`, `../shared/tables.py`.
- * @throws VivariumError `source.outside` when the path or a link on its way leaves the base folder, `source.missing` when there is nothing.
- * @example const { path, name } = await resolveInside(base, base.real, './actors/score.py');
+ * @param fromFile absolute path of the file that states the path.
+ * @param stated what the author wrote: `./helper.ts`, `../shared/tables.py`.
+ * @throws VivariumError `source.outside`, `source.missing`
  */
-export async function resolveInside(base: Base, from: string, relative: string): Promise<Inside> {
-  const reached = path.relative(base.real, from).split(path.sep).filter(meansSomething);
-  const pending = partsFromBase(base, relative, relative);
-  if (path.isAbsolute(relative)) reached.length = 0;
-  let links = 0;
-  for (let part = pending.shift(); part !== undefined; part = pending.shift()) {
-    if (part === '..') {
-      if (reached.pop() === undefined) throw outside(relative);
-      continue;
-    }
-    const here = path.join(base.real, ...reached, part);
-    const entry = await lstat(here).catch(() => undefined);
-    if (entry === undefined) throw missing(relative);
-    if (!entry.isSymbolicLink()) {
-      reached.push(part);
-      continue;
-    }
-    links += 1;
-    if (links > maximumLinks) throw missing(relative);
-    const target = await readlink(here);
-    if (path.isAbsolute(target)) reached.length = 0;
-    pending.unshift(...partsFromBase(base, target, relative));
-  }
-  const found = path.join(base.real, ...reached);
-  const entry = await lstat(found).catch(() => undefined);
-  if (entry === undefined) throw missing(relative);
-  return { path: found, name: reached.join('/'), kind: entry.isFile() ? 'file' : entry.isDirectory() ? 'folder' : 'other' };
+export function findSource(base: Base, fromFile: string, stated: string): SourceFile {
+  const found = resolveInside(base.given, fromFile, stated);
+  return { path: found, name: path.relative(base.real, found).split(path.sep).join('/') };
 }
 
+/** The file that an actor's `source` names, as the manifest in the base folder states it. */
+export const findEntry = (base: Base, stated: string): SourceFile => findSource(base, path.join(base.real, 'vivarium.yaml'), stated);
+
 /**
- * Reads a file that {@link resolveInside} found. The file that was opened is compared with the one that lies
- * there afterwards, so a folder that is swapped for a link in between is noticed.
+ * Reads a file that {@link findSource} found. The file that was opened is compared with the one that lies there
+ * afterwards, so a folder that is swapped for a link in between is noticed.
  *
  * @param maximum bytes; `tooLarge` makes the error for a larger file.
- * @throws VivariumError `source.outside`, `source.missing`, `source.invalid`.
+ * @throws VivariumError `source.outside`, `source.missing`, or what `tooLarge` makes
  */
-export async function readInside(file: Inside, maximum: number, tooLarge: (bytes: number) => VivariumError): Promise<Buffer> {
-  if (file.kind !== 'file') throw new VivariumError('source.invalid', `${file.name} is not a regular file.`, { file: file.name });
+export async function readSource(file: SourceFile, maximum: number, tooLarge: (bytes: number) => VivariumError): Promise<Buffer> {
   const handle = await open(file.path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK).catch(() => undefined);
-  if (handle === undefined) throw new VivariumError('source.missing', `${file.name} cannot be read.`, { file: file.name });
+  if (handle === undefined)
+    throw new VivariumError('source.missing', `${JSON.stringify(file.name)} cannot be read.`, { file: file.name, hint: 'Let the host read the file.' });
   try {
     const opened = await handle.stat();
     const lying = await stat(file.path).catch(() => undefined);
     const real = await realpath(file.path).catch(() => undefined);
-    if (!opened.isFile() || real !== file.path || lying?.ino !== opened.ino || lying.dev !== opened.dev) throw outside(file.name);
+    if (!opened.isFile() || real !== file.path || lying?.ino !== opened.ino || lying.dev !== opened.dev) {
+      throw new VivariumError('source.outside', `${JSON.stringify(file.name)} was replaced while it was read.`, {
+        file: file.name,
+        hint: 'Deploy again when the folder is at rest.',
+      });
+    }
     if (opened.size > maximum) throw tooLarge(opened.size);
     const bytes = Buffer.alloc(opened.size);
     const { bytesRead } = await handle.read(bytes, 0, bytes.length, 0);
@@ -111,23 +88,6 @@ export function decodeSource(bytes: Uint8Array, name: string): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {
-    throw new VivariumError('source.invalid', `${name} is not UTF-8 text.`, { file: name, hint: 'save the file as UTF-8' });
+    throw new VivariumError('source.invalid', `${JSON.stringify(name)} is not UTF-8 text.`, { file: name, hint: 'Save the file as UTF-8.' });
   }
 }
-
-const meansSomething = (part: string): boolean => part !== '' && part !== '.';
-
-/** The components of a path or of a link's target: as they are when it is relative, from the base folder when it is absolute. */
-function partsFromBase(base: Base, target: string, relative: string): string[] {
-  if (!path.isAbsolute(target)) return target.split('/').filter(meansSomething);
-  for (const folder of [base.real, base.given]) {
-    const parts = path.relative(folder, target).split(path.sep);
-    if (parts[0] !== '..') return parts.filter(meansSomething);
-  }
-  throw outside(relative);
-}
-
-const outside = (relative: string): VivariumError =>
-  new VivariumError('source.outside', `${JSON.stringify(relative)} leads outside the base folder.`, { hint: 'put the file into the folder of the manifest, or deploy with a `base` that contains it' });
-
-const missing = (relative: string): VivariumError => new VivariumError('source.missing', `${JSON.stringify(relative)} does not exist.`, { hint: 'check the path; it is relative to the file that states it' });

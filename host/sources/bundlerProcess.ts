@@ -7,9 +7,11 @@ import { createInterface } from 'node:readline';
 import { Transform } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { VivariumError } from '../../sdk/errors.ts';
+import type { SandboxLevel } from '../cells/levels.ts';
+import { detectSandbox } from '../cells/sandbox.ts';
 import type { AuthorFiles } from './authorFiles.ts';
 import { type BundlerLine, type HostLine, type Refusal, readBundlerLine } from './bundlerProtocol.ts';
-import { bestConfinement, type Confinement, type ConfinedProgram, confinedCommand } from './confinement.ts';
+import { type ConfinedProgram, confinedCommand } from './confinement.ts';
 
 export type BundleOutcome = Extract<BundlerLine, { type: 'bundled' | 'failed' }>;
 
@@ -17,7 +19,8 @@ export type BundleOutcome = Extract<BundlerLine, { type: 'bundled' | 'failed' }>
 export const bundlerCaps = { time: 20_000, output: 64 * 1024 * 1024, complaints: 4096 } as const;
 
 export interface BundleOptions {
-  readonly confinement?: Confinement | undefined;
+  /** The sandbox level of the bundler; the best of this machine if absent. */
+  readonly level?: SandboxLevel | undefined;
   /** Milliseconds. */
   readonly time?: number | undefined;
 }
@@ -28,7 +31,8 @@ export interface BundleOptions {
  * @throws VivariumError `source.invalid` when it takes too much time or memory, `host.unsupported` when the bundler cannot run.
  */
 export async function runBundler(files: AuthorFiles, options: BundleOptions = {}): Promise<BundleOutcome> {
-  const { file, arguments: args } = await confinedCommand(bundlerProgram(), options.confinement ?? (await bestConfinement()));
+  const sandbox = await detectSandbox();
+  const { file, arguments: args } = confinedCommand(bundlerProgram(), sandbox, options.level ?? sandbox.level);
   // A process group of its own: the bundler has esbuild for a child, and both must go together.
   const child = spawn(file, args, { env: {}, cwd: '/', stdio: 'pipe', detached: true });
   const killAll = (): void => {
@@ -72,7 +76,7 @@ export async function runBundler(files: AuthorFiles, options: BundleOptions = {}
 async function answer(files: AuthorFiles, line: Extract<BundlerLine, { question: number }>): Promise<HostLine> {
   const { question } = line;
   try {
-    if (line.type === 'resolve') return { type: 'resolved', question, name: await files.resolve(line.importer, line.specifier) };
+    if (line.type === 'resolve') return { type: 'resolved', question, name: files.resolve(line.importer, line.specifier) };
     return { type: 'loaded', question, ...(await files.load(line.name)) };
   } catch (error) {
     if (!(error instanceof VivariumError)) throw error;
@@ -88,9 +92,12 @@ function bundlerProgram(): ConfinedProgram {
   const binary = realpathSync(createRequire(library).resolve(`@esbuild/${process.platform}-${process.arch}/bin/esbuild`));
   // Node reads the package file to learn that the script is an ES module.
   const packageFile = findPackageJSON(import.meta.url);
-  return { script: realpathSync(script), arguments: [library, binary], readable: [library, binary, ...(packageFile === undefined ? [] : [realpathSync(packageFile)])] };
+  return {
+    script: realpathSync(script),
+    arguments: [library, binary],
+    readable: [library, binary, ...(packageFile === undefined ? [] : [realpathSync(packageFile)])],
+  };
 }
-
 
 function limitedTo(maximum: number): Transform {
   let bytes = 0;
@@ -104,7 +111,9 @@ function limitedTo(maximum: number): Transform {
 }
 
 const tooExpensive = (): VivariumError =>
-  new VivariumError('source.invalid', 'Bundling the actor took more time, memory or output than one actor may take.', { hint: 'make the source smaller, or split the actor' });
+  new VivariumError('source.invalid', 'Bundling the actor took more time, memory or output than one actor may take.', {
+    hint: 'Make the source smaller, or split the actor.',
+  });
 
 const notRunning = (reason: string): VivariumError =>
-  new VivariumError('host.unsupported', `The bundler could not run. ${reason}`.trim(), { hint: 'install the dependencies of Vivarium again (npm ci)' });
+  new VivariumError('host.unsupported', `The bundler could not run. ${reason}`.trim(), { hint: 'Install the dependencies of Vivarium again (npm ci).' });

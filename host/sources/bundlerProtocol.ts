@@ -23,7 +23,14 @@ const bundlerLine = z.discriminatedUnion('type', [
   /** The text of a file that was resolved. */
   z.object({ type: z.literal('load'), question, name: z.string() }),
   /** One ES module, the names of its exports. `commonJs`: the entry is no ES module, so its exports cannot be known. */
-  z.object({ type: z.literal('bundled'), code: z.string(), map: z.string(), exports: z.array(z.string()), commonJs: z.boolean(), warnings: z.array(bundleError) }),
+  z.object({
+    type: z.literal('bundled'),
+    code: z.string(),
+    map: z.string(),
+    exports: z.array(z.string()),
+    commonJs: z.boolean(),
+    warnings: z.array(bundleError),
+  }),
   z.object({ type: z.literal('failed'), errors: z.array(bundleError) }),
 ]);
 

@@ -1,75 +1,65 @@
 /**
- * Runs a program of ours in a process that can do little: empty environment, limited processor time and memory,
- * no file to write, no core; where bubblewrap works also without network, without other processes, and with
- * nothing to read but the program.
+ * Runs a program of ours that reads hostile text: in a process with an empty environment, limited processor time and
+ * memory, no file to write and no core; in the jail also without network, without other processes, and with nothing to
+ * read but the program.
+ *
+ * It differs from a cell in one thing: the program may start another one (esbuild).
  */
-import { execFile } from 'node:child_process';
-import { realpath } from 'node:fs/promises';
-import { promisify } from 'node:util';
+import type { Sandbox, SandboxLevel } from '../cells/levels.ts';
 
-/** What a confined program may read, and its arguments. */
 export interface ConfinedProgram {
-  /** Absolute path of a script for Node. */
+  /** Absolute path of a script for Node, links resolved. */
   readonly script: string;
   readonly arguments: readonly string[];
-  /** Absolute paths of files and folders that it may read. The script is one of its own. */
+  /** Absolute paths, links resolved, of what it may read or start beside the script. */
   readonly readable: readonly string[];
 }
 
-/** What to spawn, with an empty environment. */
 export interface Command {
   readonly file: string;
   readonly arguments: readonly string[];
 }
 
-/** `jail`: inside bubblewrap. `process`: without. */
-export type Confinement = 'jail' | 'process';
+/** Each process may use 20 s of processor time and 2 GiB of data: Node reserves 600 MiB that it never touches. */
+const limits = 'ulimit -t 20 && ulimit -d 2097152 && ulimit -f 0 && ulimit -c 0';
 
-/** Seconds of processor time; KiB of writable memory: Node itself takes 600 MiB of address space that it never touches. */
-const limits = { processorSeconds: 20, dataKibibytes: 2 * 1024 * 1024 } as const;
-
-const underLimits = `ulimit -t ${limits.processorSeconds}; ulimit -d ${limits.dataKibibytes}; ulimit -f 0; ulimit -c 0; exec env -i "$@"`;
-
-const libraries = ['/lib', '/lib64', '/usr/lib', '/usr/lib64', '/nix/store'];
+const heapMiB = 512;
 
 /**
- * The command that runs a program confined.
+ * The command that runs a program confined; to be spawned with an empty environment.
  *
- * @example const { file, arguments: args } = await confinedCommand({ script, arguments: [], readable: [] }, await bestConfinement());
+ * @param sandbox what this machine offers, from `detectSandbox()`.
  */
-export async function confinedCommand(program: ConfinedProgram, confinement: Confinement): Promise<Command> {
-  const node = await realpath(process.execPath);
-  const readable = [program.script, ...program.readable];
-  // Node's own permission model: no file but these, no network, no threads, no addons, no inspector.
-  const permissions = ['--permission', '--allow-child-process', '--disable-warning=SecurityWarning', ...readable.map((path) => `--allow-fs-read=${path}`)];
-  const run = [node, '--max-old-space-size=512', ...permissions, program.script, ...program.arguments];
-  const jail = confinement === 'jail' ? jailed([node, ...readable]) : [];
-  return { file: '/bin/sh', arguments: ['-c', underLimits, 'sh', ...jail, ...run] };
+export function confinedCommand(program: ConfinedProgram, sandbox: Sandbox, level: SandboxLevel): Command {
+  const { sh } = sandbox.programs;
+  const command = level === 'jail' ? inJail(program, sandbox) : outsideJail(program, sandbox);
+  if (sh === undefined) return { file: command[0] as string, arguments: command.slice(1) };
+  return { file: sh, arguments: ['-c', `${limits} && exec "$@"`, 'sh', ...command] };
 }
 
-function jailed(readable: readonly string[]): string[] {
-  const bind = (option: string, paths: readonly string[]): string[] => paths.flatMap((path) => [option, path, path]);
+function outsideJail(program: ConfinedProgram, { programs: { env, setpriv }, node }: Sandbox): string[] {
+  const command = [node, ...nodeArguments(program)];
+  if (env !== undefined) command.unshift(env, '-i');
+  if (setpriv !== undefined) command.unshift(setpriv, '--pdeathsig', 'KILL', '--no-new-privs');
+  return command;
+}
+
+/** All paths are the same inside as outside, so that what Node and esbuild say of them is true. */
+function inJail(program: ConfinedProgram, { programs, node, libraries, jail }: Sandbox): string[] {
+  const readable = [node, programs.env as string, ...libraries, program.script, ...program.readable];
   return [
-    ...['bwrap', '--unshare-all', '--die-with-parent', '--new-session', '--clearenv', '--cap-drop', 'ALL', '--uid', '65534', '--gid', '65534'],
-    ...bind('--ro-bind-try', libraries),
-    ...bind('--ro-bind', readable),
-    ...['--proc', '/proc', '--dev', '/dev', '--chdir', '/', '--'],
+    programs.bwrap as string,
+    ...['--unshare-all', '--uid', '65534', '--gid', '65534', '--cap-drop', 'ALL', '--die-with-parent', '--new-session', '--clearenv'],
+    ...(jail.closesUserNamespaces ? ['--unshare-user', '--disable-userns'] : []),
+    ...readable.flatMap((path) => ['--ro-bind', path, path]),
+    ...['--proc', '/proc', '--dev-bind', '/dev/null', '/dev/null', '--dev-bind', '/dev/urandom', '/dev/urandom'],
+    ...['--remount-ro', '/', '--chdir', '/', '--', programs.env as string, '-i'],
+    ...[node, ...nodeArguments(program)],
   ];
 }
 
-let best: Promise<Confinement> | undefined;
-
-/** The best confinement that works on this machine; tried once. */
-export function bestConfinement(): Promise<Confinement> {
-  best ??= tryJail();
-  return best;
-}
-
-async function tryJail(): Promise<Confinement> {
-  const node = await realpath(process.execPath);
-  const trial = ['-c', underLimits, 'sh', ...jailed([node]), node, '--version'];
-  return promisify(execFile)('/bin/sh', trial, { env: {}, timeout: 10_000 }).then(
-    () => 'jail',
-    () => 'process',
-  );
+/** Node's own permission model on top: no file but these, no network, no threads, no addons, no inspector. */
+function nodeArguments({ script, readable, arguments: args }: ConfinedProgram): string[] {
+  const files = [script, ...readable].map((path) => `--allow-fs-read=${path}`);
+  return ['--permission', '--allow-child-process', '--disable-warning=SecurityWarning', ...files, `--max-old-space-size=${heapMiB}`, script, ...args];
 }

@@ -16,7 +16,8 @@
 export const linesBefore = 0;
 
 const statement = '\nexport {\n';
-const entry = /^ {2}(?<local>[^\s",]+)(?: as (?:(?<name>[^\s",]+)|(?<quoted>"(?:[^"\\]|\\.)*")))?,?$/;
+/** A name that is no identifier stands in quotes, of the kind that needs fewer escapes. */
+const entry = /^ {2}(?<local>[^\s"',]+)(?: as (?:(?<name>[^\s"',]+)|(?<quoted>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')))?,?$/;
 
 /**
  * @param module what esbuild made with `format: 'esm'` and `bundle: true`.

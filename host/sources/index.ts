@@ -7,8 +7,7 @@ import { loadPython } from './python.ts';
 import type { ActorSource, LoadedSource } from './source.ts';
 import { loadWasm } from './wasm.ts';
 
-export type { Confinement } from './confinement.ts';
-export { bestConfinement } from './confinement.ts';
+export type { BundleOptions } from './bundlerProcess.ts';
 export { linesBefore } from './functionBody.ts';
 export type { ActorSource, JavaScriptSource, LoadedSource, PythonSource, WasmSource } from './source.ts';
 export { openBase, type Base };
@@ -25,7 +24,10 @@ export { openBase, type Base };
 export async function loadSource(actor: ActorSource, base: string | Base, options: BundleOptions = {}): Promise<LoadedSource> {
   const folder = typeof base === 'string' ? await openBase(base) : base;
   if ((actor.source === undefined) === (actor.code === undefined)) {
-    throw new VivariumError('source.invalid', `The actor ${actor.name} must have either a source or code.`, { actor: actor.name, hint: 'source: ./file, or code: |' });
+    throw new VivariumError('source.invalid', `The actor ${actor.name} must have either a source or code.`, {
+      actor: actor.name,
+      hint: 'Write `source: ./file`, or `code: |`.',
+    });
   }
   switch (actor.runtime) {
     case 'javascript':

@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { VivariumError } from '../../sdk/errors.ts';
-import { authorFiles } from './authorFiles.ts';
-import { type Base, resolveInside } from './base.ts';
+import { AuthorFiles } from './authorFiles.ts';
+import { type Base, findEntry } from './base.ts';
 import { type BundleOptions, type BundleOutcome, runBundler } from './bundlerProcess.ts';
 import type { BundleError } from './bundlerProtocol.ts';
 import { functionBody } from './functionBody.ts';
@@ -14,11 +14,14 @@ import type { ActorSource, JavaScriptSource } from './source.ts';
  * place of the first; `host.unsupported` when the bundler cannot run.
  */
 export async function loadJavaScript(actor: ActorSource, base: Base, options: BundleOptions = {}): Promise<JavaScriptSource> {
-  const entry = actor.source === undefined ? { name: `${actor.name}.inline.ts`, text: actor.code ?? '' } : await resolveInside(base, base.real, actor.source);
-  const outcome = await taking(() => runBundler(authorFiles(base, entry), options));
+  const entry = actor.source === undefined ? { name: `${actor.name}.inline.ts`, text: actor.code ?? '' } : findEntry(base, actor.source);
+  const outcome = await taking(() => runBundler(new AuthorFiles(base, entry), options));
   if (outcome.type === 'failed') throw mistakes(entry.name, outcome.errors);
   if (outcome.commonJs) {
-    throw new VivariumError('source.invalid', `${entry.name} is a CommonJS module; actors are ES modules.`, { file: entry.name, hint: 'write `export const handle = …` instead of `module.exports`' });
+    throw new VivariumError('source.invalid', `${entry.name} is a CommonJS module; actors are ES modules.`, {
+      file: entry.name,
+      hint: 'Write `export const handle = …` instead of `module.exports`.',
+    });
   }
   const code = functionBody(outcome.code, outcome.exports);
   return {

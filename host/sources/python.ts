@@ -4,23 +4,22 @@ import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { VivariumError } from '../../sdk/errors.ts';
 import { sourceCaps } from './authorFiles.ts';
-import { type Base, decodeSource, type Inside, readInside, resolveInside } from './base.ts';
+import { type Base, decodeSource, findEntry, findSource, readSource, type SourceFile } from './base.ts';
 import type { ActorSource, PythonSource } from './source.ts';
 
-/** Entries of folders that are looked at: a folder that holds more than its actor is refused before it is read to its end. */
+/** Entries of folders that are looked at: a folder that holds much more than its actor is refused before it is read to its end. */
 const maximumEntries = 20_000;
 
 /** @throws VivariumError `source.outside`, `source.missing`, `source.invalid` */
 export async function loadPython(actor: ActorSource, base: Base): Promise<PythonSource> {
-  if (actor.source === undefined) return asSource(`${actor.name}.inline.py`, [{ path: `${actor.name}.inline.py`, text: actor.code ?? '' }]);
-  const entry = await resolveInside(base, base.real, actor.source);
-  if (entry.kind !== 'file') throw new VivariumError('source.invalid', `${entry.name} is not a regular file.`, { file: entry.name });
-  const folder = path.dirname(entry.path);
-  const others = (await pythonFiles(base, folder)).filter(({ file }) => file.path !== entry.path);
+  const inline = `${actor.name}.inline.py`;
+  if (actor.source === undefined) return asSource(inline, [{ path: inline, text: actor.code ?? '' }]);
+  const entry = findEntry(base, actor.source);
+  const others = (await pythonFiles(base, path.dirname(entry.path))).filter(({ file }) => file.path !== entry.path);
 
   let bytes = 0;
-  const read = async (file: Inside, at: string): Promise<{ path: string; text: string }> => {
-    const content = await readInside(file, sourceCaps.bytes - bytes, () => tooMuch(path.dirname(entry.name), `more than ${sourceCaps.bytes} bytes of Python`));
+  const read = async (file: SourceFile, at: string): Promise<{ path: string; text: string }> => {
+    const content = await readSource(file, sourceCaps.bytes - bytes, () => tooMuch(`more than ${sourceCaps.bytes} bytes of Python`));
     bytes += content.length;
     return { path: at, text: decodeSource(content, file.name) };
   };
@@ -30,34 +29,28 @@ export async function loadPython(actor: ActorSource, base: Base): Promise<Python
 }
 
 /**
- * The Python files of a folder, sorted: where they lie, and their path in the folder. A file whose link leads outside
- * the base is refused; folders and other files out there are none of the actor's, and are left alone.
+ * The Python files of a folder and of the folders in it, sorted: where they lie, and their path in the folder. A linked
+ * file must lead to one inside the base; linked folders are not followed.
  */
-async function pythonFiles(base: Base, folder: string): Promise<{ file: Inside; at: string }[]> {
-  const found: { file: Inside; at: string }[] = [];
-  const seen = new Set([folder]);
+async function pythonFiles(base: Base, folder: string): Promise<{ file: SourceFile; at: string }[]> {
+  const found: { file: SourceFile; at: string }[] = [];
   let entries = 0;
 
-  const walk = async (here: string, at: string): Promise<void> => {
-    const names = (await readdir(here)).sort();
-    entries += names.length;
-    if (entries > maximumEntries) throw tooMuch(path.relative(base.real, folder), `more than ${maximumEntries} files`);
-    for (const name of names) {
+  const walk = async (at: string): Promise<void> => {
+    const here = path.join(folder, at);
+    const content = await readdir(here, { withFileTypes: true });
+    entries += content.length;
+    if (entries > maximumEntries) throw tooMuch(`more than ${maximumEntries} files`);
+    for (const entry of content.sort((a, b) => (a.name < b.name ? -1 : 1))) {
+      const { name } = entry;
       if (name.startsWith('.') || name === '__pycache__' || name === 'node_modules') continue;
-      const isPython = name.endsWith('.py');
-      const file = await resolveInside(base, here, name).catch((error: unknown) => {
-        if (isPython) throw error;
-      });
-      if (file === undefined) continue;
       const inner = path.posix.join(at, name);
-      if (file.kind === 'file' && isPython) found.push({ file, at: inner });
-      if (found.length > sourceCaps.files) throw tooMuch(path.relative(base.real, folder), `more than ${sourceCaps.files} Python files`);
-      if (file.kind !== 'folder' || seen.has(file.path)) continue;
-      seen.add(file.path);
-      await walk(file.path, inner);
+      if (entry.isDirectory()) await walk(inner);
+      else if (name.endsWith('.py')) found.push({ file: findSource(base, path.join(here, name), `./${name}`), at: inner });
+      if (found.length > sourceCaps.files) throw tooMuch(`more than ${sourceCaps.files} Python files`);
     }
   };
-  await walk(folder, '');
+  await walk('');
   return found;
 }
 
@@ -66,7 +59,7 @@ function asSource(file: string, files: PythonSource['files']): PythonSource {
   return { runtime: 'python', file, files, hash };
 }
 
-const tooMuch = (folder: string, what: string): VivariumError =>
-  new VivariumError('source.invalid', `The folder of the actor, ${JSON.stringify(folder === '' ? '.' : folder)}, has ${what}.`, {
-    hint: `give the actor a folder of its own; it may have ${sourceCaps.files} files and ${sourceCaps.bytes} bytes of source`,
+const tooMuch = (what: string): VivariumError =>
+  new VivariumError('source.invalid', `The folder of the actor has ${what}.`, {
+    hint: `Give the actor a folder of its own; it may have ${sourceCaps.files} files and ${sourceCaps.bytes} bytes of source.`,
   });

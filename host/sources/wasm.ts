@@ -4,14 +4,15 @@ import { defaultLimits } from '../../runtimes/limits.ts';
 import { allowedImports } from '../../runtimes/wasm/imports.ts';
 import { type CheckedExport, checkModule, defaultModuleLimits, pageBytes } from '../../runtimes/wasm/module.ts';
 import { VivariumError } from '../../sdk/errors.ts';
-import { type Base, readInside, resolveInside } from './base.ts';
+import { type Base, findEntry, readSource } from './base.ts';
 import type { ActorSource, WasmSource } from './source.ts';
 
 /** @throws VivariumError `source.outside`, `source.missing`, `source.invalid`, `limit.memory` */
 export async function loadWasm(actor: ActorSource, base: Base): Promise<WasmSource> {
-  if (actor.source === undefined) throw new VivariumError('source.invalid', 'A WASM actor cannot be written inline.', { actor: actor.name, hint: 'source: ./module.wasm' });
-  const file = await resolveInside(base, base.real, actor.source);
-  const bytes = await readInside(file, defaultModuleLimits.bytes, (size) => tooLarge(file.name, size));
+  if (actor.source === undefined)
+    throw new VivariumError('source.invalid', 'A WASM actor cannot be written inline.', { actor: actor.name, hint: 'Write `source: ./module.wasm`.' });
+  const file = findEntry(base, actor.source);
+  const bytes = await readSource(file, defaultModuleLimits.bytes, (size) => tooLarge(file.name, size));
   try {
     const memoryPages = Math.floor((actor.memory ?? defaultLimits.wasm.memory) / pageBytes);
     const module = checkModule(bytes, allowedImports({ wasi: actor.wasi ?? false }), { memoryPages });
@@ -29,14 +30,23 @@ function requireFunction(exports: readonly CheckedExport[], name: string): void 
   const found = exports.find((entry) => entry.name === name && entry.kind === 'function');
   if (found === undefined) {
     const functions = exports.filter(({ kind }) => kind === 'function').map((entry) => entry.name);
-    throw new VivariumError('source.invalid', `The module exports no function ${JSON.stringify(name)}.`, { hint: `it exports ${functions.slice(0, 20).join(', ') || 'no function at all'}` });
+    throw new VivariumError('source.invalid', `The module exports no function ${JSON.stringify(name)}.`, {
+      hint: `It exports ${functions.slice(0, 20).join(', ') || 'no function at all'}.`,
+    });
   }
   if (found.signature?.startsWith('()') !== true) {
-    throw new VivariumError('source.invalid', `The function ${JSON.stringify(name)} is ${found.signature}; a function of an Extism plugin takes no arguments.`, {
-      hint: 'read the message with the PDK: Host.inputString() and the like',
-    });
+    throw new VivariumError(
+      'source.invalid',
+      `The function ${JSON.stringify(name)} is ${found.signature}; a function of an Extism plugin takes no arguments.`,
+      {
+        hint: 'Read the message with the PDK: Host.inputString() and the like.',
+      },
+    );
   }
 }
 
 const tooLarge = (file: string, size: number): VivariumError =>
-  new VivariumError('source.invalid', `The module ${file} has ${size} bytes; ${defaultModuleLimits.bytes} are allowed.`, { file, hint: 'build it for size, without debug information' });
+  new VivariumError('source.invalid', `The module ${file} has ${size} bytes; ${defaultModuleLimits.bytes} are allowed.`, {
+    file,
+    hint: 'Build it for size, without debug information.',
+  });

@@ -45,7 +45,8 @@ function writeHashes(): void {
     .map((entry) => join(entry.parentPath, entry.name))
     .sort();
   const hashes = Object.fromEntries(files.map((file) => [relative(cell, file).replaceAll('\\', '/'), createHash('sha256').update(readFileSync(file)).digest('hex')]));
-  writeFileSync(join(cell, 'manifest.json'), `${JSON.stringify({ files: hashes }, null, 2)}\n`);
+  const isolatedVm = (JSON.parse(readFileSync(join(root, 'node_modules/isolated-vm/package.json'), 'utf8')) as { version: string }).version;
+  writeFileSync(join(cell, 'manifest.json'), `${JSON.stringify({ isolatedVm, files: hashes }, null, 2)}\n`);
 }
 
 mkdirSync(cell, { recursive: true });

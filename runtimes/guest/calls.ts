@@ -27,8 +27,11 @@ interface Waiting {
 type Request = { readonly is: 'call'; readonly capability: string; readonly operation: string } | { readonly is: 'ask'; readonly peer: string };
 
 export interface Calls {
-  call(turn: number, request: Request, payload: GuestPayload): Promise<GuestPayload>;
+  /** @param background lives until `stop`; told by a language that knows better than the door */
+  call(turn: number, request: Request, payload: GuestPayload, background?: boolean): Promise<GuestPayload>;
   callSynchronously(turn: number, request: Request, payload: GuestPayload): GuestPayload;
+  /** Blocks for so many milliseconds, which are not counted as processor time. */
+  sleep(delay: number): void;
   reply(id: number, error: string, lane: Lane, text: string): void;
   clearForeground(): void;
 }
@@ -50,11 +53,11 @@ export function createCalls(kernel: Kernel, captured: Captured, shared: ArrayBuf
   };
 
   return {
-    call(turn, what, payload) {
+    call(turn, what, payload, background = kernel.inBackground()) {
       const id = admit();
       count++;
       return new PromiseIntrinsic<GuestPayload>((resolve, reject) => {
-        pending[id] = { resolve, reject, background: kernel.inBackground() };
+        pending[id] = { resolve, reject, background };
         request(id, turn, what, payload, false);
       });
     },
@@ -64,6 +67,12 @@ export function createCalls(kernel: Kernel, captured: Captured, shared: ArrayBuf
       const id = admit();
       request(id, turn, what, payload, true);
       return receive(captured, shared, () => kernel.outbox.flush(), () => kernel.outbox.event({ is: 'more' }));
+    },
+
+    sleep(delay) {
+      if (shared === undefined) throw hostError('policy.denied', 'this runtime cannot block');
+      kernel.outbox.event({ is: 'sleep', id: next++, delay });
+      receive(captured, shared, () => kernel.outbox.flush(), () => kernel.outbox.event({ is: 'more' }));
     },
 
     reply(id, error, lane, text) {

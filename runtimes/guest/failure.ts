@@ -1,6 +1,6 @@
 /** Turns whatever a guest threw into a bounded record, and host errors into errors that a guest can catch. */
 import type { ErrorRecord } from '../../sdk/errors.ts';
-import { slice, StringIntrinsic, table } from './primordials.ts';
+import { parse, slice, StringIntrinsic, table } from './primordials.ts';
 import type { GuestError } from './wire.ts';
 
 const textLimit = 8 * 1024 - 64;
@@ -31,8 +31,48 @@ export class HostError extends Error {
 }
 Object.defineProperty(HostError.prototype, 'name', { value: 'VivariumError', writable: true, configurable: true });
 
+/** An error of a language that is not JavaScript, told by the record that was made of it there. */
+class ForeignError {
+  readonly #record: GuestError;
+
+  constructor(record: GuestError) {
+    this.#record = record;
+  }
+
+  static recordOf(value: unknown): GuestError | undefined {
+    return isObject(value) && #record in value ? (value as unknown as ForeignError).#record : undefined;
+  }
+}
+
+/**
+ * Something to throw, or to fail a turn with, of which `describe` gives just this record.
+ * @param json a record as the guest's interpreter tells it: bounded here, and believed by the cell no more than any other
+ */
+export function foreignError(json: unknown): object {
+  const record = table<string | number>();
+  record['code'] = 'actor.failed';
+  record['message'] = 'an error that cannot be shown';
+  try {
+    const told = parse(StringIntrinsic(json)) as Record<string, unknown>;
+    for (let i = 0; i < foreignTexts.length; i++) {
+      const key = foreignTexts[i] as string;
+      const text = readText(told, key, textLimit);
+      if (text !== undefined) record[key] = text;
+    }
+    if (typeof told['line'] === 'number') record['line'] = told['line'];
+    if (typeof told['column'] === 'number') record['column'] = told['column'];
+  } catch {
+    // What is no record tells nothing.
+  }
+  return new ForeignError(record as never);
+}
+
+const foreignTexts = ['code', 'message', 'name', 'stack', 'file', 'hint'] as const;
+
 /** Never throws. May run the guest's getters: it is only called inside a time limit. */
 export function describe(thrown: unknown): GuestError {
+  const foreign = ForeignError.recordOf(thrown);
+  if (foreign !== undefined) return foreign;
   const host = HostError.recordOf(thrown);
   if (host !== undefined) return { __proto__: null, ...host, stack: readText(thrown, 'stack', textLimit) } as never;
   const record = table<string | undefined>();

@@ -66,6 +66,8 @@ export interface Language {
   load(files: readonly unknown[]): Promise<readonly string[]> | readonly string[];
   /** Runs the handler. Must lead to `kernel.settle` or `kernel.fail`, now or later; what it throws fails the turn. */
   begin(turn: Turn): void;
+  /** The last open turn has ended, and the next has not begun: what turns left behind ends now. */
+  idle?(): void;
   /** Runs the actor's `stop`. */
   stop(): Promise<void> | undefined;
 }

@@ -35,6 +35,7 @@ function boot(settingsText: string, send: (head: string, body: string) => void, 
   const turns = createTurns(settings, outbox, () => {
     kernel.timers.clearForeground();
     kernel.calls.clearForeground();
+    language.idle?.();
     logs.renew();
   });
   const logs = createLogs(settings.limits.logs, outbox, turns.current);

@@ -15,6 +15,7 @@ export const { isArray } = Array;
 export const { now } = Date;
 export const { floor, min } = Math;
 export const PromiseIntrinsic = Promise;
+export const ProxyIntrinsic = Proxy;
 export const reject = Promise.reject.bind(Promise);
 export const resolved = Promise.resolve.bind(Promise);
 export const then = uncurry(Promise.prototype.then) as unknown as (promise: Promise<unknown>, onValue: (value: never) => unknown, onError?: (error: unknown) => unknown) => Promise<unknown>;

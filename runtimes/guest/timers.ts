@@ -20,7 +20,8 @@ export interface Timers {
   fire(id: number): void;
   /** Forgets the timers of turns; those of `start` stay. */
   clearForeground(): void;
-  set(callback: () => void, delay: unknown): number;
+  /** @param background lives until `stop`; told by a language that knows better than the door */
+  set(callback: () => void, delay: unknown, background?: boolean): number;
   every(callback: () => void, delay: unknown): number;
   clear(id: unknown): void;
 }
@@ -30,11 +31,10 @@ export function createTimers(kernel: Kernel): Timers {
   let count = 0;
   let next = 1;
 
-  const set = (run: () => void, delay: unknown, repeat: boolean): number => {
+  const set = (run: () => void, delay: unknown, repeat: boolean, background = kernel.inBackground()): number => {
     if (count >= kernel.settings.limits.timers) {
       throw hostError('limit.timers', `this actor already has ${count} timers pending`, 'limits: { timers: … }');
     }
-    const background = kernel.inBackground();
     if (!background && kernel.idle()) throw hostError('actor.turn-ended', 'a timer cannot be set after the turn has ended');
     const id = next++;
     const wait = clampDelay(delay);
@@ -53,7 +53,7 @@ export function createTimers(kernel: Kernel): Timers {
   };
 
   return {
-    set: (callback, delay) => set(callback, delay, false),
+    set: (callback, delay, background) => set(callback, delay, false, background),
     every: (callback, delay) => set(callback, delay, true),
     clear,
     fire(id) {

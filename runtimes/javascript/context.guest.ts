@@ -1,11 +1,12 @@
 /** `context` as a handler sees it: one small object a turn, everything constant on its prototype. */
-import type { Context, ExecutionInfo } from '../../sdk/actor/index.ts';
+import type { Context, ExecutionInfo, Services } from '../../sdk/actor/index.ts';
 import type { Message } from '../../sdk/message.ts';
 import { budgetFor, decodeGuest, encodeGuest } from '../guest/codec.ts';
 import { createLogger } from '../guest/console.ts';
+import { AbortController } from '../guest/web/abort.ts';
 import { hostError } from '../guest/failure.ts';
 import type { Kernel, Turn } from '../guest/kernel.ts';
-import { defineProperty, freeze, parse, resolved, split, StringIntrinsic, table, then } from '../guest/primordials.ts';
+import { defineProperty, freeze, parse, ProxyIntrinsic, resolved, StringIntrinsic, table, then } from '../guest/primordials.ts';
 
 export type ContextFor = (turn: Turn | undefined) => Context;
 
@@ -15,12 +16,12 @@ export function createContexts(kernel: Kernel): ContextFor {
   const outlets = numbered(settings.outlets);
   const peers = numbered(settings.peers);
   const log = createLogger(kernel);
-  const services = createServices(kernel);
   const accepted = resolved(undefined) as Promise<void>;
 
   class TurnContext {
     readonly #turn: Turn | undefined;
     #signal: AbortSignal | undefined;
+    #services: unknown;
 
     constructor(turn: Turn | undefined) {
       this.#turn = turn;
@@ -28,6 +29,11 @@ export function createContexts(kernel: Kernel): ContextFor {
 
     get execution(): ExecutionInfo | undefined {
       return this.#turn === undefined ? undefined : readExecution(this.#turn.execution);
+    }
+
+    get services(): Services {
+      this.#services ??= service(this.#turn, '');
+      return this.#services as Services;
     }
 
     get signal(): AbortSignal {
@@ -58,21 +64,21 @@ export function createContexts(kernel: Kernel): ContextFor {
     }
   }
 
-  function createServices(of: Kernel): object {
-    const root = table<unknown>();
-    for (let i = 0; i < settings.services.length; i++) addService(root, settings.services[i] as string, of);
-    return freezeTree(root);
-  }
-
-  function addService(root: Record<string, unknown>, name: string, of: Kernel): void {
-    const parts = split(name, '.');
-    let level = root;
-    for (let i = 0; i < parts.length - 1; i++) level = (level[parts[i] as string] ??= table()) as Record<string, unknown>;
-    level[parts[parts.length - 1] as string] = (input: unknown = null): Promise<Message> => {
-      const turn = of.current();
-      const called = of.calls.call(turn?.id ?? 0, { is: 'call', capability: 'services', operation: name }, encodeGuest(input, budget));
+  /**
+   * `services.orders.list`: every name can be called. What the policy does not grant is refused by the host,
+   * with the reason and the line that would allow it; here nothing is decided.
+   */
+  function service(turn: Turn | undefined, name: string): unknown {
+    const members = table<unknown>();
+    const call = (input: unknown = null): Promise<Message> => {
+      refuseEnded(turn);
+      const called = kernel.calls.call(turn?.id ?? 0, { is: 'call', capability: 'services', operation: name }, encodeGuest(input, budget));
       return then(called, (reply: { lane: 0 | 1; text: string }) => decodeGuest(reply.lane, reply.text, budget)) as Promise<Message>;
     };
+    return new ProxyIntrinsic(call, {
+      // `then` would make a promise of it wherever it is awaited or returned.
+      get: (_, key) => (typeof key !== 'string' || key === 'then' ? undefined : (members[key] ??= service(turn, name === '' ? key : `${name}.${key}`))),
+    });
   }
 
   const constant = (name: string, value: unknown): void => {
@@ -81,7 +87,6 @@ export function createContexts(kernel: Kernel): ContextFor {
   constant('config', settings.config);
   constant('env', freeze({ ...settings.environment }));
   constant('log', freeze(log));
-  constant('services', services);
 
   return (turn) => new TurnContext(turn) as unknown as Context;
 }
@@ -94,14 +99,6 @@ function numbered(names: readonly string[]): Record<string, number> {
   const numbers = table<number>();
   for (let i = 0; i < names.length; i++) numbers[names[i] as string] = i;
   return numbers;
-}
-
-function freezeTree(level: Record<string, unknown>): object {
-  for (const name in level) {
-    const entry = level[name];
-    if (typeof entry === 'object' && entry !== null) freezeTree(entry as Record<string, unknown>);
-  }
-  return freeze(level);
 }
 
 function readExecution(text: string): ExecutionInfo {

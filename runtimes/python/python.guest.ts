@@ -1,5 +1,72 @@
-import type { Kernel, Language } from '../guest/kernel.ts';
+/** Python inside the isolate: restores the interpreter from its memory snapshot and runs the handlers of an actor. */
+import { foreignError } from '../guest/failure.ts';
+import type { Kernel, Language, Turn } from '../guest/kernel.ts';
+import { parse, PromiseIntrinsic, stringify } from '../guest/primordials.ts';
+import { textLane } from '../lanes.ts';
+import { createBridge } from './bridge.guest.ts';
+import { bootInterpreter, type Factory, type Interpreter } from './interpreter.guest.ts';
+import { makeSnapshot } from './snapshot.guest.ts';
 
-export function createPython(_kernel: Kernel): Language {
-  throw new Error('not here yet');
+/** The functions of vivarium/actor.py that are called from here. */
+const doorNames = ['connect', 'load', 'lifecycle', 'deliver', 'reply', 'room', 'cancel', 'idle', 'run_ready', 'fire'] as const;
+export type PythonDoors = Record<(typeof doorNames)[number], (...args: (string | number)[]) => unknown>;
+
+/**
+ * What `load` is given: see python.ts. The names and texts are those of the author's files, the first is the actor.
+ * When there is no memory yet, it is made: from a `Preload` as JSON, and into a buffer.
+ */
+type Files = readonly [factory: Factory, wasm: ArrayBuffer, library: ArrayBuffer, memory: ArrayBuffer | undefined, names: string, ...rest: unknown[]];
+
+export function createPython(kernel: Kernel): Language {
+  let doors: PythonDoors;
+  let bridge: ReturnType<typeof createBridge>;
+
+  const connect = (interpreter: Interpreter): void => {
+    doors = interpreter.doors('vivarium.actor', doorNames);
+    bridge = createBridge(kernel, () => doors);
+    const { actor, inlets, outlets, peers, functions, config, environment, services, limits } = kernel.settings;
+    const settings = { __proto__: null, actor, inlets, outlets, peers, functions, config, environment, services, message: limits.message };
+    doors.connect(stringify(settings), ...(bridge.functions as never[]));
+  };
+
+  /** `start` or `stop`. Rejects with what the author's function failed with. */
+  const lifecycle = (name: 'start' | 'stop'): Promise<void> =>
+    new PromiseIntrinsic((resolve, reject) => {
+      bridge.onFinished = (record) => (record === undefined ? resolve() : reject(foreignError(record)));
+      const outcome = doors.lifecycle(name);
+      if (outcome === undefined) resolve();
+      else if (typeof outcome === 'string') reject(foreignError(outcome));
+    });
+
+  return {
+    async load(files) {
+      const [factory, wasm, library, memory, text, ...rest] = files as unknown as Files;
+      if (memory === undefined) {
+        await makeSnapshot(kernel, { factory, wasm, library, memory }, text, rest[0] as ArrayBuffer);
+        return [];
+      }
+      const interpreter = await bootInterpreter(kernel, { factory, wasm, library, memory });
+      const names = parse(text) as string[];
+      for (let i = 0; i < names.length; i++) interpreter.writeFile(`/actor/${names[i]}`, rest[i] as string);
+      connect(interpreter);
+      interpreter.seal();
+      const told = parse(doors.load(`/actor/${names[0]}`) as string) as { inlets: string[] } | { error: object };
+      if ('error' in told) throw foreignError(stringify(told.error));
+      await lifecycle('start');
+      return told.inlets;
+    },
+
+    begin(turn: Turn) {
+      const outcome = doors.deliver(turn.id, turn.inlet, turn.lane, turn.text);
+      if (typeof outcome === 'string') kernel.settle(turn, { lane: textLane, text: outcome });
+      else if (outcome === undefined) kernel.settle(turn, undefined);
+      else if (!turn.ended) turn.onCancel = () => doors.cancel(turn.id);
+    },
+
+    idle() {
+      if (bridge.stirred()) doors.idle();
+    },
+
+    stop: () => lifecycle('stop'),
+  };
 }

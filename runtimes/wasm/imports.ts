@@ -19,7 +19,7 @@ const is = (signature: string, meaning: string): HostFunction => ({ signature, m
 
 /** Extism's kernel: memory blocks, input and output, config, variables, logs. */
 export const extismFunctions = {
-  alloc: is('(i64) -> i64', 'Makes a block of so many bytes; returns its offset, 0 when the memory limit is reached.'),
+  alloc: is('(i64) -> i64', 'Makes a block of so many bytes and returns its offset. Blocks count as memory of the actor; they go at the end of the call.'),
   free: is('(i64) -> ()', 'Frees a block.'),
   length: is('(i64) -> i64', 'The bytes of the block that starts at an offset; 0 when none does.'),
   length_unsafe: is('(i64) -> i64', 'As `length`.'),
@@ -54,7 +54,10 @@ export const vivariumFunctions = {
     '(i64, i64) -> i64',
     'Calls a service (name, input as JSON) and waits. Returns a block of JSON: `{"ok": value}`, or `{"error": {"code", "message"}}`.',
   ),
-  vivarium_ask: is('(i64, i64) -> i64', 'Asks an actor that a connection leads to (name, message as JSON) and waits. Returns what `vivarium_service_call` returns.'),
+  vivarium_ask: is(
+    '(i64, i64) -> i64',
+    'Asks an actor that a connection leads to (name, message as JSON) and waits. Returns what `vivarium_service_call` returns.',
+  ),
   vivarium_emit: is('(i64, i64) -> i64', 'Sends a message (outlet, message encoded as the `output` of the actor says) to an outlet; returns 0.'),
 } as const satisfies HostFunctions;
 
@@ -126,8 +129,8 @@ export function allowedImports({ wasi }: { readonly wasi: boolean }): AllowedImp
 
 /** What helps the author of a module that imports something else. */
 export function importHint(module: string): string {
-  if (module === importModules.wasi) return 'write `wasi: true` at the actor, or build the plugin without WASI';
-  if (module === 'env') return 'AssemblyScript: compile with `--use abort=FILE/abort`; elsewhere link against an Extism PDK instead of JavaScript glue';
-  if (module === 'extism:env') return 'build the plugin with an Extism PDK of version 1 or later';
-  return 'docs/reference/wasm-imports.md lists what a module may import';
+  if (module === importModules.wasi) return 'Write `wasi: true` at the actor, or build the plugin without WASI.';
+  if (module === 'env') return 'AssemblyScript: compile with `--use abort=FILE/abort`. Elsewhere: link against an Extism PDK instead of JavaScript glue.';
+  if (module === 'extism:env') return 'Build the plugin with an Extism PDK of version 1 or later.';
+  return 'docs/reference/wasm-imports.md lists what a module may import.';
 }

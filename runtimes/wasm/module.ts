@@ -7,7 +7,8 @@
  */
 import { VivariumError } from '../../sdk/errors.ts';
 import { type AllowedImports, importHint } from './imports.ts';
-import { ModuleReader, malformed } from './reader.ts';
+import { leb, ModuleReader, malformed, refused } from './reader.ts';
+import { type EntityKind, readKind, readLimits, readSignature, valueTypes } from './types.ts';
 
 export interface ModuleLimits {
   /** Bytes of the module. */
@@ -26,7 +27,15 @@ export interface ModuleLimits {
 export const pageBytes = 65_536;
 
 /** 64 MiB of memory, 4 MiB of module. */
-export const defaultModuleLimits: ModuleLimits = { bytes: 4 * 1024 * 1024, memoryPages: 1024, tableElements: 10_000, tables: 16, types: 10_000, imports: 1_000, functions: 50_000 };
+export const defaultModuleLimits: ModuleLimits = {
+  bytes: 4 * 1024 * 1024,
+  memoryPages: 1024,
+  tableElements: 10_000,
+  tables: 16,
+  types: 10_000,
+  imports: 1_000,
+  functions: 50_000,
+};
 
 export interface CheckedImport {
   readonly module: string;
@@ -54,22 +63,22 @@ export interface CheckedModule {
   readonly memory: { readonly initial: number; readonly maximum: number } | undefined;
 }
 
-export type EntityKind = 'function' | 'table' | 'memory' | 'global' | 'tag';
-
-const kinds: readonly EntityKind[] = ['function', 'table', 'memory', 'global', 'tag'];
-
-const valueTypes = new Map([
-  [0x7f, 'i32'],
-  [0x7e, 'i64'],
-  [0x7d, 'f32'],
-  [0x7c, 'f64'],
-  [0x7b, 'v128'],
-  [0x70, 'funcref'],
-  [0x6f, 'externref'],
-  [0x69, 'exnref'],
-]);
-
-const section = { custom: 0, type: 1, import: 2, function: 3, table: 4, memory: 5, global: 6, export: 7, start: 8, element: 9, code: 10, data: 11, dataCount: 12, tag: 13 } as const;
+const section = {
+  custom: 0,
+  type: 1,
+  import: 2,
+  function: 3,
+  table: 4,
+  memory: 5,
+  global: 6,
+  export: 7,
+  start: 8,
+  element: 9,
+  code: 10,
+  data: 11,
+  dataCount: 12,
+  tag: 13,
+} as const;
 
 /** The order in which sections stand in a module; custom sections may stand anywhere. */
 const order: readonly number[] = [
@@ -90,9 +99,6 @@ const order: readonly number[] = [
 
 /** `\0asm`, version 1. */
 const header = [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00];
-
-/** V8's own limit for the parameters and for the results of a function. */
-const maximumValues = 1_000;
 
 /**
  * Checks a module and clamps its memory and tables.
@@ -127,9 +133,11 @@ class ModuleCheck {
   }
 
   run(): CheckedModule {
-    if (this.#bytes.length > this.#limits.bytes) throw refused(`has ${this.#bytes.length} bytes; ${this.#limits.bytes} are allowed`, 0, 'build it for size, without debug information');
+    if (this.#bytes.length > this.#limits.bytes)
+      throw refused(`has ${this.#bytes.length} bytes; ${this.#limits.bytes} are allowed`, 0, 'Build it for size, without debug information.');
     const reader = new ModuleReader(this.#bytes);
-    for (const expected of header) if (reader.byte() !== expected) throw malformed('it does not begin as a WebAssembly module of version 1 does', reader.offset - 1);
+    for (const expected of header)
+      if (reader.byte() !== expected) throw malformed('it does not begin as a WebAssembly module of version 1 does', reader.offset - 1);
     this.#keep(0, reader.offset);
     let place = -1;
     while (reader.left > 0) {
@@ -211,11 +219,18 @@ class ModuleCheck {
     if (first !== undefined) {
       const listed = foreign.slice(0, 20).map(({ module, name, offset }) => `${quoted(module, name)} (byte ${offset})`);
       const more = foreign.length > listed.length ? ` and ${foreign.length - listed.length} more` : '';
-      throw new VivariumError('source.invalid', `The WebAssembly module imports what this actor is not given: ${listed.join(', ')}${more}.`, { hint: importHint(first.module) });
+      throw new VivariumError('source.invalid', `The WebAssembly module imports what this actor is not given: ${listed.join(', ')}${more}.`, {
+        hint: importHint(first.module),
+      });
     }
     for (const { module, name, signature, offset } of this.#imports) {
       const expected = this.#allowed.get(module)?.get(name)?.signature;
-      if (signature !== expected) throw refused(`imports ${quoted(module, name)} as ${signature}, but it is ${expected}`, offset, 'build the plugin with an Extism PDK of version 1 or later');
+      if (signature !== expected)
+        throw refused(
+          `imports ${quoted(module, name)} as ${signature}, but it is ${expected}`,
+          offset,
+          'Build the plugin with an Extism PDK of version 1 or later.',
+        );
     }
   }
 
@@ -231,10 +246,12 @@ class ModuleCheck {
     for (let left = count; left > 0; left -= 1) {
       const { offset } = content;
       const type = content.byte();
-      if (valueTypes.get(type)?.endsWith('ref') !== true) throw refused(`has a table of a type that is not supported (0x${type.toString(16)})`, offset, 'a table holds funcref or externref');
+      if (valueTypes.get(type)?.endsWith('ref') !== true)
+        throw refused(`has a table of a type that is not supported (0x${type.toString(16)})`, offset, 'A table holds funcref or externref.');
       const { initial, maximum } = readLimits(content, 'table', 2 ** 32 - 1);
       const limit = this.#limits.tableElements;
-      if (initial > limit) throw refused(`has a table of ${initial} elements; ${limit} are allowed`, offset, 'a module of this size is not meant for an actor');
+      if (initial > limit)
+        throw refused(`has a table of ${initial} elements; ${limit} are allowed`, offset, 'A module of this size is not meant for an actor.');
       clamped.push(type, 0x01, ...leb(initial), ...leb(Math.min(maximum, limit)));
     }
     content.done('the table section');
@@ -248,14 +265,18 @@ class ModuleCheck {
       content.done('the memory section');
       return [0];
     }
-    if (count > 1) throw refused(`has ${count} memories; one is allowed`, offset, 'build it without the multi-memory feature');
+    if (count > 1) throw refused(`has ${count} memories; one is allowed`, offset, 'Build it without the multi-memory feature.');
     const { initial, maximum } = readLimits(content, 'memory', 65_536);
     content.done('the memory section');
     const limit = this.#limits.memoryPages;
     if (initial > limit) {
-      throw new VivariumError('limit.memory', `The WebAssembly module starts with ${initial * pageBytes} bytes of memory (byte ${offset}); the actor may have ${limit * pageBytes}.`, {
-        hint: `limits: { memory: ${Math.ceil((initial * pageBytes) / 1024 / 1024)}MiB } or more`,
-      });
+      throw new VivariumError(
+        'limit.memory',
+        `The WebAssembly module starts with ${initial * pageBytes} bytes of memory (byte ${offset}); the actor may have ${limit * pageBytes}.`,
+        {
+          hint: `Allow the actor more: limits: { memory: ${Math.ceil((initial * pageBytes) / 1024 / 1024)}MiB }.`,
+        },
+      );
     }
     this.#memory = { initial, maximum: Math.min(maximum, limit) };
     return [1, 0x01, ...leb(initial), ...leb(this.#memory.maximum)];
@@ -301,56 +322,6 @@ class ModuleCheck {
   }
 }
 
-function readSignature(reader: ModuleReader): string {
-  const { offset } = reader;
-  const form = reader.byte();
-  if (form !== 0x60) throw refused(`has a type that is no function type (0x${form.toString(16)})`, offset, 'build it without garbage collection (WasmGC)');
-  const parameters = readValueTypes(reader);
-  const results = readValueTypes(reader);
-  return `(${parameters.join(', ')}) -> ${results.length === 1 ? results[0] : `(${results.join(', ')})`}`;
-}
-
-function readValueTypes(reader: ModuleReader): string[] {
-  const types: string[] = [];
-  for (let left = reader.count('parameters of one function', maximumValues); left > 0; left -= 1) {
-    const { offset } = reader;
-    const type = reader.byte();
-    const name = valueTypes.get(type);
-    if (name === undefined) throw refused(`uses a value type that is not supported (0x${type.toString(16)})`, offset, 'build it without typed references and garbage collection');
-    types.push(name);
-  }
-  return types;
-}
-
-function readKind(reader: ModuleReader): EntityKind {
-  const { offset } = reader;
-  const kind = kinds[reader.byte()];
-  if (kind === undefined) throw malformed('an import or export of an unknown kind', offset);
-  return kind;
-}
-
-/** Initial and maximum size. Bit 0: there is a maximum; bit 1: shared; bit 2: 64-bit; bit 3: pages of another size. */
-function readLimits(reader: ModuleReader, what: 'memory' | 'table', largest: number): { initial: number; maximum: number } {
-  const { offset } = reader;
-  const flags = reader.byte();
-  if (flags > 1) {
-    const why = flags > 7 ? 'uses a feature that is not supported' : flags >= 4 ? 'has 64-bit addresses' : 'is shared';
-    throw refused(`has a ${what} that ${why}`, offset, 'build it for wasm32, without threads');
-  }
-  const initial = reader.unsigned();
-  const maximum = flags === 1 ? reader.unsigned() : largest;
-  if (initial > largest || maximum > largest || initial > maximum) throw malformed(`a ${what} with impossible limits (${initial} to ${maximum})`, offset);
-  return { initial, maximum };
-}
-
-function leb(value: number): number[] {
-  const bytes: number[] = [];
-  for (let rest = value; ; rest = Math.floor(rest / 128)) {
-    if (rest < 128) return [...bytes, rest];
-    bytes.push((rest % 128) + 128);
-  }
-}
-
 function joined(pieces: readonly Uint8Array[]): Uint8Array {
   const whole = new Uint8Array(pieces.reduce((length, piece) => length + piece.length, 0));
   let offset = 0;
@@ -362,5 +333,3 @@ function joined(pieces: readonly Uint8Array[]): Uint8Array {
 }
 
 const quoted = (module: string, name: string): string => JSON.stringify(`${module.slice(0, 100)} ${name.slice(0, 100)}`);
-
-const refused = (what: string, offset: number, hint: string): VivariumError => new VivariumError('source.invalid', `The WebAssembly module ${what} (byte ${offset}).`, { hint });

@@ -3,8 +3,14 @@ import { VivariumError } from '../../sdk/errors.ts';
 
 /** @param offset byte of the module. */
 export function malformed(what: string, offset: number): VivariumError {
-  return new VivariumError('source.invalid', `The WebAssembly module is malformed at byte ${offset}: ${what}.`, { hint: 'build the module again; what arrived here is cut off or damaged' });
+  return new VivariumError('source.invalid', `The WebAssembly module is malformed at byte ${offset}: ${what}.`, {
+    hint: 'Build the module again; what arrived here is cut off or damaged.',
+  });
 }
+
+/** What is well formed, but not what an actor may be made of. */
+export const refused = (what: string, offset: number, hint: string): VivariumError =>
+  new VivariumError('source.invalid', `The WebAssembly module ${what} (byte ${offset}).`, { hint });
 
 /** A part of a module that is read from its begin to its end. */
 export class ModuleReader {
@@ -47,7 +53,9 @@ export class ModuleReader {
     const start = this.offset;
     const count = this.unsigned();
     if (count > maximum) {
-      throw new VivariumError('source.invalid', `The WebAssembly module has ${count} ${what} (byte ${start}); ${maximum} are allowed.`, { hint: 'a module of this size is not meant for an actor' });
+      throw new VivariumError('source.invalid', `The WebAssembly module has ${count} ${what} (byte ${start}); ${maximum} are allowed.`, {
+        hint: 'A module of this size is not meant for an actor.',
+      });
     }
     if (count > this.left) throw malformed(`${count} ${what} cannot fit`, start);
     return count;
@@ -75,5 +83,14 @@ export class ModuleReader {
 
   done(what: string): void {
     if (this.left > 0) throw malformed(`${this.left} bytes too many in ${what}`, this.offset);
+  }
+}
+
+/** An unsigned integer in LEB128. */
+export function leb(value: number): number[] {
+  const bytes: number[] = [];
+  for (let rest = value; ; rest = Math.floor(rest / 128)) {
+    if (rest < 128) return [...bytes, rest];
+    bytes.push((rest % 128) + 128);
   }
 }

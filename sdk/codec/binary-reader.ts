@@ -223,12 +223,12 @@ class Reader {
   }
 }
 
-/** An error as its receiver sees it: `stack` is the sender’s, never that of the decoder. */
+/** An error as its receiver sees it: `stack` is the sender’s or undefined, never that of the decoder. */
 function errorOf(name: string, message: string, code: string | undefined, stack: string | undefined): ErrorValue {
   const error: ErrorValue = new Error(message);
   if (name !== error.name) setOwn(error, 'name', name, false);
   if (code !== undefined) setOwn(error, 'code', code);
-  setOwn(error, 'stack', stack ?? (message === '' ? name : `${name}: ${message}`), false);
+  setOwn(error, 'stack', stack, false);
   return error;
 }
 

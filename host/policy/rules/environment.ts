@@ -14,5 +14,6 @@ export const environment: RuleKind<EnvironmentRule> = {
   capability: 'environment',
   covers: (wide, narrow) => wide.name === narrow.name,
   intersect: (request, level) => (request.name === level.name ? request : null),
+  matches: (rule, resource) => rule.name === resource,
   text: ({ name, need, default: value }) => `environment: { ${name}: ${value === undefined ? need : `{ default: ${yamlText(value)} }`} }`,
 };

@@ -64,6 +64,7 @@ export const filesystem: RuleKind<FilesystemRule> = {
     const way = wayDown(request.host, level.host);
     return way === null ? null : { ...shared, guest: join(request.guest, way), host: level.host };
   },
+  matches: (rule, resource, operation) => isUnder(rule.guest, resource) && (operation === 'read' || rule.access === 'read-write'),
   text: ({ guest, host, access, quota }) => {
     const options = `{ path: ${yamlText(host)}, access: read-write${quota === undefined ? '' : `, quota: ${formatSize(quota)}`} }`;
     return `filesystem: { ${yamlText(guest)}: ${access === 'read' ? yamlText(host) : options} }`;

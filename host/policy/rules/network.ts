@@ -117,6 +117,7 @@ export const network: RuleKind<NetworkRule> = {
     const methods = intersectMethods(request.methods, level.methods);
     return url === null || methods?.length === 0 ? null : { ...request, url, methods };
   },
+  matches: (rule, resource, operation) => matchesUrl(rule, resource, operation),
   text: (rule) => `network: { allow: [${ruleText(rule)}] }`,
 };
 

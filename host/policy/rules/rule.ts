@@ -25,6 +25,8 @@ export interface RuleKind<R extends Rule> {
   covers(wide: R, narrow: R): boolean;
   /** What both allow, with the origin of `request`; null when that is nothing. */
   intersect(request: R, level: R): R | null;
+  /** Whether the rule allows this access. `operation` is what the capability calls it. */
+  matches(rule: R, resource: string, operation: string): boolean;
   /** The line of a policy that says this. */
   text(rule: Omit<R, 'origin'>): string;
 }

@@ -26,5 +26,6 @@ export const secrets: RuleKind<SecretRule> = {
   capability: 'secrets',
   covers: same,
   intersect: (request, level) => (same(request, level) ? request : null),
+  matches: (rule, resource) => rule.name === resource,
   text: ({ name, to, header, format }) => `secrets: { ${name}: { to: ${yamlText(to)}, header: ${header}${format === '{}' ? '' : `, format: ${JSON.stringify(format)}`} } }`,
 };

@@ -16,5 +16,6 @@ export const services: RuleKind<ServiceRule> = {
     if (services.covers(level, request)) return request;
     return services.covers(request, level) ? { ...request, pattern: level.pattern } : null;
   },
+  matches: (rule, resource) => !resource.includes('*') && matchesService(rule.pattern, resource),
   text: ({ pattern }) => `services: [${pattern}]`,
 };

@@ -119,23 +119,22 @@ export class AbortSignal extends EventTarget {
 
   #abort(reason: unknown): void {
     if (this.#aborted) return;
-    const aborting: AbortSignal[] = [this];
-    for (let index = 0; index < this.#dependents.length; index++) {
-      const dependent = deref(this.#dependents[index]?.weak);
-      if (dependent !== undefined && !dependent.#aborted) aborting[aborting.length] = dependent;
-    }
-    // All have aborted before anybody hears of one.
-    for (let index = 0; index < aborting.length; index++) {
-      const signal = aborting[index] as AbortSignal;
+    const aborting: AbortSignal[] = [];
+    const mark = (signal: AbortSignal | undefined): void => {
+      if (signal === undefined || signal.#aborted) return;
       signal.#aborted = true;
       signal.#reason = reason;
-    }
-    for (let index = 0; index < aborting.length; index++) aborting[index]?.#announce();
+      aborting[aborting.length] = signal;
+    };
+    mark(this);
+    for (let index = 0; index < this.#dependents.length; index++) mark(deref(this.#dependents[index]?.weak));
     this.#dependents = [];
+    // All have aborted before anybody hears of one.
+    for (let index = 0; index < aborting.length; index++) (aborting[index] as AbortSignal).#announce();
   }
 
   #announce(): void {
-    const algorithms: readonly (() => void)[] = arraySplice(this.#algorithms, 0, this.#algorithms.length);
+    const algorithms: readonly (() => void)[] = arraySplice(this.#algorithms, 0, this.#algorithms.length) as (() => void)[];
     for (let index = 0; index < algorithms.length; index++) algorithms[index]?.();
     fire(this, 'abort');
     this.#holdWhileListenedTo();
@@ -156,7 +155,7 @@ export class AbortSignal extends EventTarget {
     this.#sources[this.#sources.length] = root;
     root.#dependents[root.#dependents.length] = self;
     if (root.#dependents.length < root.#sweepAt) return;
-    root.#dependents = root.#dependents.filter(({ weak }) => deref(weak)?.#aborted === false);
+    root.#dependents = root.#dependents.filter(({ weak }) => deref(weak)?.aborted === false);
     root.#sweepAt = Math.max(fewDependents, 2 * root.#dependents.length);
   }
 

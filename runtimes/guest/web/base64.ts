@@ -1,3 +1,4 @@
+// biome-ignore-all lint/complexity/noArguments: the standards tell a missing argument from an undefined one
 import { apply, charCodeAt, fromCharCode, typedArraySubarray } from './captured.ts';
 import { DOMException } from './dom-exception.ts';
 

@@ -23,9 +23,9 @@ export const { create, defineProperty, hasOwn, is, keys: objectKeys } = Object;
 export { getOwnPropertyDescriptor, getPrototypeOf };
 export const { isArray } = Array;
 export const { isView } = ArrayBuffer;
-export const { captureStackTrace } = Error as unknown as { captureStackTrace(target: object, above: unknown): void };
 export const { stringify } = JSON;
 export const { fromCharCode } = String;
+export const { asIntN } = BigInt;
 
 export const objectToString = uncurry(Object.prototype.toString);
 export const symbolToString = uncurry(Symbol.prototype.toString);
@@ -35,7 +35,6 @@ export const arraySplice = uncurry(Array.prototype.splice) as (self: unknown, st
 export const stringSlice = uncurry(String.prototype.slice);
 export const stringIndexOf = uncurry(String.prototype.indexOf);
 export const charCodeAt = uncurry(String.prototype.charCodeAt);
-export const regexpTest = uncurry(RegExp.prototype.test);
 export const symbolDescription = getterOf<string | undefined>(Symbol.prototype, 'description');
 export const numberValueOf = uncurry(Number.prototype.valueOf);
 export const stringValueOf = uncurry(String.prototype.valueOf);
@@ -52,7 +51,9 @@ export const mapGet = uncurry(Map.prototype.get);
 export const mapSet = uncurry(Map.prototype.set);
 export const mapForEach = uncurry(Map.prototype.forEach) as (self: unknown, each: (value: unknown, key: unknown) => void) => void;
 export const mapEntries = uncurry(Map.prototype.entries);
-export const nextEntry = uncurry((new Map().entries() as Iterator<[unknown, unknown]>).next) as (iterator: unknown) => IteratorResult<[unknown, unknown], undefined>;
+export const nextEntry = uncurry((new Map().entries() as Iterator<[unknown, unknown]>).next) as (
+  iterator: unknown,
+) => IteratorResult<[unknown, unknown], undefined>;
 export const setSize = getterOf<number>(Set.prototype, 'size');
 export const setAdd = uncurry(Set.prototype.add);
 export const setForEach = uncurry(Set.prototype.forEach) as (self: unknown, each: (value: unknown) => void) => void;

@@ -4,8 +4,8 @@ declare module 'core-js-pure/web/url.js' {
     readonly href: string;
     toString(): string;
   }
-  const constructor: { new (url: unknown, base?: unknown): URL; readonly prototype: URL };
-  export default constructor;
+  const URLConstructor: { new (url: unknown, base?: unknown): URL; readonly prototype: URL };
+  export default URLConstructor;
 }
 
 declare module 'core-js-pure/web/url-search-params.js' {
@@ -13,6 +13,6 @@ declare module 'core-js-pure/web/url-search-params.js' {
     forEach(each: (value: string, name: string) => void): void;
     toString(): string;
   }
-  const constructor: { new (init?: unknown): URLSearchParams; readonly prototype: URLSearchParams };
-  export default constructor;
+  const URLSearchParamsConstructor: { new (init?: unknown): URLSearchParams; readonly prototype: URLSearchParams };
+  export default URLSearchParamsConstructor;
 }

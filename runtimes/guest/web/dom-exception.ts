@@ -1,4 +1,4 @@
-import { captureStackTrace, defineProperty } from './captured.ts';
+import { defineProperty } from './captured.ts';
 
 /** The constants of the class with, where one is still thrown, the name whose `code` they are. */
 const legacyCodes: readonly (readonly [constant: string, name?: string])[] = [
@@ -49,11 +49,12 @@ export class DOMException extends Error {
 
   constructor(message: unknown = '', options: unknown = 'Error') {
     const details = typeof options === 'object' && options !== null ? (options as { name?: unknown; cause?: unknown }) : { name: options };
-    super(undefined, 'cause' in details ? { cause: details.cause } : undefined);
-    this.#message = `${message}`;
+    const text = `${message}`;
+    super(text, 'cause' in details ? { cause: details.cause } : undefined);
+    // V8 has noted it for the stack; what is read is the accessor of the prototype.
+    delete (this as { message?: string }).message;
+    this.#message = text;
     this.#name = details.name === undefined ? 'Error' : `${details.name}`;
-    // The stack that `super` made begins with neither name nor message.
-    captureStackTrace(this, DOMException);
   }
 
   override get name(): string {

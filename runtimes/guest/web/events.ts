@@ -1,3 +1,4 @@
+// biome-ignore-all lint/complexity/noArguments: the standards tell a missing argument from an undefined one
 import { apply, arraySlice, arraySplice } from './captured.ts';
 import { DOMException } from './dom-exception.ts';
 
@@ -59,7 +60,8 @@ export class Event {
 
   constructor(type: unknown, init?: EventInit | null) {
     if (arguments.length === 0) throw new TypeError('The "type" argument must be specified');
-    if (init !== undefined && init !== null && typeof init !== 'object' && typeof init !== 'function') throw new TypeError('The "options" argument must be of type object');
+    if (init !== undefined && init !== null && typeof init !== 'object' && typeof init !== 'function')
+      throw new TypeError('The "options" argument must be of type object');
     this.#state = {
       type: `${type}`,
       bubbles: !!init?.bubbles,

@@ -1,6 +1,6 @@
+import { TextDecoder, TextEncoder } from '@exodus/bytes/encoding-lite.js';
 import { AbortController, AbortSignal } from './abort.ts';
 import { atob, btoa } from './base64.ts';
-import { TextDecoder, TextEncoder } from '@exodus/bytes/encoding-lite.js';
 import { DOMException } from './dom-exception.ts';
 import { CustomEvent, Event, EventTarget } from './events.ts';
 import { structuredClone } from './structured-clone.ts';

@@ -37,8 +37,8 @@ const slots: readonly (readonly [prototype: object, kind: Kind, readSlot: (value
   [WeakSet.prototype, 'weakSet', (value) => captured.weakSetHas(value, slots)],
 ];
 
-/** A proxy can answer with a new prototype for ever. */
-const maxPrototypes = 32;
+/** How far up prototypes are followed: a proxy can answer with a new one for ever. */
+export const maxPrototypes = 32;
 
 /**
  * The first row whose prototype `value` inherits from.

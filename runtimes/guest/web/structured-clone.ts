@@ -1,3 +1,4 @@
+// biome-ignore-all lint/complexity/noArguments: the standards tell a missing argument from an undefined one
 import { AbortController } from './abort.ts';
 import * as captured from './captured.ts';
 import { DOMException, isDOMException } from './dom-exception.ts';

@@ -1,4 +1,4 @@
-import { charCodeAt, stringIndexOf, stringSlice } from './captured.ts';
+import { charCodeAt, stringIndexOf, stringSlice, uncurry } from './captured.ts';
 
 /** The first `limit` characters; what is cut ends in `…`, never within a surrogate pair. */
 export function cut(text: string, limit: number): string {
@@ -16,28 +16,34 @@ const isHighSurrogate = (code: number): boolean => code >= 0xd800 && code <= 0xd
 const isLowSurrogate = (code: number): boolean => code >= 0xdc00 && code <= 0xdfff;
 
 const escapes: Record<number, string> = Object.assign(Object.create(null), { 8: '\\b', 9: '\\t', 10: '\\n', 12: '\\f', 13: '\\r', 92: '\\\\' });
-const digits = '0123456789ABCDEF';
+const numberToString = uncurry(Number.prototype.toString);
+const toUpperCase = uncurry(String.prototype.toUpperCase);
 
 /** A string as source text, in the quotes that need the fewest escapes, with everything invisible escaped. */
 export function quote(text: string): string {
   const mark = !contains(text, "'") ? "'" : !contains(text, '"') ? '"' : !contains(text, '`') && !contains(text, '${') ? '`' : "'";
-  let quoted = '';
+  return mark + escapeText(text, mark) + mark;
+}
+
+/** A string with everything escaped that is invisible or would end a string in `mark`s. */
+export function escapeText(text: string, mark: string): string {
+  let escaped = '';
   let plainFrom = 0;
   for (let index = 0; index < text.length; index++) {
-    const escape = escapeAt(text, index, mark);
-    if (escape === undefined) continue;
-    quoted += stringSlice(text, plainFrom, index) + escape;
+    const sequence = escapeAt(text, index, mark);
+    if (sequence === undefined) continue;
+    escaped += stringSlice(text, plainFrom, index) + sequence;
     plainFrom = index + 1;
   }
-  return mark + quoted + stringSlice(text, plainFrom) + mark;
+  return escaped + stringSlice(text, plainFrom);
 }
 
 function escapeAt(text: string, index: number, mark: string): string | undefined {
   const code = charCodeAt(text, index);
   if (code === 39 && mark === "'") return "\\'";
-  if (code < 32 || code === 92 || (code >= 127 && code <= 159)) return escapes[code] ?? `\\x${digits[code >> 4]}${digits[code & 15]}`;
+  if (code < 32 || code === 92 || (code >= 127 && code <= 159)) return escapes[code] ?? `\\x${code < 16 ? '0' : ''}${toUpperCase(numberToString(code, 16))}`;
   const paired = isHighSurrogate(code) ? isLowSurrogate(charCodeAt(text, index + 1)) : isLowSurrogate(code) && isHighSurrogate(charCodeAt(text, index - 1));
-  return code >= 0xd800 && code <= 0xdfff && !paired ? `\\u${digits[code >> 12]}${digits[(code >> 8) & 15]}${digits[(code >> 4) & 15]}${digits[code & 15]}` : undefined;
+  return (isHighSurrogate(code) || isLowSurrogate(code)) && !paired ? `\\u${numberToString(code, 16)}` : undefined;
 }
 
 /** Whether a property name needs no quotes. */

@@ -1,0 +1,313 @@
+/**
+ * One live cell: brings its actors up, hears what it says, and holds it to the protocol.
+ *
+ * The identity of whoever speaks comes from here, the process at the other end of the channel; what a message
+ * claims beyond that is checked. A violation ends the cell.
+ */
+import { type ErrorRecord, VivariumError } from '../../sdk/errors.ts';
+import { type CellMessage, type Lane, protocolVersion } from '../../runtimes/protocol.ts';
+import { ExportCredit, firstCredit } from '../routing/credit.ts';
+import { Outbound } from '../routing/outbound.ts';
+import type { RoutedCell, Router, Said } from '../routing/router.ts';
+import { actorPlan, type CellRoutes, cellRoutes, type FlowShape, nameOf } from '../routing/topology.ts';
+import { GuestCalls } from './calls.ts';
+import { escapeError } from '../telemetry/escape.ts';
+import type { CellProcess } from './process.ts';
+import type { UnboundProcess } from './spare.ts';
+import { ProtocolViolation } from './violation.ts';
+
+/** Whoever is responsible for the cell. */
+export interface CellListener {
+  /** The cell is gone; said once, after the last message. */
+  died(cell: Cell, reason: ErrorRecord): void;
+  /** An actor that had started cannot be brought up again. */
+  failed(cell: Cell, actor: number, error: ErrorRecord): void;
+  /** An actor broke a limit; a fresh instance takes its place. */
+  violated(cell: Cell, said: Said<'violation'>): void;
+  logged(cell: Cell, said: Said<'log'>): void;
+  /** A guest calls a capability. The answer goes through {@link Cell.reply}. */
+  called(cell: Cell, said: Said<'call'>, payload: Uint8Array, call: AbortController): void;
+}
+
+export interface CellIdentity {
+  /** Unique in the host. */
+  readonly number: number;
+  /** How many cells were in this place before. */
+  readonly generation: number;
+  readonly place: number;
+}
+
+/** Pings go out every 250 ms: after 2 s without an answer a cell is given up. Counted in pings, so that a host that was held up itself kills nobody. */
+const missedPings = 8;
+/** What a cell may take to notice that a guest exceeds its limit, and to end it. Milliseconds. */
+const limitGrace = 2_500;
+/** What the guests' own `stop` may take before the cell is ended anyway. Milliseconds. */
+const stopPatience = 1_000;
+
+export class Cell implements RoutedCell {
+  readonly place: number;
+  readonly number: number;
+  readonly generation: number;
+  readonly routes: CellRoutes;
+  readonly outbound: Outbound;
+  readonly credit: ExportCredit;
+  /** Actors that count as elsewhere in this cell: what leads to them leads through the host. */
+  readonly elsewhere: ReadonlySet<number>;
+  /** The message that a careful cell began last. */
+  lastBegun: Said<'begin'> | undefined;
+  /** The actor whose thread did not come back, if that was the end of the cell. */
+  wedgedActor: number | undefined;
+
+  readonly #process: CellProcess;
+  readonly #shape: FlowShape;
+  readonly #router: Router;
+  readonly #listener: CellListener;
+  /** By actor: the number of its instance. */
+  readonly #instances = new Map<number, number>();
+  readonly #inlets = new Map<number, readonly string[]>();
+  readonly #calls = new GuestCalls();
+  readonly #longestCall: number;
+  #waiting: { readonly actor: number; settle(error: ErrorRecord | undefined): void } | undefined;
+  #stopping: { readonly actors: Set<number>; done(): void } | undefined;
+  #pings = 0;
+  #answered = 0;
+  #dead: ErrorRecord | undefined;
+
+  constructor(unbound: UnboundProcess, identity: CellIdentity, shape: FlowShape, elsewhere: ReadonlySet<number>, router: Router, listener: CellListener) {
+    this.place = identity.place;
+    this.number = identity.number;
+    this.generation = identity.generation;
+    this.elsewhere = elsewhere;
+    this.routes = cellRoutes(shape, identity.place, elsewhere);
+    this.#process = unbound.process;
+    this.#shape = shape;
+    this.#router = router;
+    this.#listener = listener;
+    const limits = shape.actors.filter(({ cell }) => cell === identity.place).map(({ part }) => part);
+    this.#longestCall = Math.max(...limits.map((part) => Math.max(part.limits.wall, part.limits.start))) + limitGrace;
+    const overshoot = limits.reduce((sum, part) => sum + part.limits.outboundMessages * part.concurrency, 0);
+    this.outbound = new Outbound(unbound.process, () => this.#grant());
+    this.credit = new ExportCredit(overshoot, () => this.outbound.schedule());
+    unbound.bind({ onMessage: (message, payloads) => this.#receive(message, payloads), onExit: (reason) => this.#died(reason) });
+  }
+
+  get alive(): boolean {
+    return this.#dead === undefined;
+  }
+
+  /** How many processors the guests of this cell may use at once. */
+  hello(concurrency: number): void {
+    const { number, generation } = this;
+    this.outbound.send({ type: 'hello', version: protocolVersion, cell: number, generation, credit: firstCredit, careful: false, concurrency });
+  }
+
+  /**
+   * Creates the instance of an actor.
+   * @throws VivariumError what kept it from starting; when the cell died of it, the reason of that
+   */
+  async create(actor: number, files: readonly Uint8Array[]): Promise<void> {
+    const plan = actorPlan(this.#shape, this.elsewhere, actor);
+    await this.#process.reserve(this.#isolatesWith(actor));
+    await new Promise<void>((resolve, reject) => {
+      if (this.#dead !== undefined) {
+        reject(VivariumError.from(this.#dead));
+        return;
+      }
+      this.#waiting = {
+        actor,
+        settle: (error) => {
+          this.#waiting = undefined;
+          if (error === undefined) resolve();
+          else reject(VivariumError.from({ ...escapeError(error), actor: plan.name }));
+        },
+      };
+      this.outbound.send({ type: 'create', actor: plan, length: files.map((file) => file.byteLength) }, files);
+    });
+  }
+
+  hosts(actor: number): boolean {
+    return this.#instances.has(actor);
+  }
+
+  /** The inlets that the actor's source serves. */
+  inlets(actor: number): readonly string[] {
+    return this.#inlets.get(actor) ?? [];
+  }
+
+  careful(on: boolean): void {
+    this.lastBegun = undefined;
+    this.outbound.send({ type: 'careful', on });
+  }
+
+  cancel(handles: readonly number[], error: ErrorRecord): void {
+    this.outbound.send({ type: 'cancel', execution: handles, error });
+  }
+
+  reply(actor: number, instance: number, call: number, error: ErrorRecord | null, lane: Lane, bytes: Uint8Array | undefined): void {
+    if (this.#dead !== undefined || this.#instances.get(actor) !== instance) return;
+    const payloads = bytes === undefined ? [] : [bytes];
+    this.outbound.send({ type: 'reply', actor, instance, call, error, lane, length: payloads.map((payload) => payload.byteLength) }, payloads);
+  }
+
+  endCall(actor: number, call: AbortController): void {
+    this.#calls.end(actor, call);
+  }
+
+  /** To be called every 250 ms. */
+  ping(): void {
+    if (this.#dead !== undefined) return;
+    if (this.#pings - this.#answered >= missedPings) this.kill({ code: 'cell.died', message: 'the cell did not answer for 2 s' });
+    else this.outbound.send({ type: 'ping', token: ++this.#pings });
+  }
+
+  /** Stops every actor, then the process. */
+  async stop(): Promise<void> {
+    const actors = new Set(this.#instances.keys());
+    if (this.#dead === undefined && actors.size > 0) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, stopPatience);
+        this.#stopping = {
+          actors,
+          done: () => {
+            clearTimeout(timer);
+            resolve();
+          },
+        };
+        for (const actor of actors) this.outbound.send({ type: 'stop', actor });
+      });
+    }
+    this.kill({ code: 'host.closed', message: 'the flow was stopped' });
+  }
+
+  /** Ends the process at once. `died` follows. */
+  kill(reason: ErrorRecord): void {
+    this.#process.kill(VivariumError.from(reason));
+  }
+
+  /** What is thrown here kills the cell: a violation, or whatever the host stumbled over. */
+  #receive(message: CellMessage, payloads: readonly Uint8Array[]): void {
+    if (this.#dead !== undefined) return;
+    switch (message.type) {
+      case 'emit':
+        return this.#router.emit(this, message, payloads);
+      case 'settled':
+        return this.#router.settled(this, message);
+      case 'credit':
+        return this.#router.credit(this, message);
+      case 'answer':
+        return this.#router.answer(this, { ...message, error: message.error && escapeError(message.error) }, payloads);
+      case 'failure':
+        this.#demandOwn(message.actor);
+        return this.#router.failure(this, { ...message, error: this.#attributed(message.actor, message.error) });
+      case 'call':
+      case 'ask':
+        return this.#call(message, payloads[0] as Uint8Array);
+      case 'log':
+        this.#demandOwn(message.actor);
+        return this.#listener.logged(this, message);
+      case 'created':
+        return this.#created(message);
+      case 'failed':
+        return this.#failed(message);
+      case 'stopped':
+        return this.#stopped(message.actor);
+      case 'violation':
+        this.#demandOwn(message.actor);
+        this.#calls.abort(message.actor);
+        return this.#listener.violated(this, { ...message, error: this.#attributed(message.actor, message.error) });
+      case 'begin':
+        this.#demandOwn(message.actor);
+        this.lastBegun = message;
+        return;
+      case 'wedged':
+        this.#demandOwn(message.actor);
+        this.wedgedActor = message.actor;
+        return this.kill({ code: 'cell.died', message: `'${nameOf(this.#shape, message.actor)}' holds a thread that cannot be taken back: ${message.reason}` });
+      case 'pong':
+        return this.#pong(message);
+      case 'ready':
+        throw new ProtocolViolation('a second `ready`');
+      default:
+        message satisfies never;
+    }
+  }
+
+  #created({ actor, instance, inlets }: Said<'created'>): void {
+    this.#demandOwn(actor);
+    const before = this.#instances.get(actor);
+    if (before === undefined && this.#waiting?.actor !== actor) throw new ProtocolViolation(`an instance of actor ${actor}, which nobody asked for`);
+    if (before !== undefined && instance <= before) throw new ProtocolViolation(`instance ${instance} of actor ${actor} a second time`);
+    this.#calls.abort(actor);
+    this.#instances.set(actor, instance);
+    this.#inlets.set(actor, inlets);
+    if (this.#waiting?.actor === actor) this.#waiting.settle(undefined);
+  }
+
+  #failed({ actor, error }: Said<'failed'>): void {
+    this.#demandOwn(actor);
+    if (this.#waiting?.actor === actor) this.#waiting.settle(error);
+    else if (this.#instances.delete(actor)) this.#listener.failed(this, actor, this.#attributed(actor, error));
+    else throw new ProtocolViolation(`the failure of actor ${actor}, which it was not asked to create`);
+  }
+
+  #stopped(actor: number): void {
+    const stopping = this.#stopping;
+    if (stopping === undefined) throw new ProtocolViolation(`the stop of actor ${actor}, which nobody asked for`);
+    stopping.actors.delete(actor);
+    if (stopping.actors.size === 0) stopping.done();
+  }
+
+  /** A call or an ask of a guest: its instance must be the present one, and have calls left. */
+  #call(message: Said<'call'> | Said<'ask'>, payload: Uint8Array): void {
+    const { actor, instance, call: number, lane } = message;
+    this.#demandOwn(actor);
+    const present = this.#instances.get(actor) ?? (this.#waiting?.actor === actor ? instance : undefined);
+    if (present === undefined || instance > present + 1) throw new ProtocolViolation(`a call of instance ${instance} of actor ${actor}, which never was`);
+    const { calls } = (this.#shape.actors[actor] as FlowShape['actors'][number]).part.limits;
+    const call = this.#calls.begin(actor, calls);
+    if (call === undefined) {
+      const error = { code: 'limit.calls', message: `the actor has ${calls} calls to the host in flight already`, hint: 'limits: { calls: … }' } as const;
+      this.reply(actor, instance, number, error, lane, undefined);
+    } else if (message.type === 'call') this.#listener.called(this, message, payload, call);
+    else this.#router.ask(this, message, payload, () => this.#calls.end(actor, call));
+  }
+
+  #pong({ token, oldest }: Said<'pong'>): void {
+    if (token > this.#pings || token <= this.#answered) throw new ProtocolViolation('an answer to a ping that was not sent');
+    this.#answered = token;
+    if (oldest > this.#longestCall) this.kill({ code: 'limit.wall', message: `a guest has run for ${Math.round(oldest)} ms and its cell does not end it` });
+  }
+
+  #died(reason: ErrorRecord): void {
+    if (this.#dead !== undefined) return;
+    this.#dead = reason;
+    this.#calls.abortAll();
+    this.#waiting?.settle(reason);
+    this.#stopping?.done();
+    this.#listener.died(this, reason);
+  }
+
+  #grant(): void {
+    const messages = this.#dead === undefined ? this.credit.grant() : 0;
+    if (messages > 0) this.outbound.send({ type: 'credit', messages });
+  }
+
+  /** The runtimes of the isolates that there will be with this actor. */
+  #isolatesWith(actor: number): Partial<Record<'javascript' | 'python' | 'wasm', number>> {
+    const counts: Partial<Record<'javascript' | 'python' | 'wasm', number>> = {};
+    for (const index of new Set([...this.#instances.keys(), actor])) {
+      const { runtime } = (this.#shape.actors[index] as FlowShape['actors'][number]).part;
+      counts[runtime] = (counts[runtime] ?? 0) + 1;
+    }
+    return counts;
+  }
+
+  /** The name of an actor is the host's to say. */
+  #attributed(actor: number, error: ErrorRecord): ErrorRecord {
+    return { ...escapeError(error), actor: nameOf(this.#shape, actor) };
+  }
+
+  #demandOwn(actor: number): void {
+    if (this.routes[actor] === undefined) throw new ProtocolViolation(`something about actor ${actor}, which it does not host`);
+  }
+}

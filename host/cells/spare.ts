@@ -1,0 +1,154 @@
+/**
+ * Processes for cells, some of them started before they are needed: the replacement of a cell that died then
+ * takes 20 ms instead of 100. A spare belongs to nobody until it is taken.
+ */
+import { type ErrorRecord, VivariumError } from '../../sdk/errors.ts';
+import type { CellMessage } from '../../runtimes/protocol.ts';
+import { type CellExit, type CellOptions, CellProcess } from './process.ts';
+
+export interface ProcessHandlers {
+  onMessage(message: CellMessage, payloads: readonly Uint8Array[]): void;
+  onExit(reason: ErrorRecord): void;
+}
+
+/** A process that does not know yet whom its messages are for. */
+export class UnboundProcess {
+  readonly process: CellProcess;
+  readonly memoryBudget: number;
+  #handlers: ProcessHandlers | undefined;
+  #exit: ErrorRecord | undefined;
+
+  constructor(options: Omit<CellOptions, 'onMessage' | 'onExit'> & { readonly memoryBudget: number }, gone: () => void) {
+    this.memoryBudget = options.memoryBudget;
+    this.process = CellProcess.spawn({
+      ...options,
+      onMessage: (message, payloads) => {
+        if (this.#handlers === undefined) throw new VivariumError('cell.protocol', `A cell sent \`${message.type}\` before it was spoken to.`);
+        this.#handlers.onMessage(message, payloads);
+      },
+      onExit: (exit) => {
+        this.#exit = reasonOf(exit);
+        gone();
+        this.#handlers?.onExit(this.#exit);
+      },
+    });
+  }
+
+  /** The process is ready, and could do nothing it should not when it tried. */
+  async ready(): Promise<void> {
+    const { denied, environment } = await this.process.ready;
+    const allowed = Object.keys(denied).filter((attempt) => denied[attempt] === 'ALLOWED');
+    if (environment.length > 0) allowed.push(`see the environment (${environment.slice(0, 5).join(', ')})`);
+    if (allowed.length === 0) return;
+    const error = new VivariumError('cell.start', `A cell could still ${allowed.join(', ')} when it had given up its permissions.`);
+    this.process.kill(error);
+    throw error;
+  }
+
+  bind(handlers: ProcessHandlers): void {
+    this.#handlers = handlers;
+    if (this.#exit !== undefined) handlers.onExit(this.#exit);
+  }
+
+  get alive(): boolean {
+    return this.#exit === undefined && this.process.alive;
+  }
+}
+
+/** How V8 ends a process whose heap it cannot enlarge. */
+const outOfMemorySignals: ReadonlySet<string | null> = new Set(['SIGABRT', 'SIGTRAP', 'SIGILL']);
+
+function reasonOf({ code, signal, reason, lastWords }: CellExit): ErrorRecord {
+  if (reason !== undefined) return reason.record;
+  if (outOfMemorySignals.has(signal) && /out of memory|allocation failed|heap limit/i.test(lastWords)) return { code: 'limit.memory', message: 'the cell ran out of memory' };
+  return { code: 'cell.died', message: `the cell ended by itself: ${signal ?? `exit code ${code}`}` };
+}
+
+export type ProcessOptions = Omit<CellOptions, 'onMessage' | 'onExit' | 'memoryBudget'>;
+
+export interface SpareSettings {
+  readonly options: ProcessOptions;
+  /** What the guests of a cell may use together, in bytes. */
+  readonly memoryBudget: number;
+  /** Processes kept ready. */
+  readonly spares: number;
+  /** Cells of the host at once, spares included. */
+  readonly most: number;
+}
+
+export class SpareCells {
+  readonly #settings: SpareSettings;
+  readonly #spares = new Set<UnboundProcess>();
+  #living = 0;
+  #closed = false;
+
+  constructor(settings: SpareSettings) {
+    this.#settings = settings;
+    this.refill();
+  }
+
+  get living(): number {
+    return this.#living;
+  }
+
+  /**
+   * A process that is ready, from the spares if there is one.
+   * @param memoryBudget what its guests may use together, if more than usual
+   * @throws VivariumError cell.start
+   */
+  async take(memoryBudget: number): Promise<UnboundProcess> {
+    for (const spare of this.#spares) {
+      this.#spares.delete(spare);
+      if (!spare.alive || spare.memoryBudget < memoryBudget) {
+        spare.process.kill();
+        continue;
+      }
+      try {
+        await spare.ready();
+        return spare;
+      } catch {
+        // Why this one did not start, the next one tells if it lasts.
+      }
+    }
+    const { most } = this.#settings;
+    if (this.#living >= most) {
+      throw new VivariumError('cell.start', `the host has ${most} cells already, as many as it may`, { hint: 'createHost({ limits: { cells: … } })' });
+    }
+    const fresh = this.#spawn(Math.max(memoryBudget, this.#settings.memoryBudget));
+    await fresh.ready();
+    return fresh;
+  }
+
+  /** Starts what is missing. To be called when there is time: it competes for the processor with cells that start. */
+  refill(): void {
+    const { spares, most, memoryBudget } = this.#settings;
+    while (!this.#closed && this.#spares.size < spares && this.#living < most) {
+      try {
+        this.#spares.add(this.#spawn(memoryBudget));
+      } catch {
+        return;
+      }
+    }
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const spare of this.#spares) spare.process.kill();
+    this.#spares.clear();
+  }
+
+  #spawn(memoryBudget: number): UnboundProcess {
+    if (this.#closed) throw new VivariumError('host.closed', 'the host has been closed');
+    this.#living++;
+    try {
+      const unbound: UnboundProcess = new UnboundProcess({ ...this.#settings.options, memoryBudget }, () => {
+        this.#living--;
+        this.#spares.delete(unbound);
+      });
+      return unbound;
+    } catch (error) {
+      this.#living--;
+      throw error;
+    }
+  }
+}

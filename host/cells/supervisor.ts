@@ -1,0 +1,334 @@
+/**
+ * The cells of one flow: starts them, watches them, replaces those that die, and finds out who is to blame.
+ *
+ * A cell that dies takes messages with it that were in the middle of something. Each of their executions runs
+ * again, alone; the one that is running when the cell dies a second time is a dead letter, and the actor that
+ * ran is to blame. Nobody waits for an answer that will not come.
+ */
+import { type ErrorRecord, VivariumError } from '../../sdk/errors.ts';
+import type { CellEvent } from '../events.ts';
+import type { Deadlines } from '../executions/deadlines.ts';
+import { Recovery } from '../executions/recovery.ts';
+import type { TrackedExecution } from '../executions/tracked.ts';
+import type { Tracker } from '../executions/tracker.ts';
+import type { Router } from '../routing/router.ts';
+import { type FlowShape, nameOf } from '../routing/topology.ts';
+import { Blame, tolerance } from './blame.ts';
+import { Cell, type CellListener } from './cell.ts';
+import type { SpareCells } from './spare.ts';
+
+export interface SupervisorSettings {
+  readonly shape: FlowShape;
+  /** By actor: the payloads of `create`. */
+  readonly files: readonly (readonly Uint8Array[])[];
+  readonly spares: SpareCells;
+  readonly deadlines: Deadlines;
+  /** Gives each cell of the host its number. */
+  readonly nextCell: () => number;
+  /** Processors that the guests of one cell may use at once. */
+  readonly concurrency: number;
+  readonly tell: (event: Omit<CellEvent, 'time' | 'namespace'>) => void;
+  /** Checks an actor that has started for the first time. */
+  readonly admit: (actor: number, inlets: readonly string[]) => void;
+}
+
+/** The part of {@link CellListener} that is none of supervision's business. */
+export type GuestListener = Pick<CellListener, 'logged' | 'called'>;
+
+/** Milliseconds: between attempts to replace a cell, twice as long after each failure. */
+const firstDelay = 100;
+const longestDelay = 5_000;
+/** Failures in a row after which what waits for the cell is answered instead of kept. */
+const hopeless = 5;
+/** A cell that lived so long has proven itself: the next death is replaced without delay. Milliseconds. */
+const longLife = 10_000;
+/** An execution is not begun more often than this, whoever killed its cells. */
+const mostAttempts = 5;
+
+interface Place {
+  readonly index: number;
+  readonly actors: readonly number[];
+  readonly memoryBudget: number;
+  cell: Cell | undefined;
+  generation: number;
+  startedAt: number;
+  /** Starts that failed, and deaths soon after a start, in a row. */
+  failures: number;
+}
+
+export class Supervisor implements CellListener {
+  readonly #settings: SupervisorSettings;
+  readonly #tracker: Tracker;
+  readonly #router: Router;
+  readonly #guests: GuestListener;
+  readonly #places: readonly Place[];
+  readonly #quarantine = new Map<number, ErrorRecord>();
+  readonly #blame = new Blame();
+  readonly #recovery: Recovery;
+  #stopped = false;
+
+  constructor(settings: SupervisorSettings, tracker: Tracker, router: Router, guests: GuestListener) {
+    const { shape, deadlines } = settings;
+    this.#settings = settings;
+    this.#tracker = tracker;
+    this.#router = router;
+    this.#guests = guests;
+    this.#places = Array.from({ length: shape.cells }, (_, index) => {
+      const actors = shape.actors.flatMap(({ cell }, actor) => (cell === index ? [actor] : []));
+      const memoryBudget = Math.max(...actors.map((actor) => (shape.actors[actor] as FlowShape['actors'][number]).part.limits.memory));
+      return { index, actors, memoryBudget, cell: undefined, generation: 0, startedAt: 0, failures: 0 };
+    });
+    this.#recovery = new Recovery(
+      {
+        careful: (place, on) => this.#places[place]?.cell?.careful(on),
+        gate: (place, gate) => router.gate(place, gate),
+        enter: (execution) => router.enter(execution),
+      },
+      deadlines,
+    );
+  }
+
+  /**
+   * Starts every cell and every actor.
+   * @throws VivariumError actor.start or another code that says why an actor did not start; actor.inlet; cell.start
+   */
+  async start(): Promise<void> {
+    const started = await Promise.allSettled(this.#places.map((place) => this.#bringUp(place)));
+    const failure = started.find((result) => result.status === 'rejected');
+    if (failure !== undefined) throw failure.reason;
+    for (const { actors, cell } of this.#places) for (const actor of actors) this.#settings.admit(actor, cell?.inlets(actor) ?? []);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await Promise.all(this.#places.map(({ cell }) => cell?.stop()));
+  }
+
+  /** An execution has ended: if it was the one under suspicion, it is the next one's turn. */
+  ended(execution: TrackedExecution): void {
+    this.#recovery.ended(execution);
+  }
+
+  cancel(place: number, handles: readonly number[], error: ErrorRecord): void {
+    this.#places[place]?.cell?.cancel(handles, error);
+  }
+
+  overdue(place: number, execution: TrackedExecution): void {
+    this.#places[place]?.cell?.kill({ code: 'cell.died', message: `the cell did not end a cancelled execution within 1 s`, execution: execution.id });
+  }
+
+  /** To be called every 250 ms. */
+  tick(): void {
+    for (const { cell, index } of this.#places) {
+      cell?.ping();
+      if (cell?.credit.stalledByReader === true && this.#othersIn(index)) cell.credit.overdraw();
+    }
+  }
+
+  /**
+   * Admits an actor again that was put in quarantine.
+   * @throws VivariumError why it cannot be started
+   */
+  async release(actor: number): Promise<void> {
+    if (!this.#quarantine.has(actor)) return;
+    const place = this.#placeOf(actor);
+    const { cell } = place;
+    if (cell?.alive === true && !cell.hosts(actor)) await cell.create(actor, this.#settings.files[actor] ?? []);
+    this.#quarantine.delete(actor);
+    this.#blame.forgive(actor);
+    this.#router.refuse(actor, undefined);
+    this.#tell(place, 'released', { actor });
+  }
+
+  died(cell: Cell, reason: ErrorRecord): void {
+    const place = this.#places[cell.place] as Place;
+    if (place.cell !== cell) return;
+    place.cell = undefined;
+    this.#router.detach(place.index);
+    if (this.#stopped) {
+      this.#endAll(place, reason);
+      return;
+    }
+    const { culprit, actor } = this.#findCulprit(cell, place);
+    this.#tell(place, 'died', { actor, reason, cell });
+    this.#reconsider(place, reason, culprit, actor);
+    if (actor !== undefined && this.#blame.died(actor)) this.#holdBack(place, actor, reason);
+    place.failures = Date.now() - place.startedAt > longLife || this.#recovery.recovers(place.index) ? 0 : place.failures + 1;
+    void this.#replace(place);
+  }
+
+  failed(cell: Cell, actor: number, error: ErrorRecord): void {
+    // Its mailbox lies in the cell and will never be emptied: the cell goes, and its executions run again without the actor.
+    this.#holdBack(this.#places[cell.place] as Place, actor, error);
+    cell.kill({ ...error, code: 'actor.start' });
+  }
+
+  violated(cell: Cell, { actor, error }: Parameters<CellListener['violated']>[1]): void {
+    this.#tell(this.#places[cell.place] as Place, 'violation', { actor, reason: error, cell });
+  }
+
+  logged: CellListener['logged'] = (cell, said) => this.#guests.logged(cell, said);
+  called: CellListener['called'] = (cell, said, payload, call) => this.#guests.called(cell, said, payload, call);
+
+  /** Who killed the cell, as far as that can be known. */
+  #findCulprit(cell: Cell, place: Place): { culprit: TrackedExecution | undefined; actor: number | undefined } {
+    const inside = (execution: TrackedExecution | undefined): execution is TrackedExecution => execution !== undefined && (execution.outstanding[place.index] ?? 0) > 0;
+    const begun = this.#recovery.recovers(place.index) ? cell.lastBegun : undefined;
+    const last = begun === undefined ? undefined : this.#tracker.get(begun.execution);
+    const { current } = this.#recovery;
+    const culprit = inside(last) ? last : this.#recovery.recovers(place.index) && inside(current) ? current : undefined;
+    return { culprit, actor: cell.wedgedActor ?? (culprit === last ? begun?.actor : undefined) };
+  }
+
+  /** Decides on every execution that had something in the cell: it has ended, is a dead letter, or runs again. */
+  #reconsider(place: Place, reason: ErrorRecord, culprit: TrackedExecution | undefined, actor: number | undefined): void {
+    const suspects: TrackedExecution[] = [];
+    const lost: TrackedExecution[] = [];
+    for (const execution of [...this.#tracker.live()]) {
+      if ((execution.outstanding[place.index] ?? 0) === 0) continue;
+      if (execution === culprit || execution.phase === 'stopping' || execution.attempt >= mostAttempts) {
+        lost.push(execution);
+      } else {
+        this.#tracker.restart(execution, place.index, reason);
+        suspects.push(execution);
+      }
+    }
+    this.#recovery.add(place.index, suspects);
+    for (const execution of lost) {
+      execution.lost(place.index);
+      if (execution.phase === 'stopping') this.#tracker.check(execution);
+      else this.#tracker.stop(execution, this.#deathOf(reason, actor), 'failed');
+    }
+  }
+
+  /** What a dead letter says: the reason for the death where one is known, and who ran. */
+  #deathOf(reason: ErrorRecord, actor: number | undefined): ErrorRecord {
+    const code = reason.code === 'limit.memory' || reason.code === 'limit.wall' || reason.code === 'cell.protocol' ? reason.code : 'cell.died';
+    const message = `the cell died again while it ran this message, which is a dead letter now: ${reason.message}`;
+    return { code, message, ...(actor === undefined ? {} : { actor: nameOf(this.#settings.shape, actor) }) };
+  }
+
+  #endAll(place: Place, reason: ErrorRecord): void {
+    for (const execution of [...this.#tracker.live()]) {
+      execution.lost(place.index);
+      this.#tracker.stop(execution, reason, 'cancelled');
+      this.#tracker.check(execution);
+    }
+  }
+
+  /** Puts a new cell in the place of the one that died, however often it takes. */
+  async #replace(place: Place): Promise<void> {
+    while (!this.#stopped) {
+      if (place.failures > 1) await this.#pause(Math.min(longestDelay, firstDelay * 2 ** (place.failures - 2)));
+      if (this.#stopped) return;
+      try {
+        await this.#bringUp(place);
+        return;
+      } catch (error) {
+        place.failures++;
+        const record = recordOf(error);
+        if (place.failures < hopeless) continue;
+        this.#router.fail(place.index, { ...record, code: 'cell.start' });
+        this.#recovery.givenUp(place.index);
+      }
+    }
+  }
+
+  /** @throws why the cell, or an actor in it, did not start; after a deploy such an actor is in quarantine then */
+  async #bringUp(place: Place): Promise<void> {
+    const began = performance.now();
+    const { shape, spares, files, nextCell, concurrency } = this.#settings;
+    const isFirst = place.generation === 0;
+    const unbound = await spares.take(place.memoryBudget);
+    const identity = { number: nextCell(), generation: place.generation, place: place.index };
+    const starting = new StartingCell(this);
+    const cell = new Cell(unbound, identity, shape, new Set(this.#quarantine.keys()), this.#router, starting);
+    cell.hello(concurrency);
+    for (const actor of place.actors) {
+      if (this.#quarantine.has(actor)) continue;
+      try {
+        await cell.create(actor, files[actor] ?? []);
+      } catch (error) {
+        const died = !cell.alive;
+        cell.kill({ code: 'actor.start', message: 'an actor did not start' });
+        const record = this.#startError(actor, error, died);
+        if (!isFirst && (!died || this.#blame.died(actor))) this.#holdBack(place, actor, record);
+        throw VivariumError.from(record);
+      }
+    }
+    if (this.#stopped || !cell.alive) {
+      cell.kill({ code: 'host.closed', message: 'the flow was stopped' });
+      throw new VivariumError('cell.start', 'the cell ended as soon as it had started');
+    }
+    starting.over = true;
+    place.cell = cell;
+    place.startedAt = Date.now();
+    this.#tell(place, isFirst ? 'started' : 'replaced', { millis: performance.now() - began });
+    place.generation++;
+    this.#router.attach(cell, this.#recovery.replaced(place.index));
+    this.#recovery.proceed();
+    spares.refill();
+  }
+
+  #startError(actor: number, error: unknown, died: boolean): ErrorRecord {
+    const record = recordOf(error);
+    const name = nameOf(this.#settings.shape, actor);
+    return died ? { code: 'actor.start', message: `the cell died while '${name}' started: ${record.message}`, actor: name } : { ...record, actor: name };
+  }
+
+  #holdBack(place: Place, actor: number, reason: ErrorRecord): void {
+    if (this.#quarantine.has(actor)) return;
+    const name = nameOf(this.#settings.shape, actor);
+    const why = reason.code === 'actor.start' || reason.code === 'limit.start' ? 'could not be started again' : `caused ${tolerance.deaths} deaths of its cell within ${tolerance.within / 1000} s`;
+    const error: ErrorRecord = { code: 'actor.quarantined', message: `'${name}' ${why}, and is held back: ${reason.message}`, actor: name, hint: `flow.release('${name}')` };
+    this.#quarantine.set(actor, error);
+    this.#router.refuse(actor, error);
+    this.#tell(place, 'quarantined', { actor, reason });
+  }
+
+  #tell(place: Place, event: CellEvent['event'], rest: { actor?: number | undefined; reason?: ErrorRecord; millis?: number; cell?: Cell }): void {
+    const { actor, cell = place.cell, ...plain } = rest;
+    const named = actor === undefined ? {} : { actor: nameOf(this.#settings.shape, actor) };
+    this.#settings.tell({ event, cell: cell?.number ?? 0, generation: cell?.generation ?? place.generation, ...named, ...plain });
+  }
+
+  /** Whether an execution of the cell does not hold back credit itself, and so waits for those that do. */
+  #othersIn(place: number): boolean {
+    for (const execution of this.#tracker.live()) if ((execution.outstanding[place] ?? 0) > 0 && execution.settings.sink.unread === 0) return true;
+    return false;
+  }
+
+  #placeOf(actor: number): Place {
+    return this.#places.find(({ actors }) => actors.includes(actor)) as Place;
+  }
+
+  #pause(milliseconds: number): Promise<void> {
+    return new Promise((resolve) => this.#settings.deadlines.at(Date.now() + milliseconds, resolve));
+  }
+}
+
+/** Hears a cell while its actors start: its death is then the failure of that start, and nothing to be replaced. */
+class StartingCell implements CellListener {
+  over = false;
+  readonly #listener: CellListener;
+
+  constructor(listener: CellListener) {
+    this.#listener = listener;
+  }
+
+  died(cell: Cell, reason: ErrorRecord): void {
+    if (this.over) this.#listener.died(cell, reason);
+  }
+
+  failed(cell: Cell, actor: number, error: ErrorRecord): void {
+    if (this.over) this.#listener.failed(cell, actor, error);
+    else cell.kill(error);
+  }
+
+  violated: CellListener['violated'] = (cell, said) => this.#listener.violated(cell, said);
+  logged: CellListener['logged'] = (cell, said) => this.#listener.logged(cell, said);
+  called: CellListener['called'] = (cell, said, payload, call) => this.#listener.called(cell, said, payload, call);
+}
+
+const recordOf = (error: unknown): ErrorRecord =>
+  error instanceof VivariumError ? error.record : { code: 'cell.start', message: error instanceof Error ? error.message : String(error) };

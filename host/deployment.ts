@@ -1,0 +1,158 @@
+/** From a manifest to what is deployed: sources loaded, policies granted, actors placed in cells. Nothing runs yet. */
+import nodePath from 'node:path';
+import { VivariumError } from '../sdk/errors.ts';
+import type { ActorPlan } from '../runtimes/protocol.ts';
+import { type FlowActor, type FlowManifest, parseManifestObject, readManifest, requireFlow } from './manifest/index.ts';
+import { type Ceiling, type Grant, grantedServices, grantPolicy, loadPolicies, type ResolvedPolicy, resolveEnvironment, unrestricted } from './policy/index.ts';
+import { type Base, type LoadedSource, loadSource, openBase } from './sources/index.ts';
+import type { FlowShape, TopologyActor } from './routing/topology.ts';
+
+export interface DeploymentRequest {
+  /** The path of a manifest, or a manifest. */
+  readonly manifest: unknown;
+  readonly namespace?: string | undefined;
+  readonly base?: string | undefined;
+  readonly ceiling: Ceiling;
+  /** Values that may be granted as environment. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Names of the services that the host offers. */
+  readonly services: Iterable<string>;
+  /** Actors in one cell, at most. */
+  readonly isolates: number;
+}
+
+export interface Deployment {
+  readonly namespace: string;
+  readonly manifest: FlowManifest;
+  readonly shape: FlowShape;
+  /** By actor. */
+  readonly grants: readonly Grant[];
+  /** By actor: the payloads of `create`. */
+  readonly files: readonly (readonly Uint8Array[])[];
+  /** By actor: inlets that its source must serve. */
+  readonly inlets: readonly (readonly string[])[];
+}
+
+/** Sources are compiled in processes of their own: as many at once as a small machine bears. */
+const loadedAtOnce = 4;
+
+/** @throws VivariumError manifest.invalid, policy.invalid, policy.required, source.invalid, source.outside, source.missing */
+export async function prepareDeployment(request: DeploymentRequest): Promise<Deployment> {
+  const { manifest, file } = await readFlow(request.manifest);
+  const base = await openBase(request.base ?? nodePath.dirname(file));
+  const location = { from: file, base: request.base ?? nodePath.dirname(file) };
+  const policies = loadPolicies(manifest, location);
+  const grants = manifest.actors.map(({ name, runtime, index }) =>
+    grantPolicy({ actor: name, runtime, request: policies.requests[index] as ResolvedPolicy, namespace: policies.namespace, ceiling: request.ceiling }),
+  );
+  const environments = grants.map((grant) => resolveEnvironment(grant, request.environment));
+  const inlets = manifest.actors.map((actor) => requiredInlets(manifest, actor));
+  const loaded = await inTurns(loadedAtOnce, manifest.actors, (actor) => load(actor, grants[actor.index] as Grant, inlets[actor.index] ?? [], file, base));
+  const cells = placeActors(manifest, request.isolates);
+  const actors = manifest.actors.map((actor, index): TopologyActor => {
+    const grant = grants[index] as Grant;
+    const services = grantedServices(grant, request.services);
+    return { part: partOf(actor, grant, services, environments[index] ?? {}, loaded[index] as LoadedSource), outlets: actor.outlets, cell: cells.of[index] as number };
+  });
+  const shape: FlowShape = {
+    actors,
+    connections: manifest.connections.map(({ from, to }) => ({ from, to })),
+    inputs: Object.fromEntries([...manifest.inputs].map(([name, inlet]) => [name, [inlet]])),
+    outputs: [...manifest.outputs].flatMap(([name, outlets]) => outlets.map((outlet) => ({ name, ...outlet }))),
+    cells: cells.count,
+  };
+  return { namespace: request.namespace ?? manifest.namespace, manifest, shape, grants, files: loaded.map(filesOf), inlets };
+}
+
+/**
+ * Everything that can be found wrong with a manifest without running it, for whoever runs their own.
+ * Values of the environment are not looked at: they are known when it runs.
+ */
+export function checkDeployment(manifest: string): Promise<Deployment> {
+  return prepareDeployment({ manifest, ceiling: unrestricted, environment: anyEnvironment, services: [], isolates: Number.MAX_SAFE_INTEGER });
+}
+
+/** Has a value for every name that is asked for. */
+const anyEnvironment: Readonly<Record<string, string>> = new Proxy({}, { get: () => '', has: () => true, getOwnPropertyDescriptor: () => ({ value: '', enumerable: true, configurable: true }) });
+
+/** A manifest written as an object lies, as it were, in the working folder. */
+async function readFlow(manifest: unknown): Promise<{ manifest: FlowManifest; file: string }> {
+  if (typeof manifest === 'string') return { manifest: requireFlow(await readManifest(manifest)), file: nodePath.resolve(manifest) };
+  return { manifest: requireFlow(parseManifestObject(manifest)), file: nodePath.resolve('manifest') };
+}
+
+const load = ({ name, runtime, source, wasm }: FlowActor, { limits }: Grant, inlets: readonly string[], file: string, base: Base): Promise<LoadedSource> =>
+  loadSource(
+    {
+      name,
+      runtime,
+      ...(source.kind === 'inline' ? { code: source.code } : { source: nodePath.relative(base.given, nodePath.resolve(nodePath.dirname(file), source.path)) }),
+      ...(wasm === null ? {} : { memory: limits.memory, wasi: wasm.wasi, functions: inlets.map((inlet) => (inlet === 'in' ? wasm.function : (wasm.functions[inlet] ?? inlet))) }),
+    },
+    base,
+  );
+
+const filesOf = (source: LoadedSource): readonly Uint8Array[] => {
+  switch (source.runtime) {
+    case 'javascript':
+      return [Buffer.from(source.code), Buffer.from(source.map)];
+    case 'python':
+      return source.files.map(({ text }) => Buffer.from(text));
+    case 'wasm':
+      return [source.bytes];
+  }
+};
+
+const partOf = (actor: FlowActor, { limits }: Grant, services: readonly string[], environment: Readonly<Record<string, string>>, source: LoadedSource): TopologyActor['part'] => ({
+  index: actor.index,
+  name: actor.name,
+  runtime: actor.runtime,
+  inlets: actor.inlets,
+  config: actor.config,
+  environment: { ...environment },
+  services,
+  limits,
+  concurrency: actor.concurrency,
+  overflow: actor.overflow,
+  functions: actor.wasm === null ? {} : { in: actor.wasm.function, ...actor.wasm.functions },
+  effects: services.length > 0,
+  source: sourcePlan(actor, source),
+});
+
+const sourcePlan = ({ wasm }: FlowActor, source: LoadedSource): ActorPlan['source'] => {
+  const { file, runtime } = source;
+  if (runtime === 'javascript') return { runtime, file };
+  if (runtime === 'python') return { runtime, file, files: source.files.map(({ path }) => path) };
+  return { runtime, file, input: wasm?.input ?? 'json', output: wasm?.output ?? 'json', wasi: wasm?.wasi ?? false };
+};
+
+/** Those that messages arrive at, and those that the manifest lists. */
+function requiredInlets({ connections, inputs }: FlowManifest, { index, inlets, inletsDeclared }: FlowActor): readonly string[] {
+  const reached = [...connections.map(({ to }) => to), ...inputs.values()].filter(({ actor }) => actor === index).map(({ inlet }) => inlets[inlet] as string);
+  return [...new Set([...reached, ...(inletsDeclared ? inlets.slice(1) : [])])];
+}
+
+/** One cell for all, and one for each actor that is to have its own. */
+function placeActors({ actors }: FlowManifest, most: number): { of: readonly number[]; count: number } {
+  const shared = actors.filter(({ ownCell }) => !ownCell).length;
+  if (shared > most) {
+    throw new VivariumError('cell.start', `${shared} actors would share a cell, and one holds ${most}`, { hint: 'createHost({ limits: { isolates: … } }), or `cell: own` for some of them' });
+  }
+  let count = shared > 0 ? 1 : 0;
+  const of = actors.map(({ ownCell }) => (ownCell ? count++ : 0));
+  return { of, count };
+}
+
+/** Maps in order, so many at a time. */
+async function inTurns<Item, Result>(width: number, items: readonly Item[], map: (item: Item) => Promise<Result>): Promise<Result[]> {
+  const results: Result[] = [];
+  let next = 0;
+  const worker = async (): Promise<void> => {
+    while (next < items.length) {
+      const at = next++;
+      results[at] = await map(items[at] as Item);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(width, items.length) }, worker));
+  return results;
+}

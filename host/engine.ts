@@ -1,0 +1,232 @@
+/**
+ * What makes a deployed flow go: its tracker, its router, its supervisor, and what guests say beside messages.
+ * Flow is the public face of it.
+ */
+import { type ErrorRecord, VivariumError } from '../sdk/errors.ts';
+import type { Payload } from '../sdk/message.ts';
+import { binaryLane, type Lane, textLane } from '../runtimes/protocol.ts';
+import { type Broker, toldToGuest } from './capabilities/broker.ts';
+import type { Cell } from './cells/cell.ts';
+import type { SpareCells } from './cells/spare.ts';
+import { Supervisor } from './cells/supervisor.ts';
+import type { Deployment } from './deployment.ts';
+import type { Events, HostEvents } from './events.ts';
+import type { Deadlines } from './executions/deadlines.ts';
+import { EachOutput, type OutputLimits, payloadOf } from './executions/outputs.ts';
+import type { ExecutionInput, ExecutionSettings, ExecutionStatus, TrackedExecution } from './executions/tracked.ts';
+import { Tracker } from './executions/tracker.ts';
+import type { Logger } from './options.ts';
+import { auditEvent, decide } from './policy/index.ts';
+import { Asks } from './routing/asks.ts';
+import { Router, type Said } from './routing/router.ts';
+import { nameOf } from './routing/topology.ts';
+import { escapeLine } from './telemetry/escape.ts';
+
+/** What the flows of one host share. */
+export interface HostContext {
+  readonly spares: SpareCells;
+  readonly deadlines: Deadlines;
+  readonly broker: Broker;
+  readonly events: Events<HostEvents>;
+  readonly logger: Logger | undefined;
+  readonly outputLimits: OutputLimits;
+  readonly concurrency: number;
+  readonly nextCell: () => number;
+  /** Different for every execution of this host, and of others. */
+  readonly newId: () => string;
+}
+
+export type NewExecution = Omit<ExecutionSettings, 'parents' | 'trace' | 'deadline'> & Partial<Pick<ExecutionSettings, 'parents' | 'trace' | 'deadline'>>;
+
+export class Engine {
+  readonly deployment: Deployment;
+  readonly context: HostContext;
+  readonly #tracker: Tracker;
+  readonly #router: Router;
+  readonly #supervisor: Supervisor;
+  /** Receives what comes out without anybody having put something in. */
+  readonly #output: (output: string, payload: Payload, execution: string | undefined) => void;
+
+  constructor(deployment: Deployment, context: HostContext, output: (output: string, payload: Payload, execution: string | undefined) => void) {
+    const { shape, namespace, files } = deployment;
+    const { deadlines, events, spares, nextCell, concurrency } = context;
+    this.deployment = deployment;
+    this.context = context;
+    this.#output = output;
+    const asks = new Asks();
+    this.#tracker = new Tracker(
+      { cells: shape.cells, actors: shape.actors.length },
+      deadlines,
+      {
+        cancel: (place, handles, error) => this.#supervisor.cancel(place, handles, error),
+        overdue: (place, execution) => this.#supervisor.overdue(place, execution),
+        forget: (execution) => asks.forget(execution),
+      },
+      (execution) => this.#ended(execution),
+    );
+    this.#router = new Router(
+      shape,
+      this.#tracker,
+      asks,
+      (settings) => this.#spontaneous(settings),
+      (place, payload) => this.#emitted(place, payload, undefined),
+    );
+    this.#supervisor = new Supervisor(
+      {
+        shape,
+        files,
+        spares,
+        deadlines,
+        nextCell,
+        concurrency,
+        tell: (event) => {
+          events.emit('cell', { time: Date.now(), namespace, ...event });
+          if (event.event !== 'started') context.logger?.warn(`cell ${event.cell} of '${namespace}': ${event.event}`, { actor: event.actor, reason: event.reason });
+        },
+        admit: (actor, inlets) => this.#admit(actor, inlets),
+      },
+      this.#tracker,
+      this.#router,
+      { logged: (cell, said) => this.#logged(cell, said), called: (cell, said, payload, call) => this.#called(cell, said, payload, call) },
+    );
+  }
+
+  get live(): number {
+    return this.#tracker.size;
+  }
+
+  async start(): Promise<void> {
+    this.#auditEnvironment();
+    try {
+      await this.#supervisor.start();
+    } catch (error) {
+      await this.#supervisor.stop();
+      throw error;
+    }
+  }
+
+  /** @throws VivariumError execution.duplicate, execution.deadline */
+  begin(settings: NewExecution): TrackedExecution {
+    const execution = this.#tracker.begin({ parents: [], trace: '', deadline: 0, ...settings });
+    this.#router.enter(execution);
+    return execution;
+  }
+
+  stopExecution(execution: TrackedExecution, error: ErrorRecord, status: Exclude<ExecutionStatus, 'completed'>): void {
+    this.#tracker.stop(execution, error, status);
+  }
+
+  release(actor: number): Promise<void> {
+    return this.#supervisor.release(actor);
+  }
+
+  tick(): void {
+    this.#supervisor.tick();
+  }
+
+  /** Lets executions end for `drain` milliseconds, cancels the others, stops the actors and the cells. */
+  async stop(drain: number): Promise<void> {
+    if (drain > 0 && this.#tracker.size > 0) {
+      const { deadlines } = this.context;
+      await new Promise<void>((resolve) => {
+        const deadline = deadlines.at(Date.now() + drain, resolve);
+        void this.#tracker.idle().then(() => {
+          deadlines.callOff(deadline);
+          resolve();
+        });
+      });
+    }
+    const error = { code: 'host.closed', message: 'the flow was stopped before the execution ended' } as const;
+    for (const execution of [...this.#tracker.live()]) this.#tracker.stop(execution, error, 'cancelled');
+    await this.#supervisor.stop();
+  }
+
+  #spontaneous(settings: Pick<ExecutionSettings, 'inputs' | 'answer'>): TrackedExecution {
+    const id = this.context.newId();
+    const sink = new EachOutput((place, payload) => this.#emitted(place, payload, id));
+    const inputs = settings.inputs.map((input): ExecutionInput => ({ ...input, bytes: Uint8Array.from(input.bytes) }));
+    return this.begin({ id, sink, ...settings, inputs, ended: () => undefined });
+  }
+
+  #emitted(place: number, payload: Payload, execution: string | undefined): void {
+    const { outputs } = this.deployment.shape;
+    this.#output(outputs[place]?.name ?? '', payload, execution);
+  }
+
+  #ended(execution: TrackedExecution): void {
+    const { events } = this.context;
+    this.#supervisor.ended(execution);
+    if (!events.heard('execution')) return;
+    const { id, status, attempt, errors, startedAt } = execution;
+    const time = Date.now();
+    events.emit('execution', { time, namespace: this.deployment.namespace, id, status, attempt, duration: time - startedAt, errors: [...errors] });
+  }
+
+  #admit(actor: number, inlets: readonly string[]): void {
+    const missing = (this.deployment.inlets[actor] ?? []).filter((inlet) => !inlets.includes(inlet));
+    if (missing.length === 0) return;
+    const name = nameOf(this.deployment.shape, actor);
+    throw new VivariumError('actor.inlet', `'${name}' serves no inlet ${missing.map((inlet) => `'${inlet}'`).join(', ')}`, {
+      actor: name,
+      hint: missing[0] === 'in' ? 'export a function `handle`' : `export a function \`${missing[0]}\``,
+    });
+  }
+
+  #auditEnvironment(): void {
+    const { namespace, grants } = this.deployment;
+    for (const grant of grants) {
+      const refused = grant.refused.filter(({ capability }) => capability === 'environment').map(({ rule }) => (rule as unknown as { name: string }).name);
+      for (const resource of new Set([...grant.environment.map(({ name }) => name), ...refused])) {
+        const access = { capability: 'environment', resource } as const;
+        this.context.events.emit('audit', auditEvent({ namespace, actor: grant.actor }, access, decide(grant, access)));
+      }
+    }
+  }
+
+  #logged(_cell: Cell, { actor, execution, level, text, dropped }: Said<'log'>): void {
+    const { events, logger } = this.context;
+    const { namespace, shape } = this.deployment;
+    const name = nameOf(shape, actor);
+    const line = escapeLine(text);
+    logger?.[level](line, { namespace, actor: name });
+    events.emit('log', { time: Date.now(), namespace, actor: name, execution: this.#tracker.get(execution)?.id, level, text: line, dropped });
+  }
+
+  #called(cell: Cell, said: Said<'call'>, bytes: Uint8Array, call: AbortController): void {
+    const { actor, instance, call: number, capability, operation, lane } = said;
+    const { namespace, shape, grants } = this.deployment;
+    const execution = said.execution === 0 ? undefined : this.#tracker.get(said.execution);
+    const answer = (error: ErrorRecord | null, payload?: Payload): void => {
+      cell.endCall(actor, call);
+      execution?.calls?.delete(call);
+      const [replyLane, replyBytes] = payload === undefined ? [lane, undefined] : encoded(payload);
+      cell.reply(actor, instance, number, error, replyLane, replyBytes);
+    };
+    if (said.execution !== 0 && (execution?.phase !== 'running' || (execution.outstanding[cell.place] ?? 0) === 0)) {
+      answer({ code: 'call.cancelled', message: 'the execution of this call has ended' });
+      return;
+    }
+    if (execution !== undefined) {
+      execution.calls ??= new Set();
+      execution.calls.add(call);
+    }
+    const { signal } = call;
+    const cancelled = (): void => answer({ code: 'call.cancelled', message: 'the call was cancelled' });
+    signal.addEventListener('abort', cancelled, { once: true });
+    const caller = { namespace, actor: nameOf(shape, actor), execution: execution?.id, signal };
+    this.context.broker.call({ capability, operation, payload: payloadOf(lane, bytes), caller, grant: grants[actor] as Deployment['grants'][number] }).then(
+      (payload) => {
+        if (signal.aborted) return;
+        signal.removeEventListener('abort', cancelled);
+        answer(null, payload);
+      },
+      (error: unknown) => {
+        if (signal.aborted) return;
+        signal.removeEventListener('abort', cancelled);
+        answer(toldToGuest(error));
+      },
+    );
+  }
+}
+
+const encoded = (payload: Payload): readonly [Lane, Uint8Array] => (payload.lane === 'text' ? [textLane, Buffer.from(payload.text)] : [binaryLane, payload.bytes]);

@@ -1,0 +1,358 @@
+/** A deployed flow in the hands of the embedder. */
+import { randomBytes } from 'node:crypto';
+import { type ErrorRecord, VivariumError } from '../sdk/errors.ts';
+import { encode, type Message, type Payload } from '../sdk/message.ts';
+import { binaryLane, type Lane, textLane } from '../runtimes/protocol.ts';
+import type { Engine, NewExecution } from './engine.ts';
+import { Events } from './events.ts';
+import { type Execution, OutputReader } from './execution.ts';
+import { FirstOutput, open, OutputBuffer, payloadOf } from './executions/outputs.ts';
+import { type Opened, refusedResult, resultOf, type RunResult } from './executions/result.ts';
+import type { ExecutionInput, TrackedExecution } from './executions/tracked.ts';
+import { Pipe, type PipedExecution } from './pipe.ts';
+import { nameOf } from './routing/topology.ts';
+
+export interface WaitOptions {
+  /** Milliseconds until the execution fails with `execution.deadline`. */
+  readonly timeout?: number;
+  /** Cancels the execution when it is aborted. */
+  readonly signal?: AbortSignal;
+}
+
+export interface RunOptions extends WaitOptions {
+  /** Names the execution; default: a new id. No two that run at once may have the same. At most 256 characters. */
+  readonly id?: string;
+  /** The point in time at which the execution fails with `execution.deadline`. */
+  readonly deadline?: Date;
+  /** Ids of executions whose messages led to this one. */
+  readonly parents?: readonly string[];
+  /** A W3C `traceparent`, passed on to the actors. */
+  readonly trace?: string;
+  /** Outputs come as payloads, undecoded: for whoever only passes them on. */
+  readonly raw?: boolean;
+}
+
+type Raw = { readonly raw: true };
+
+/** Messages by input. */
+export type FlowInputs<Inputs extends string> = { readonly [Input in Inputs]?: unknown };
+
+export interface PipeOptions<Inputs extends string> {
+  /** The input that the messages go to. */
+  readonly input: Inputs;
+  /** Executions under way or unread at once. Default 1024. */
+  readonly window?: number;
+  readonly signal?: AbortSignal;
+  /** Outputs come as payloads, undecoded. */
+  readonly raw?: boolean;
+}
+
+/** An output of an execution that nobody asked for: an actor emitted it in `start`, or outside any turn. */
+export interface SpontaneousOutput<Outputs extends string = string> {
+  readonly output: Outputs;
+  readonly payload: Payload;
+  /** The id of the execution that it came through; undefined if it went straight to the output. */
+  readonly execution: string | undefined;
+}
+
+export interface ActorHandle {
+  /**
+   * Asks one actor and waits for what its handler returns. Its outlets see that too, as ever.
+   * @param options.inlet which of its inlets; default `in`
+   * @throws VivariumError the error of the actor; actor.inlet, execution.no-answer, execution.deadline, actor.quarantined, …
+   */
+  ask(message: unknown, options?: WaitOptions & { readonly inlet?: string }): Promise<Message>;
+}
+
+const longestText = 256;
+const mostParents = 64;
+const usualWindow = 1024;
+
+/**
+ * A flow that runs. What its functions promise: a promise of an execution resolves when its input is accepted,
+ * and every execution ends with a result, whatever happens to its cells.
+ *
+ * @example
+ * const flow = await host.deploy('./vivarium.yaml');
+ * const { status, outputs } = await flow.run({ records: { price: 2 } });
+ * for await (const result of flow.pipe(records, { input: 'records' })) console.log(result.outputs);
+ * await flow.stop({ drain: 5_000 });
+ */
+export class Flow<Inputs extends string = string, Outputs extends string = string, Actors extends string = string> {
+  readonly namespace: string;
+  readonly #engine: Engine;
+  readonly #events: Events<{ output: SpontaneousOutput<Outputs> }>;
+  #stopped: Promise<void> | undefined;
+  readonly #onStopped: () => void;
+
+  /** Not for embedders: `host.deploy` makes flows. */
+  constructor(engine: Engine, events: Events<{ output: SpontaneousOutput<Outputs> }>, onStopped: () => void) {
+    this.namespace = engine.deployment.namespace;
+    this.#engine = engine;
+    this.#events = events;
+    this.#onStopped = onStopped;
+  }
+
+  /** Names of the actors, in the order of the manifest. */
+  get actors(): readonly Actors[] {
+    return this.#engine.deployment.shape.actors.map(({ part }) => part.name as Actors);
+  }
+
+  /** Names of the inputs. */
+  get inputs(): readonly Inputs[] {
+    return Object.keys(this.#engine.deployment.shape.inputs) as Inputs[];
+  }
+
+  /** What each actor may do, what it asked for and was refused, and where that is written. */
+  get grants(): Engine['deployment']['grants'] {
+    return this.#engine.deployment.grants;
+  }
+
+  /** Executions that have not ended. */
+  get live(): number {
+    return this.#engine.live;
+  }
+
+  /**
+   * Runs an execution to its end.
+   * @param inputs a message for one or more of the inputs
+   * @returns its result; a failure of the flow is a result too
+   * @throws VivariumError for what cannot begin: flow.input, message.unsupported, limit.message, execution.duplicate, host.closed
+   */
+  run(inputs: FlowInputs<Inputs>, options: RunOptions & Raw): Promise<RunResult<Outputs, Payload>>;
+  run(inputs: FlowInputs<Inputs>, options?: RunOptions): Promise<RunResult<Outputs>>;
+  async run(inputs: FlowInputs<Inputs>, options: RunOptions = {}): Promise<RunResult<Outputs, never>> {
+    const execution = this.#begin(inputs, options);
+    return (await execution.result) as RunResult<Outputs, never>;
+  }
+
+  /**
+   * Starts an execution; resolves when there is room for its inputs.
+   * @throws VivariumError as `run`
+   */
+  start(inputs: FlowInputs<Inputs>, options: RunOptions & Raw): Promise<Execution<Outputs, Payload>>;
+  start(inputs: FlowInputs<Inputs>, options?: RunOptions): Promise<Execution<Outputs>>;
+  async start(inputs: FlowInputs<Inputs>, options: RunOptions = {}): Promise<Execution<Outputs, never>> {
+    const execution = this.#begin(inputs, options);
+    await execution.accepted;
+    return execution as unknown as Execution<Outputs, never>;
+  }
+
+  /**
+   * Sends a stream of messages through the flow: one execution each, results in the order of the messages.
+   * Messages are taken as results are read, a window ahead. A failed execution is a failed result and ends nothing.
+   *
+   * @throws VivariumError flow.input at once; while reading: what the source throws, and host.closed
+   */
+  pipe(source: Iterable<unknown> | AsyncIterable<unknown>, options: PipeOptions<Inputs> & Raw): AsyncIterableIterator<RunResult<Outputs, Payload>, undefined>;
+  pipe(source: Iterable<unknown> | AsyncIterable<unknown>, options: PipeOptions<Inputs>): AsyncIterableIterator<RunResult<Outputs>, undefined>;
+  pipe(source: Iterable<unknown> | AsyncIterable<unknown>, options: PipeOptions<Inputs>): AsyncIterableIterator<RunResult<Outputs, never>, undefined> {
+    const { input, window = usualWindow, raw = false, signal } = options;
+    if (!Number.isSafeInteger(window) || window < 1) throw new VivariumError('host.option', `the window of a pipe is a whole number from 1, and not ${window}`);
+    this.#demandInput(input);
+    const begin = (value: unknown, ended: () => void): PipedExecution => this.#beginPiped(input, value, { raw, ...(signal === undefined ? {} : { signal }) }, ended);
+    return new Pipe(source, window, begin) as AsyncIterableIterator<RunResult<Outputs, never>, undefined>;
+  }
+
+  /**
+   * Runs an execution and waits for the first message of its outputs.
+   * @throws VivariumError the first error of the execution; execution.no-answer if it ends without an output
+   */
+  async ask(input: Inputs, message: unknown, options: WaitOptions = {}): Promise<Message> {
+    const { promise, resolve, reject } = Promise.withResolvers<Payload>();
+    const id = this.#engine.context.newId();
+    const sink = new FirstOutput(resolve);
+    this.#track({ [input]: message } as FlowInputs<Inputs>, options, {
+      id,
+      sink,
+      failed: (error) => reject(VivariumError.from(error)),
+      ended: () => reject(noAnswer(id)),
+    });
+    return open(await promise, false) as Message;
+  }
+
+  /** One actor by name, whether an input leads to it or not. @throws VivariumError actor.unknown */
+  actor(name: Actors): ActorHandle {
+    const { shape } = this.#engine.deployment;
+    const index = this.#indexOf(name);
+    const { part } = shape.actors[index] as (typeof shape.actors)[number];
+    return {
+      ask: async (message, options = {}) => {
+        const { inlet: inletName = 'in' } = options;
+        const inlet = part.inlets.indexOf(inletName);
+        if (inlet < 0) throw new VivariumError('actor.inlet', `'${name}' has no inlet '${inletName}'`, { actor: name, hint: `its inlets: ${part.inlets.join(', ')}` });
+        const { promise, resolve, reject } = Promise.withResolvers<Payload>();
+        const id = this.#engine.context.newId();
+        this.#trackInputs([this.#input({ actor: index, inlet }, message)], options, {
+          id,
+          sink: new FirstOutput(() => undefined),
+          answer: (error, lane, bytes) => (error === null ? resolve(payloadOf(lane, bytes)) : reject(VivariumError.from({ ...error, execution: id }))),
+          ended: ({ errors }) => reject(errors[0] === undefined ? noAnswer(id) : VivariumError.from(errors[0])),
+        });
+        return open(await promise, false) as Message;
+      },
+    };
+  }
+
+  /**
+   * Admits an actor again that is in quarantine.
+   * @throws VivariumError actor.unknown, or why it does not start
+   */
+  async release(actor: Actors): Promise<void> {
+    await this.#engine.release(this.#indexOf(actor));
+  }
+
+  /** Hears outputs of executions that nobody asked for. @returns a function that removes the listener */
+  on(event: 'output', listener: (output: SpontaneousOutput<Outputs>) => void): () => void {
+    return this.#events.on(event, listener);
+  }
+
+  /**
+   * Takes no more messages, lets executions end for `drain` milliseconds, cancels those that remain, stops the actors.
+   * @param options.drain default 0
+   */
+  stop(options: { readonly drain?: number } = {}): Promise<void> {
+    this.#stopped ??= this.#engine.stop(options.drain ?? 0).finally(this.#onStopped);
+    return this.#stopped;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  #begin(inputs: FlowInputs<Inputs>, options: RunOptions): Execution<string, Opened> & { readonly accepted: Promise<void> | undefined } {
+    const { context, deployment } = this.#engine;
+    const { promise: result, resolve } = Promise.withResolvers<RunResult<string, Opened>>();
+    const raw = options.raw ?? false;
+    const sink = new OutputBuffer(context.outputLimits);
+    const id = options.id ?? context.newId();
+    const execution = this.#track(inputs, options, { id, named: options.id !== undefined, sink, ended: (ended) => resolve(resultOf(ended, sink, deployment.shape, raw)) });
+    return {
+      id,
+      outputs: new OutputReader(sink, deployment.shape, raw),
+      result,
+      accepted: acceptance(execution),
+      cancel: async (reason) => {
+        this.#engine.stopExecution(execution, cancelled(reason), 'cancelled');
+        await result;
+      },
+    };
+  }
+
+  #beginPiped(input: Inputs, value: unknown, options: RunOptions, ended: () => void): PipedExecution {
+    this.#demandRunning();
+    const { context, deployment } = this.#engine;
+    const { shape } = deployment;
+    const raw = options.raw ?? false;
+    const sink = new OutputBuffer(context.outputLimits);
+    const id = context.newId();
+    try {
+      const execution = this.#track({ [input]: value } as FlowInputs<Inputs>, options, { id, sink, ended });
+      return {
+        result: () => resultOf(execution, sink, shape, raw),
+        bytes: () => sink.bytes,
+        accepted: acceptance(execution),
+        cancel: () => this.#engine.stopExecution(execution, cancelled('nobody reads the results of the pipe any more'), 'cancelled'),
+      };
+    } catch (error) {
+      queueMicrotask(ended);
+      return { result: () => refusedResult(id, error, shape), bytes: () => 0, accepted: undefined, cancel: () => undefined };
+    }
+  }
+
+  #track(inputs: FlowInputs<Inputs>, options: RunOptions, settings: Omit<NewExecution, 'inputs'>): TrackedExecution {
+    const entries = Object.entries(inputs).filter(([, message]) => message !== undefined);
+    if (entries.length === 0) throw new VivariumError('flow.input', 'no message was given for any input', { hint: `the inputs: ${this.#inputNames()}` });
+    const tracked = entries.flatMap(([name, message]) => this.#demandInput(name).map((port) => this.#input(port, message)));
+    return this.#trackInputs(tracked, options, settings);
+  }
+
+  #trackInputs(inputs: readonly ExecutionInput[], options: RunOptions, settings: Omit<NewExecution, 'inputs'>): TrackedExecution {
+    this.#demandRunning();
+    const { signal, parents = [], trace = '' } = options;
+    checkTexts(settings.id, parents, trace);
+    signal?.throwIfAborted();
+    if (signal === undefined) return this.#engine.begin({ inputs, parents, trace, deadline: deadlineOf(options), ...settings });
+    const abort = (): void => this.#engine.stopExecution(execution, cancelled(reasonText(signal.reason)), 'cancelled');
+    const ended = (tracked: TrackedExecution): void => {
+      signal.removeEventListener('abort', abort);
+      settings.ended(tracked);
+    };
+    const execution = this.#engine.begin({ inputs, parents, trace, deadline: deadlineOf(options), ...settings, ended });
+    if (execution.phase !== 'ended') signal.addEventListener('abort', abort, { once: true });
+    return execution;
+  }
+
+  #input({ actor, inlet }: { actor: number; inlet: number }, message: unknown): ExecutionInput {
+    const { shape } = this.#engine.deployment;
+    const { limits } = (shape.actors[actor] as (typeof shape.actors)[number]).part;
+    const [lane, bytes] = encoded(message);
+    if (bytes.byteLength > limits.message) {
+      const name = nameOf(shape, actor);
+      throw new VivariumError('limit.message', `a message of ${bytes.byteLength} bytes exceeds the limit of '${name}', ${limits.message}`, { actor: name, hint: 'limits: { message: … }' });
+    }
+    return { actor, inlet, lane, bytes };
+  }
+
+  #demandInput(name: string): readonly { actor: number; inlet: number }[] {
+    const { inputs } = this.#engine.deployment.shape;
+    const ports = Object.hasOwn(inputs, name) ? inputs[name] : undefined;
+    if (ports === undefined) throw new VivariumError('flow.input', `the flow has no input '${name}'`, { hint: `the inputs: ${this.#inputNames()}` });
+    return ports;
+  }
+
+  #inputNames(): string {
+    return Object.keys(this.#engine.deployment.shape.inputs).join(', ') || 'none';
+  }
+
+  #indexOf(name: string): number {
+    const index = this.actors.indexOf(name as Actors);
+    if (index < 0) throw new VivariumError('actor.unknown', `the flow has no actor '${name}'`, { hint: `the actors: ${this.actors.join(', ')}` });
+    return index;
+  }
+
+  #demandRunning(): void {
+    if (this.#stopped !== undefined) throw new VivariumError('host.closed', `the flow in '${this.namespace}' has been stopped`);
+  }
+}
+
+/** Numbers executions of one host; the first part differs between hosts. */
+export function idSource(): () => string {
+  const prefix = randomBytes(6).toString('base64url');
+  let next = 0;
+  return () => `${prefix}.${(next++).toString(36)}`;
+}
+
+const acceptance = (execution: TrackedExecution): Promise<void> | undefined => {
+  if (execution.unaccepted === 0 || execution.phase === 'ended') return undefined;
+  return new Promise((resolve) => {
+    execution.accepted = resolve;
+  });
+};
+
+const encoded = (message: unknown): readonly [Lane, Uint8Array] => {
+  const payload = encode(message);
+  return payload.lane === 'text' ? [textLane, Buffer.from(payload.text)] : [binaryLane, payload.bytes];
+};
+
+const cancelled = (reason: string | undefined): ErrorRecord => ({ code: 'execution.cancelled', message: reason === undefined ? 'the execution was cancelled' : `the execution was cancelled: ${reason.slice(0, 1024)}` });
+
+const reasonText = (reason: unknown): string => (reason instanceof Error ? reason.message : String(reason));
+
+const noAnswer = (id: string): VivariumError => new VivariumError('execution.no-answer', 'the execution ended without an answer', { execution: id });
+
+const deadlineOf = ({ timeout, deadline }: RunOptions): number => {
+  const points = [...(timeout === undefined ? [] : [Date.now() + timeout]), ...(deadline === undefined ? [] : [deadline.getTime()])];
+  if (points.length === 0) return 0;
+  const point = Math.min(...points);
+  if (!Number.isFinite(point)) throw new VivariumError('host.option', 'a deadline is a valid Date, a timeout a number of milliseconds');
+  return Math.max(1, Math.floor(point));
+};
+
+function checkTexts(id: string, parents: readonly string[], trace: string): void {
+  if (id.length === 0 || id.length > longestText) throw new VivariumError('host.option', `an id of an execution has 1 to ${longestText} characters`);
+  if (parents.length > mostParents || parents.some((parent) => parent.length > longestText)) {
+    throw new VivariumError('host.option', `an execution has ${mostParents} parents at most, of ${longestText} characters each`);
+  }
+  if (trace.length > longestText) throw new VivariumError('host.option', `a traceparent has ${longestText} characters at most`);
+}

@@ -1,0 +1,211 @@
+/** The host: checks that it can keep its promises on this machine, then deploys flows. */
+import nodePath from 'node:path';
+import { VivariumError } from '../sdk/errors.ts';
+import type { Payload } from '../sdk/message.ts';
+import { Broker } from './capabilities/broker.ts';
+import { registerServices, type ServiceTree } from './capabilities/services/registry.ts';
+import { cellFiles } from './cells/files.ts';
+import type { SandboxLevel } from './cells/levels.ts';
+import { chooseLevel, detectSandbox } from './cells/sandbox.ts';
+import { SpareCells } from './cells/spare.ts';
+import { checkVersions } from './cells/versions.ts';
+import { prepareDeployment } from './deployment.ts';
+import { Engine, type HostContext } from './engine.ts';
+import { Events, type HostEvents, type Listener } from './events.ts';
+import { Deadlines } from './executions/deadlines.ts';
+import { Flow, idSource, type SpontaneousOutput } from './flow.ts';
+import type { ActorNames, InputNames, ManifestObject, OutputNames } from './manifest/index.ts';
+import { type CeilingInput, checkOptions, type CheckedOptions, guestConcurrency, type HostOptions } from './options.ts';
+import { type Ceiling, emptyPolicy, loadPolicyInput, unrestricted } from './policy/index.ts';
+
+export interface DeployOptions {
+  /** Where the flow goes; what was there before is stopped. Default: what the manifest says, or `default`. */
+  readonly namespace?: string;
+  /** The folder that every source must lie in. Default: that of the manifest; for an object, the working folder. */
+  readonly base?: string;
+  /** The ceiling of this deployment, instead of the host's. */
+  readonly grant?: CeilingInput;
+  /** Values that may be granted as environment, beside the host's. */
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+export interface HostReport {
+  /** The sandbox level that cells have. */
+  readonly sandbox: SandboxLevel;
+  /** Why the next level cannot be reached, and what would change that. */
+  readonly missing: { readonly reason: string; readonly hint: string | undefined } | undefined;
+  /** What weakens this level on this machine. */
+  readonly weaknesses: readonly string[];
+  /** The Node of the cells. */
+  readonly node: { readonly path: string; readonly version: string };
+  /** Cells that live, spares included. */
+  readonly cells: number;
+  readonly namespaces: readonly string[];
+}
+
+/** How often cells are asked whether they are alive. Milliseconds. */
+const heartbeat = 250;
+/** How long executions of a flow that is replaced have to end. Milliseconds. */
+const replacementDrain = 5_000;
+
+/**
+ * Starts a host.
+ *
+ * @throws VivariumError host.option, host.unsupported, sandbox.unavailable, policy.invalid
+ * @example
+ * await using host = await createHost({ sandbox: { minimum: 'process' } });
+ */
+export async function createHost<const Services extends ServiceTree = ServiceTree>(options: HostOptions<Services> = {}): Promise<Host> {
+  const checked = checkOptions(options);
+  const services = registerServices(checked.services);
+  const ceiling = resolveCeiling(checked.ceiling, 'ceiling') ?? emptyPolicy;
+  const files = await cellFiles();
+  const node = await checkVersions({ node: checked.node, isolatedVm: files.isolatedVm });
+  const sandbox = await detectSandbox(node.path);
+  const level = await chooseLevel(checked.sandbox.minimum, node.path);
+  const spares = new SpareCells({
+    options: { sandbox, level, folder: files.folder, entry: 'cell.cjs' },
+    memoryBudget: checked.limits.cellMemory,
+    spares: checked.spare,
+    most: checked.limits.cells,
+  });
+  const missing = level === 'jail' ? undefined : { reason: sandbox.jail.reason ?? 'the jail is not available', hint: sandbox.jail.hint };
+  return new Host(checked, { services, ceiling, spares }, { sandbox: level, missing, weaknesses: sandbox.weaknesses, node });
+}
+
+interface HostParts {
+  readonly services: ReturnType<typeof registerServices>;
+  readonly ceiling: Ceiling;
+  readonly spares: SpareCells;
+}
+
+export class Host {
+  readonly #options: CheckedOptions;
+  readonly #parts: HostParts;
+  readonly #report: Pick<HostReport, 'sandbox' | 'missing' | 'weaknesses' | 'node'>;
+  readonly #events: Events<HostEvents>;
+  readonly #deadlines = new Deadlines();
+  readonly #context: HostContext;
+  readonly #flows = new Map<string, Flow>();
+  readonly #engines = new Set<Engine>();
+  readonly #heartbeat: NodeJS.Timeout;
+  #closed: Promise<void> | undefined;
+
+  /** Not for embedders: use {@link createHost}. */
+  constructor(options: CheckedOptions, parts: HostParts, report: Pick<HostReport, 'sandbox' | 'missing' | 'weaknesses' | 'node'>) {
+    const { logger } = options;
+    this.#options = options;
+    this.#parts = parts;
+    this.#report = report;
+    this.#events = new Events(logger);
+    let cells = 0;
+    this.#context = {
+      spares: parts.spares,
+      deadlines: this.#deadlines,
+      events: this.#events,
+      logger,
+      outputLimits: options.limits.outputs,
+      concurrency: guestConcurrency(),
+      nextCell: () => ++cells,
+      newId: idSource(),
+      broker: new Broker(
+        parts.services,
+        (event) => this.#events.emit('audit', event),
+        (error, caller) => logger?.error(error.message, { namespace: caller.namespace, actor: caller.actor, cause: error.cause }),
+      ),
+    };
+    this.#heartbeat = setInterval(() => {
+      for (const engine of this.#engines) engine.tick();
+    }, heartbeat).unref();
+  }
+
+  /**
+   * Deploys a flow: every source is loaded, every policy decided, every actor started before this resolves.
+   *
+   * @param manifest the path of a manifest, or a manifest as an object, whose names the compiler then knows
+   * @throws VivariumError manifest.invalid, policy.invalid, policy.required, source.*, actor.start, actor.inlet, cell.start, host.closed
+   * @example
+   * const flow = await host.deploy({
+   *   vivarium: 1,
+   *   actors: { double: { runtime: 'javascript', code: 'export const handle = (n) => 2 * n' } },
+   *   inputs: { numbers: 'double' },
+   *   outputs: { doubled: 'double' },
+   * });
+   */
+  async deploy<const M extends ManifestObject | string>(manifest: M, options: DeployOptions = {}): Promise<Flow<InputNames<M>, OutputNames<M>, ActorNames<M>>> {
+    this.#demandOpen();
+    const deployment = await prepareDeployment({
+      manifest,
+      namespace: options.namespace,
+      base: options.base,
+      ceiling: resolveCeiling(options.grant, 'grant') ?? this.#parts.ceiling,
+      environment: { ...this.#options.environment, ...options.environment },
+      services: this.#parts.services.keys(),
+      isolates: this.#options.limits.isolates,
+    });
+    this.#demandOpen();
+    const { namespace } = deployment;
+    const outputs = new Events<{ output: SpontaneousOutput }>(this.#options.logger);
+    const engine = new Engine(deployment, this.#context, (output: string, payload: Payload, execution: string | undefined) => outputs.emit('output', { output, payload, execution }));
+    this.#engines.add(engine);
+    const flow = new Flow(engine, outputs, () => {
+      this.#engines.delete(engine);
+      if (this.#flows.get(namespace) === flow) this.#flows.delete(namespace);
+    });
+    try {
+      await engine.start();
+      this.#demandOpen();
+    } catch (error) {
+      await flow.stop();
+      throw error;
+    }
+    const before = this.#flows.get(namespace);
+    this.#flows.set(namespace, flow);
+    await before?.stop({ drain: replacementDrain });
+    return flow as unknown as Flow<InputNames<M>, OutputNames<M>, ActorNames<M>>;
+  }
+
+  /** The flow of a namespace, if one is deployed. */
+  flow(namespace: string): Flow | undefined {
+    return this.#flows.get(namespace);
+  }
+
+  /**
+   * Hears what happens: `audit`, every decision of a policy before it takes effect; `log`, every line that a guest writes;
+   * `cell`, what becomes of cells; `execution`, the end of each.
+   * @returns a function that removes the listener
+   */
+  on<Name extends keyof HostEvents>(name: Name, listener: Listener<HostEvents[Name]>): () => void {
+    return this.#events.on(name, listener);
+  }
+
+  report(): HostReport {
+    return { ...this.#report, cells: this.#parts.spares.living, namespaces: [...this.#flows.keys()] };
+  }
+
+  /** Stops every flow and every cell. Executions that have not ended are cancelled. */
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #close(): Promise<void> {
+    await Promise.all([...this.#flows.values()].map((flow) => flow.stop()));
+    this.#parts.spares.close();
+    clearInterval(this.#heartbeat);
+    this.#deadlines.close();
+  }
+
+  #demandOpen(): void {
+    if (this.#closed !== undefined) throw new VivariumError('host.closed', 'the host has been closed');
+  }
+}
+
+function resolveCeiling(input: CeilingInput | undefined, name: string): Ceiling | undefined {
+  if (input === undefined || input === unrestricted) return input;
+  return loadPolicyInput(input, name, { from: nodePath.resolve(name) });
+}

@@ -1,0 +1,97 @@
+/** What `createHost` takes. Every option is checked; one that does not exist is a mistake, not a no-op. */
+import { availableParallelism } from 'node:os';
+import { z } from 'zod';
+import { VivariumError } from '../sdk/errors.ts';
+import type { ServiceTree } from './capabilities/services/registry.ts';
+import { type SandboxLevel, sandboxLevels } from './cells/levels.ts';
+import { defaultMemoryBudget } from './cells/memory.ts';
+import type { PolicyInput, unrestricted } from './policy/index.ts';
+
+/** Where the host writes what an operator should know. `console` is one. */
+export interface Logger {
+  debug(text: string, fields?: Readonly<Record<string, unknown>>): void;
+  info(text: string, fields?: Readonly<Record<string, unknown>>): void;
+  warn(text: string, fields?: Readonly<Record<string, unknown>>): void;
+  error(text: string, fields?: Readonly<Record<string, unknown>>): void;
+}
+
+/** A policy, several of them united, or `unrestricted` for whoever runs manifests of their own. */
+export type CeilingInput = PolicyInput | typeof unrestricted;
+
+export interface HostOptions<Services extends ServiceTree = ServiceTree> {
+  /** The level that cells must reach; the host does not start where it cannot be had. Default `process`; the highest available is used. */
+  readonly sandbox?: { readonly minimum?: SandboxLevel };
+  /** The most that any actor of any deployment is granted. Default `pure`: computing, nothing else. */
+  readonly ceiling?: CeilingInput;
+  /** Functions of the embedder that guests may call, by group and name. */
+  readonly services?: Services;
+  /** Values that may be granted to guests as their environment. The environment of the host itself is never given. */
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly logger?: Logger;
+  /** The Node executable for cells. Default: that of this process. */
+  readonly node?: string;
+  readonly limits?: {
+    /** Actors in one cell. Default 300. */
+    readonly isolates?: number;
+    /** Cells of this host at once, spares included. Default 64. */
+    readonly cells?: number;
+    /** Bytes that the guests of one cell may use together. Default 256 MiB, or what its largest actor may use. */
+    readonly cellMemory?: number;
+    /** Unread outputs of one execution. Default 100,000 messages, 64 MiB. */
+    readonly outputs?: { readonly messages?: number; readonly bytes?: number };
+  };
+  /** Processes kept ready to replace a cell that died: how many, or whether one. Default 1. A spare costs about 32 MB. */
+  readonly spare?: boolean | number;
+}
+
+const isFunction = (value: unknown): boolean => typeof value === 'function';
+const logger = z.custom<Logger>(
+  (value) => typeof value === 'object' && value !== null && ['debug', 'info', 'warn', 'error'].every((level) => isFunction((value as Record<string, unknown>)[level])),
+  'a logger has the functions debug, info, warn and error',
+);
+const record = z.custom<ServiceTree>((value) => typeof value === 'object' && value !== null && !Array.isArray(value), 'services are an object of groups');
+const policy = z.custom<CeilingInput>((value) => typeof value === 'string' || (typeof value === 'object' && value !== null), 'a policy is a name, a file, an object, or a list of these');
+
+const schema = z.strictObject({
+  sandbox: z.strictObject({ minimum: z.enum(sandboxLevels).default('process') }).prefault({}),
+  ceiling: policy.optional(),
+  services: record.default({}),
+  environment: z.record(z.string(), z.string()).default({}),
+  logger: logger.optional(),
+  node: z.string().min(1).optional(),
+  limits: z
+    .strictObject({
+      isolates: z.int().min(1).max(1000).default(300),
+      cells: z.int().min(1).max(4096).default(64),
+      cellMemory: z
+        .int()
+        .min(16 * 1024 * 1024)
+        .default(defaultMemoryBudget),
+      outputs: z
+        .strictObject({
+          messages: z.int().min(1).default(100_000),
+          bytes: z
+            .int()
+            .min(1)
+            .default(64 * 1024 * 1024),
+        })
+        .prefault({}),
+    })
+    .prefault({}),
+  spare: z
+    .union([z.boolean(), z.int().min(0).max(16)])
+    .default(true)
+    .transform(Number),
+});
+
+export type CheckedOptions = z.infer<typeof schema>;
+
+/** @throws VivariumError host.option */
+export function checkOptions(options: unknown): CheckedOptions {
+  const checked = schema.safeParse(options ?? {});
+  if (checked.success) return checked.data;
+  throw new VivariumError('host.option', `createHost: ${z.prettifyError(checked.error)}`, { hint: 'see HostOptions' });
+}
+
+/** Processors that the guests of one cell may use at once. */
+export const guestConcurrency = (): number => availableParallelism();

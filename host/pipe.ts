@@ -1,0 +1,170 @@
+/**
+ * A stream of inputs through a flow: each input is one execution, their results come out in the order of the inputs.
+ *
+ * Bounded both ways: no input is taken while a window of results is under way or unread, or while what is unread
+ * weighs too much. The failure of one execution is its result and does not end the stream.
+ */
+import { VivariumError } from '../sdk/errors.ts';
+import type { Opened, RunResult } from './executions/result.ts';
+
+/** One input on its way. */
+export interface PipedExecution {
+  /** Its result, once it has ended. */
+  readonly result: () => RunResult<string, Opened>;
+  /** Bytes of its outputs that are held. */
+  readonly bytes: () => number;
+  /** Settles when a cell has room for the input; undefined if it had. */
+  readonly accepted: Promise<void> | undefined;
+  cancel(): void;
+}
+
+/** Begins the execution of one input. */
+export type BeginPiped = (value: unknown, ended: () => void) => PipedExecution;
+
+/** Bytes of unread results from which on no further input is taken. */
+const heldBytes = 32 * 1024 * 1024;
+
+interface Entry {
+  execution: PipedExecution | undefined;
+  ended: boolean;
+}
+
+type Next = IteratorResult<RunResult<string, Opened>, undefined>;
+
+export class Pipe implements AsyncIterableIterator<RunResult<string, Opened>, undefined> {
+  readonly #source: Iterator<unknown> | AsyncIterator<unknown>;
+  readonly #begin: BeginPiped;
+  readonly #window: number;
+  #entries: Entry[] = [];
+  #first = 0;
+  #held = 0;
+  #readers: PromiseWithResolvers<Next>[] = [];
+  #pump: (() => void) | undefined;
+  #begun = false;
+  #over = false;
+  #failure: unknown;
+
+  constructor(source: Iterable<unknown> | AsyncIterable<unknown>, window: number, begin: BeginPiped) {
+    this.#source = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
+    this.#begin = begin;
+    this.#window = window;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  next(): Promise<Next> {
+    if (!this.#begun) {
+      this.#begun = true;
+      void this.#run();
+    }
+    const next = this.#readers.length === 0 ? this.#take() : undefined;
+    if (next !== undefined) return Promise.resolve(next);
+    if (this.#failed) return Promise.reject(this.#takeFailure());
+    const reader = Promise.withResolvers<Next>();
+    this.#readers.push(reader);
+    return reader.promise;
+  }
+
+  /** The reader leaves: what is under way is cancelled, and the source is told. */
+  async return(): Promise<Next> {
+    this.#begun = true;
+    this.#over = true;
+    const left = this.#entries.slice(this.#first);
+    this.#entries = [];
+    this.#first = 0;
+    for (const { execution } of left) execution?.cancel();
+    this.#pump?.();
+    for (const reader of this.#readers.splice(0)) reader.resolve({ done: true, value: undefined });
+    await this.#source.return?.();
+    return { done: true, value: undefined };
+  }
+
+  async #run(): Promise<void> {
+    try {
+      while (!this.#over) {
+        if (this.#full) {
+          await new Promise<void>((resolve) => {
+            this.#pump = resolve;
+          });
+          this.#pump = undefined;
+          continue;
+        }
+        const pulled = this.#source.next();
+        const { done, value } = 'then' in pulled ? await pulled : pulled;
+        if (done === true || this.#over) break;
+        const accepted = this.#enter(value);
+        if (accepted !== undefined) await accepted;
+      }
+    } catch (error) {
+      this.#failure = error ?? new VivariumError('flow.input', 'the source of the pipe failed without a reason');
+    }
+    this.#over = true;
+    this.#serve();
+  }
+
+  #enter(value: unknown): Promise<void> | undefined {
+    const entry: Entry = { execution: undefined, ended: false };
+    this.#entries.push(entry);
+    try {
+      entry.execution = this.#begin(value, () => {
+        entry.ended = true;
+        if (entry.execution !== undefined) this.#ended(entry.execution);
+      });
+    } catch (error) {
+      this.#entries.pop();
+      throw error;
+    }
+    if (entry.ended) this.#ended(entry.execution);
+    return entry.execution.accepted;
+  }
+
+  #ended(execution: PipedExecution): void {
+    this.#held += execution.bytes();
+    this.#serve();
+  }
+
+  get #full(): boolean {
+    return this.#entries.length - this.#first >= this.#window || this.#held >= heldBytes;
+  }
+
+  get #failed(): boolean {
+    return this.#over && this.#failure !== undefined && this.#first === this.#entries.length;
+  }
+
+  /** Half of the window at a time: inputs that enter together travel together. */
+  get #hasRoom(): boolean {
+    return 2 * (this.#entries.length - this.#first) <= this.#window && this.#held < heldBytes;
+  }
+
+  #takeFailure(): unknown {
+    const failure = this.#failure;
+    this.#failure = undefined;
+    return failure;
+  }
+
+  #take(): Next | undefined {
+    const entry = this.#entries[this.#first];
+    if (entry === undefined) return this.#over && this.#failure === undefined ? { done: true, value: undefined } : undefined;
+    const { execution } = entry;
+    if (!entry.ended || execution === undefined) return undefined;
+    this.#entries[this.#first++] = undefined as never;
+    if (this.#first > 1024 && this.#first * 2 > this.#entries.length) {
+      this.#entries = this.#entries.slice(this.#first);
+      this.#first = 0;
+    }
+    this.#held -= execution.bytes();
+    if (this.#hasRoom) this.#pump?.();
+    return { done: false, value: execution.result() };
+  }
+
+  #serve(): void {
+    while (this.#readers.length > 0) {
+      const next = this.#take();
+      if (next !== undefined) this.#readers.shift()?.resolve(next);
+      else if (this.#failed) this.#readers.shift()?.reject(this.#takeFailure());
+      else return;
+    }
+  }
+}

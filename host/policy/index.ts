@@ -1,0 +1,12 @@
+/** What an actor may do: how it is written, composed, decided and recorded. */
+export { type AuditContext, type AuditEvent, auditEvent } from './audit.ts';
+export { type Access, type Decision, decide, decideByPolicy, denial, operationOf } from './decide.ts';
+export { resolveEnvironment } from './environment.ts';
+export { type Ceiling, type Grant, grantedServices, grantLines, grantPolicy, type Level, levelNames, originText, type Refusal, refusalText, unrestricted } from './grant.ts';
+export { formatLimit, type LimitName, limitKinds, limitNames, limitText } from './limits.ts';
+export { type FlowPolicies, loadPolicies, loadPolicy, loadPolicyInput, type ParsedPolicy, type PolicyInput, parsePolicy } from './load.ts';
+export { presetNames } from './presets.ts';
+export { emptyPolicy, type ResolvedPolicy } from './resolve.ts';
+export type { Capability, Origin, Rule } from './rules/rule.ts';
+export { type PolicyStatement, policyJsonSchema, policySchema } from './schema.ts';
+export type { PolicySource } from './source.ts';

@@ -1,0 +1,111 @@
+/**
+ * Builds what a cell needs for Python, into `python/`: Pyodide as a script, its module with room for the snapshot, the standard
+ * library, the memory of an interpreter that has started, and the compiled code of the script.
+ */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
+import ivm from 'isolated-vm';
+import { decoy, type Doors, type Outgoing, type Settings } from '../guest/wire.ts';
+import { defaultLimits } from '../limits.ts';
+import { findMemory, wasmPageBytes, writePages } from '../python/memory.ts';
+
+/** Our modules, in the order in which they run. */
+const modules = ['host', 'message', 'vivarium', 'failure', 'output', 'loop', 'actor'] as const;
+
+/**
+ * What of the standard library an instance finds imported: what actors that compute over records use, and what these import.
+ * Anything else is imported from the library when it is asked for.
+ */
+const imports = [
+  'asyncio', 'base64', 'bisect', 'calendar', 'collections', 'contextlib', 'copy', 'csv', 'dataclasses', 'datetime', 'decimal', 'enum', 'functools', 'hashlib', 'heapq',
+  'inspect', 'io', 'itertools', 'json', 'logging', 'math', 'operator', 'os', 'pathlib', 'random', 're', 'statistics', 'string', 'struct', 'textwrap', 'time', 'traceback',
+  'typing', 'urllib.parse', 'uuid', 'warnings',
+] as const;
+
+/** The cell runs with this flag, and V8 takes compiled code only from a V8 with the same flags. */
+const cellFlag = '--enable-sharedarraybuffer-per-context';
+
+const MiB = 1024 * 1024;
+
+export async function buildPython(folder: string): Promise<void> {
+  const pyodide = dirname(createRequire(import.meta.url).resolve('pyodide/package.json'));
+  const target = join(folder, 'python');
+  mkdirSync(target, { recursive: true });
+
+  const script = factoryScript(readFileSync(join(pyodide, 'pyodide.asm.mjs'), 'utf8'), readFileSync(join(pyodide, 'pyodide.mjs'), 'utf8'));
+  const wasm = readFileSync(join(pyodide, 'pyodide.asm.wasm'));
+  const library = readFileSync(join(pyodide, 'python_stdlib.zip'));
+  const { snapshot, pages } = await takeSnapshot(readFileSync(join(folder, 'guest.snapshot')), script, wasm, library);
+  writePages(wasm, findMemory(wasm).minimum, pages);
+
+  writeFileSync(join(target, 'pyodide.js'), script);
+  writeFileSync(join(target, 'pyodide.asm.wasm'), wasm);
+  writeFileSync(join(target, 'python_stdlib.zip'), library);
+  writeFileSync(join(target, 'memory.snapshot'), snapshot);
+  writeFileSync(join(target, 'pyodide.cache'), await compile(script));
+}
+
+/**
+ * Pyodide's two modules as one function of what they may have beside the globals. As text, because both use direct `eval`,
+ * which a bundler cannot move; and a script, because isolated-vm evaluates modules outside the time limit.
+ */
+function factoryScript(interpreter: string, loader: string): string {
+  const body = (code: string, exported: string, returned: string): string => {
+    const script = code.replace(/\/\/# sourceMappingURL=.*\n?/g, '').replaceAll('import.meta.url', '"file:///pyodide.js"');
+    if (script.split(exported).length !== 2) throw new Error(`Pyodide does not end in \`${exported}\` any more`);
+    return script.replace(exported, returned);
+  };
+  const create = body(interpreter, 'export default _createPyodideModule;', 'return _createPyodideModule;');
+  const load = body(loader, 'export{dt as loadPyodide,U as version};', 'return dt;');
+  return `(function (WebAssembly, { FinalizationRegistry, WeakRef, console }) {
+  const fetch = undefined, location = undefined, Atomics = undefined, SharedArrayBuffer = undefined;
+  return { create: (function () { "use strict"; ${create}\n})(), load: (function () { "use strict"; ${load}\n})() };
+})`;
+}
+
+/** Starts an interpreter in an isolate as a cell would, by the same bootstrap. */
+async function takeSnapshot(guest: Buffer, script: string, wasm: Buffer, library: Buffer): Promise<{ snapshot: Uint8Array; pages: number }> {
+  const isolate = new ivm.Isolate({ memoryLimit: 1024, snapshot: new ivm.ExternalCopy(exact(guest)) });
+  try {
+    const context = await isolate.createContext();
+    const sent: Outgoing['events'][number][] = [];
+    const send = new ivm.Callback((head: string) => void sent.push(...(JSON.parse(head) as Outgoing).events), { ignored: true });
+    const limits = { ...defaultLimits.python, memory: 1024 * MiB };
+    const settings: Settings = { runtime: 'python', actor: 'snapshot', inlets: [], outlets: [], peers: [], functions: {}, config: null, environment: {}, services: [], limits, concurrency: 1, prompt: false };
+    const bootArguments = [JSON.stringify(settings), send, new ivm.ExternalCopy(new ArrayBuffer(32)).copyInto(), undefined];
+    const doors = (await context.evalClosure('return __boot($0, $1, $2, $3)', bootArguments, { result: { reference: true } })) as ivm.Reference<Doors>;
+    const load = await doors.get('load', { reference: true });
+    const factory = (await (await isolate.compileScript(script, { filename: 'pyodide.js' })).run(context, { reference: true })) as ivm.Reference<() => void>;
+    const target = new SharedArrayBuffer(256 * MiB);
+    const preload = { imports, modules: modules.map((name) => [name === 'vivarium' ? name : `vivarium.${name}`, source(name)]) };
+    const copies = [wasm, library].map((bytes) => new ivm.ExternalCopy(exact(bytes)).copyInto());
+    await load.apply(undefined, [factory.derefInto(), ...copies, undefined, JSON.stringify(preload), new ivm.ExternalCopy(target).copyInto()], { timeout: 120_000 }).catch((error: unknown) => {
+      if (error !== decoy) throw error;
+    });
+    // What was sent arrives by its own task.
+    await new Promise((resolve) => setImmediate(resolve));
+    const failed = sent.find((event) => event.is === 'failed' || event.is === 'fatal');
+    const [length, bytes] = new Uint32Array(target, 0, 2) as unknown as [number, number];
+    if (length === 0) throw new Error(`the memory snapshot of Python could not be made: ${JSON.stringify(failed)}`);
+    return { snapshot: new Uint8Array(target.slice(8, 8 + length)), pages: bytes / wasmPageBytes };
+  } finally {
+    isolate.dispose();
+  }
+}
+
+const source = (name: string): string => readFileSync(join(import.meta.dirname, '../python', `${name}.py`), 'utf8');
+
+async function compile(script: string): Promise<Uint8Array> {
+  setFlagsFromString(cellFlag);
+  const isolate = new ivm.Isolate();
+  try {
+    const compiled = (await isolate.compileScript(script, { filename: 'pyodide.js', produceCachedData: true })) as ivm.Script & { cachedData: ivm.ExternalCopy<ArrayBuffer> };
+    return new Uint8Array(compiled.cachedData.copy());
+  } finally {
+    isolate.dispose();
+  }
+}
+
+const exact = (bytes: Buffer): ArrayBuffer => bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;

@@ -1,0 +1,313 @@
+"""The actor in Python: loads the author's module, runs its handlers, and tells the bootstrap how each turn ended.
+
+The bootstrap calls the functions below with numbers and strings. `deliver` is the hot path: one call for each message.
+"""
+
+import asyncio
+import contextvars
+import importlib.util
+import inspect
+import os
+import random
+import sys
+from json import dumps, loads
+from types import AsyncGeneratorType, CoroutineType, GeneratorType
+
+from vivarium import Context, VivariumError, _actor, _check, _refusal, failure, host, output
+from vivarium import loop as loops
+from vivarium.loop import background, loop
+from vivarium.message import decode, encode, text_lane
+
+# What `deliver` gives when it is no payload: the turn goes on, or has been ended already.
+open_turn = 1
+ended_turn = 2
+
+_values = frozenset([dict, list, str, int, float, bool, tuple, bytes])
+
+_settings = {}
+_handlers = []
+_module = None
+# What is under way for a turn that goes on: a task or a generator, and the context of the handler.
+_open = {}
+
+
+def install():
+    """Once, before the memory snapshot is taken."""
+    output.install()
+    loops.install()
+    sys.dont_write_bytecode = True
+
+
+def connect(settings, *functions):
+    """The first call in every instance: what was the same for all in the snapshot becomes its own."""
+    host.connect(*functions)
+    _settings.update(loads(settings))
+    _actor.describe(_settings, loop)
+    os.environ.clear()
+    os.environ.update(_settings["environment"])
+    random.seed()
+
+
+def load(path):
+    """Imports the author's module. JSON: `{"inlets": […]}` or `{"error": {…}}`."""
+    global _module
+    try:
+        _module = _import(path)
+        _handlers[:] = [_handler_of(inlet) for inlet in _settings["inlets"]]
+        for name in ("start", "stop"):
+            if not callable(getattr(_module, name, len)):
+                raise _refusal("actor.start", f"`{name}` is reserved for a function")
+        served = [inlet for inlet, handler in zip(_settings["inlets"], _handlers) if handler is not None]
+        return dumps({"inlets": served})
+    except BaseException as error:
+        return f'{{"error":{failure.record(error, "actor.start")}}}'
+    finally:
+        output.flush()
+
+
+def _import(path):
+    sys.path.insert(0, os.path.dirname(path))
+    os.chdir(os.path.dirname(path))
+    name = os.path.basename(path).removesuffix(".py")
+    specification = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(specification)
+    # Its own files may import it, unless the standard library has that name.
+    sys.modules.setdefault(name, module)
+    specification.loader.exec_module(module)
+    return module
+
+
+def _handler_of(inlet):
+    """The function that serves an inlet, and whether it wants the context. None if there is none."""
+    named = _settings["functions"].get(inlet)
+    name = named or ("handle" if inlet == "in" else inlet)
+    function = getattr(_module, name, None) if named or name not in ("start", "stop") else None
+    if function is None:
+        if named is None:
+            return None
+        raise _refusal("actor.inlet", f"the inlet `{inlet}` is to be served by `{named}`, which the source does not define")
+    if not callable(function):
+        raise _refusal("actor.inlet", f"the handler of the inlet `{inlet}`, `{name}`, is no function")
+    return function, _wants_context(function)
+
+
+def _wants_context(function):
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return False
+    places = [parameter for parameter in parameters if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)]
+    return len(places) > 1 or any(parameter.kind == parameter.VAR_POSITIONAL for parameter in parameters)
+
+
+def lifecycle(name):
+    """Runs `start` or `stop`. None: it is over; a number: it goes on, and `host.finished` follows; a string: the error's record."""
+    try:
+        function = getattr(_module, name, None)
+        if function is None:
+            return None
+        context = Context(0)
+        # What `start` begins inherits this, and so outlives turns.
+        scope = _background_scope()
+        result = scope.run(function, *([context] if _takes_parameter(function) else []))
+        if not inspect.isawaitable(result):
+            return None
+        task = scope.run(asyncio.ensure_future, result)
+        task.add_done_callback(_finished)
+        return open_turn
+    except BaseException as error:
+        return failure.record(error, "actor.start")
+    finally:
+        output.flush()
+
+
+def _background_scope():
+    scope = contextvars.copy_context()
+    scope.run(background.set, True)
+    return scope
+
+
+def _takes_parameter(function):
+    try:
+        return len(inspect.signature(function).parameters) > 0
+    except (TypeError, ValueError):
+        return False
+
+
+def _finished(task):
+    error = asyncio.CancelledError("it was cancelled") if task.cancelled() else task.exception()
+    output.flush()
+    host.finished(None if error is None else failure.record(error, "actor.start"))
+
+
+def deliver(turn, inlet, lane, text):
+    """Runs the handler. Gives the payload of the text lane, None for nothing, or `open_turn` or `ended_turn`."""
+    try:
+        handler, wants_context = _handlers[inlet]
+        message = decode(lane, text, _actor.budget)
+        if wants_context:
+            context = Context(turn)
+            result = handler(message, context)
+        else:
+            context = None
+            result = handler(message)
+        if type(result) is CoroutineType:
+            task = asyncio.Task(result, loop=loop, eager_start=True)
+            if not task.done():
+                _await(turn, task, context)
+                return open_turn
+            result = task.result()
+        if result is None:
+            return None
+        if type(result) not in _values and _goes_on(turn, result, context):
+            return open_turn
+        lane, text = encode(result, _actor.budget)
+        if lane == text_lane:
+            return text
+        host.settle(turn, lane, text)
+        return ended_turn
+    except BaseException as error:
+        return _fail(turn, error)
+    finally:
+        if output.output.rest or output.errors.rest:
+            output.flush()
+
+
+def _fail(turn, error):
+    _open.pop(turn, None)
+    host.fail(turn, failure.record(error))
+    return ended_turn
+
+
+def _goes_on(turn, result, context):
+    """Whether a handler's result is something that runs on: then it does from here."""
+    if isinstance(result, CoroutineType):
+        task = asyncio.Task(result, loop=loop, eager_start=True)
+    elif isinstance(result, GeneratorType):
+        _open[turn] = (result, context)
+        _pull(turn, result, True)
+        return True
+    elif isinstance(result, AsyncGeneratorType):
+        task = asyncio.Task(_pull_async(turn, result), loop=loop, eager_start=True)
+    elif hasattr(type(result), "__await__"):
+        task = asyncio.ensure_future(result, loop=loop)
+    else:
+        return False
+    if task.done():
+        _conclude(turn, context, task)
+    else:
+        _await(turn, task, context)
+    return True
+
+
+def _await(turn, task, context):
+    _open[turn] = (task, context)
+    task.add_done_callback(lambda task: _conclude(turn, context, task))
+
+
+def _conclude(turn, context, task):
+    """A handler's task is done."""
+    _open.pop(turn, None)
+    try:
+        result = task.result()
+        if result is None:
+            host.settle_with_nothing(turn)
+        elif type(result) in _values or not _goes_on(turn, result, context):
+            host.settle(turn, *encode(result, _actor.budget))
+    except BaseException as error:
+        _fail(turn, error)
+    finally:
+        output.flush()
+
+
+def _send(turn, value, first):
+    """One yield. The first also answers whoever asked."""
+    lane, text = encode(value, _actor.budget)
+    _check(host.answer(turn, lane, text) if first else host.emit(turn, 0, lane, text))
+
+
+def _pull(turn, generator, first):
+    """Takes yields while the receivers have room; goes on when they have again."""
+    try:
+        while turn in _open:
+            value = next(generator, _end)
+            if value is _end:
+                del _open[turn]
+                host.settle_with_nothing(turn)
+                return
+            if value is not None:
+                _send(turn, value, first)
+                first = False
+            if not host.room(token := _actor.token()):
+                waiting = loop.create_future()
+                _actor.waiting[token] = waiting
+                waiting.add_done_callback(lambda _: _pull(turn, generator, first))
+                return
+        generator.close()
+    except BaseException as error:
+        _fail(turn, error)
+    finally:
+        output.flush()
+
+
+_end = object()
+
+
+async def _pull_async(turn, generator):
+    first = True
+    try:
+        async for value in generator:
+            if value is None:
+                continue
+            _send(turn, value, first)
+            first = False
+            if not host.room(token := _actor.token()):
+                _actor.waiting[token] = loop.create_future()
+                await _actor.waiting[token]
+    finally:
+        await generator.aclose()
+
+
+def reply(token, error, lane, text):
+    """The result of a call; `error` is a record, or empty."""
+    waiting = _actor.waiting.pop(token, None)
+    if waiting is None or waiting.done():
+        return
+    try:
+        if error:
+            raise VivariumError._of_host(loads(error))
+        waiting.set_result(decode(lane, text, _actor.budget))
+    except Exception as refused:
+        waiting.set_exception(refused)
+
+
+def room(token):
+    waiting = _actor.waiting.pop(token, None)
+    if waiting is not None and not waiting.done():
+        waiting.set_result(None)
+
+
+def cancel(turn):
+    """The turn has ended from outside: its code hears of it."""
+    running, context = _open.pop(turn, (None, None))
+    if context is not None:
+        context._cancelled = True
+    if isinstance(running, GeneratorType):
+        if not running.gi_running:
+            running.close()
+    elif running is not None:
+        running.cancel()
+
+
+def idle():
+    """No turn is open any more."""
+    _open.clear()
+    loop.drop_foreground()
+
+
+def run_ready():
+    return loop.run_ready()
+
+
+def fire(token):
+    loop.fire(token)

@@ -1,0 +1,179 @@
+/** CPython as Pyodide compiles it, in this isolate: booted from nothing or from its memory snapshot, and entered from here alone. */
+import type { Kernel } from '../guest/kernel.ts';
+import { apply, fromCharCode, min, subarray } from '../guest/primordials.ts';
+import { readSnapshot, type Snapshot } from './memory.guest.ts';
+import { createEngine } from './webassembly.guest.ts';
+
+/** The script `pyodide.js`, see runtimes/build/python.ts: a function of everything that Pyodide may have beside the globals. */
+export type Factory = (webAssembly: object, standIns: object) => { create(settings: object): Promise<Module>; load(options: object): Promise<Pyodide> };
+
+export interface InterpreterFiles {
+  readonly factory: Factory;
+  /** The module, whose maximum of memory the cell has set. */
+  readonly wasm: ArrayBuffer;
+  readonly library: ArrayBuffer;
+  /** Absent only while the snapshot is made. */
+  readonly memory: ArrayBuffer | undefined;
+}
+
+/** What is used of Emscripten's module. */
+export interface Module {
+  readonly HEAPU8: Uint8Array;
+  readonly FS: { mkdirTree(path: string): void; writeFile(path: string, content: string): void };
+  PyProxy_getPtr(proxy: unknown): number;
+  callPyObject(pointer: number, args: unknown[]): unknown;
+  _asciiTextDecoder: { decode(bytes: Uint8Array): string };
+}
+
+export interface Pyodide {
+  readonly _module: Module;
+  readonly _api: { config: Record<string, unknown>; on_fatal: (error: unknown) => void };
+  readonly ffi: { PythonError: new () => Error };
+  runPython(code: string): unknown;
+  pyimport(name: string): Record<string, unknown>;
+  makeMemorySnapshot(): Uint8Array;
+}
+
+export type Door = (...args: (string | number)[]) => unknown;
+
+export interface Interpreter {
+  readonly pyodide: Pyodide;
+  /**
+   * Functions of a Python module. They are entered past the proxies of Pyodide, with strings and numbers, and give
+   * a string, a number, a boolean or undefined.
+   */
+  doors<Name extends string>(module: string, names: readonly Name[]): Record<Name, Door>;
+  writeFile(path: string, text: string): void;
+  /** Before the first line of the author's code. */
+  seal(): void;
+}
+
+/** The two files that Pyodide reads as it boots. */
+const wasmFile = 'pyodide.asm.wasm';
+const libraryFile = 'python_stdlib.zip';
+
+/** No packages beside the standard library. */
+const lockFile = { info: { abi_version: '2026_0', arch: 'wasm32', platform: 'emscripten_5_0', python: '3.14.0', version: '314.0.7' }, packages: {} };
+
+const realm = globalThis as unknown as Record<string, unknown>;
+
+export async function bootInterpreter(kernel: Kernel, files: InterpreterFiles): Promise<Interpreter> {
+  const engine = createEngine(kernel.captured);
+  const snapshot = files.memory === undefined ? undefined : readSnapshot(files.memory);
+  const leaveShell = enterShell({ [wasmFile]: files.wasm, [libraryFile]: files.library });
+  const { create, load } = files.factory(engine.webAssembly, standIns());
+  const pyodide = await load({
+    indexURL: '/',
+    packageBaseUrl: '/',
+    lockFileContents: lockFile,
+    env: { HOME: '/actor', PYTHONDONTWRITEBYTECODE: '1' },
+    // What is written past `sys.stdout`: by C code, or to the descriptor.
+    stdout: (line: string) => kernel.log('info', line),
+    stderr: (line: string) => kernel.log('error', line),
+    createPyodideModule: snapshot === undefined ? create : (settings: object) => createFrom(snapshot, create, settings),
+    ...(snapshot === undefined ? { _makeSnapshot: true } : { _loadSnapshot: snapshot.head }),
+  });
+  leaveShell();
+
+  const module = pyodide._module;
+  module._asciiTextDecoder = { decode: latin };
+  const { PythonError } = pyodide.ffi;
+  const { callPyObject } = module;
+  let fatal = false;
+  /** The interpreter is in no state to be entered again. */
+  const lose = (error: unknown): void => {
+    if (fatal) return;
+    fatal = true;
+    kernel.fatal(error);
+  };
+  pyodide._api.on_fatal = lose;
+
+  const door = (pointer: number): Door => (...args) => {
+    if (fatal) return undefined;
+    try {
+      return callPyObject(pointer, args);
+    } catch (error) {
+      // Our functions in Python raise nothing, so this is Pyodide failing, or memory that ran out before they began.
+      if (!(error instanceof PythonError)) lose(error);
+      throw error;
+    }
+  };
+
+  return {
+    pyodide,
+    doors(name, names) {
+      const from = pyodide.pyimport(name);
+      const found = {} as Record<(typeof names)[number], Door>;
+      for (let i = 0; i < names.length; i++) found[names[i] as (typeof names)[number]] = door(module.PyProxy_getPtr(from[names[i] as string]));
+      return found;
+    },
+    writeFile(path, text) {
+      module.FS.mkdirTree(path.slice(0, path.lastIndexOf('/')));
+      module.FS.writeFile(path, text);
+    },
+    seal() {
+      // They hold what the cell shares between isolates.
+      delete pyodide._api.config['_loadSnapshot'];
+      delete pyodide._api.config['createPyodideModule'];
+      engine.seal();
+    },
+  };
+}
+
+/**
+ * What Pyodide gets in place of globals that an isolate does not have.
+ * A registry that runs nothing: a real one would run `__del__` from V8's own tasks, outside every time limit.
+ */
+function standIns(): object {
+  class FinalizationRegistry {
+    register(): void {}
+    unregister(): void {}
+  }
+  class WeakRef {
+    readonly #target: unknown;
+    constructor(target: unknown) {
+      this.#target = target;
+    }
+    deref(): unknown {
+      return this.#target;
+    }
+  }
+  const silent = (): void => {};
+  return { FinalizationRegistry, WeakRef, console: { log: silent, info: silent, warn: silent, error: silent, debug: silent } };
+}
+
+/**
+ * Pyodide takes the realm for the shell of an engine if it can read files, and draws its randomness from `crypto`
+ * if it seems to be a worker too. Both only while it boots.
+ */
+function enterShell(files: Record<string, ArrayBuffer>): () => void {
+  const shell: Record<string, unknown> = {
+    WorkerGlobalScope: class {},
+    read: (path: string) => {
+      throw new Error(`there is no ${path}`);
+    },
+    load: () => undefined,
+    readbuffer: (path: string) => files[path.slice(path.lastIndexOf('/') + 1)],
+  };
+  for (const name in shell) realm[name] = shell[name];
+  return () => {
+    for (const name in shell) delete realm[name];
+  };
+}
+
+async function createFrom(snapshot: Snapshot, create: (settings: object) => Promise<Module>, settings: object): Promise<Module> {
+  const module = await create(settings);
+  snapshot.restore(module.HEAPU8);
+  return module;
+}
+
+/** Small enough for the arguments of one call. */
+const characters = 8192;
+
+function latin(bytes: Uint8Array): string {
+  let text = '';
+  for (let at = 0; at < bytes.length; at += characters) {
+    text += apply(fromCharCode, undefined, subarray(bytes, at, min(at + characters, bytes.length)) as never);
+  }
+  return text;
+}

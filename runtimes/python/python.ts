@@ -1,0 +1,99 @@
+/** Python in the cell: the files of the interpreter, shared by all its isolates, and how the author's files enter one. */
+import type ivm from 'isolated-vm';
+import type { Limits } from '../limits.ts';
+import type { AuthorPlace, Runtime, StackReader } from '../runtime.ts';
+import { findMemory, heapShare, interpreterPages, type MemoryPlace, readPages, wasmPageBytes, writePages } from './memory.ts';
+
+type IsolatedVm = typeof ivm;
+type Shared = ivm.ExternalCopy<SharedArrayBuffer>;
+
+interface Files {
+  readonly script: string;
+  /** Compiled code of the script; V8 refuses it when it was made by another V8, and compiles anew. */
+  readonly cache: ivm.ExternalCopy<ArrayBuffer>;
+  readonly wasm: Buffer;
+  readonly place: MemoryPlace;
+  readonly library: Shared;
+  readonly memory: Shared;
+}
+
+export function createPythonRuntime(ivm: IsolatedVm): Runtime {
+  let files: Files;
+  /** The module by its maximum of pages. V8 shares the compiled code of equal modules. */
+  const modules = new Map<number, Shared>();
+
+  /** Shared memory is not copied into an isolate, it is mapped: thirty megabytes less for each. */
+  const share = (bytes: Uint8Array): Shared => {
+    const buffer = createSharedBuffer(bytes.length);
+    new Uint8Array(buffer).set(bytes);
+    return new ivm.ExternalCopy(buffer);
+  };
+
+  const moduleFor = (limits: Limits): Shared => {
+    const pages = interpreterPages(limits.memory);
+    const known = modules.get(pages);
+    if (known !== undefined) return known;
+    const clamped = Uint8Array.from(files.wasm);
+    writePages(clamped, files.place.maximum, pages);
+    const shared = share(clamped);
+    modules.set(pages, shared);
+    return shared;
+  };
+
+  return {
+    name: 'python',
+    synchronous: true,
+
+    prepare(read) {
+      const wasm = read('python/pyodide.asm.wasm');
+      files = {
+        script: read('python/pyodide.js').toString('utf8'),
+        cache: new ivm.ExternalCopy(toArrayBuffer(read('python/pyodide.cache'))),
+        wasm,
+        place: findMemory(wasm),
+        library: share(read('python/python_stdlib.zip')),
+        memory: share(read('python/memory.snapshot')),
+      };
+    },
+
+    heap: (limits) => Math.ceil(heapShare(limits.memory) / (1024 * 1024)),
+
+    async load(isolate, context, plan, payloads) {
+      const { source, limits } = plan;
+      if (source.runtime !== 'python') throw new Error('not a Python actor');
+      const least = readPages(files.wasm, files.place.minimum);
+      if (interpreterPages(limits.memory) < least) {
+        throw new Error(`Python needs ${leastMemory(least)} bytes of memory to start, and this actor may have ${limits.memory}`);
+      }
+      const script = await isolate.compileScript(files.script, { filename: 'pyodide.js', cachedData: files.cache });
+      const factory = (await script.run(context, { reference: true })) as ivm.Reference<() => void>;
+      const texts = payloads.map((payload) => payload.toString('utf8'));
+      return [factory.derefInto(), moduleFor(limits).copyInto(), files.library.copyInto(), files.memory.copyInto(), JSON.stringify(source.files), ...texts];
+    },
+
+    locate: () => locate,
+  };
+}
+
+/** The least limit of memory whose share for the interpreter has so many pages. */
+function leastMemory(pages: number): number {
+  let memory = pages * wasmPageBytes;
+  while (interpreterPages(memory) < pages) memory += wasmPageBytes;
+  return memory;
+}
+
+/** Stacks leave the isolate with the author's frames alone, the innermost last. */
+const locate: StackReader = (stack): AuthorPlace => {
+  const places = [...(stack ?? '').matchAll(/^ {2}File "([^"\n]+)", line (\d+)/gm)];
+  const last = places.at(-1);
+  return last === undefined ? { stack } : { stack, file: last[1] as string, line: Number(last[2]) };
+};
+
+/** `--enable-sharedarraybuffer-per-context` takes the constructor away; a shared memory still has such a buffer. */
+function createSharedBuffer(bytes: number): SharedArrayBuffer {
+  const pages = Math.ceil(bytes / wasmPageBytes);
+  const { Memory } = (globalThis as unknown as { WebAssembly: { Memory: new (descriptor: object) => { buffer: SharedArrayBuffer } } }).WebAssembly;
+  return new Memory({ initial: pages, maximum: pages, shared: true }).buffer;
+}
+
+const toArrayBuffer = (bytes: Buffer): ArrayBuffer => bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;

@@ -1,0 +1,251 @@
+"""What an actor in Python may import: types for its annotations, and the error that the host raises.
+
+    from vivarium import Context
+
+    def handle(order, context: Context):
+        return {"total": order["price"] * order["quantity"]}
+"""
+
+import asyncio
+from collections import namedtuple
+from datetime import datetime, timedelta, timezone
+from json import loads
+from types import MappingProxyType
+
+from vivarium import host
+from vivarium.message import Budget, decode, default_budget, encode
+
+__all__ = ["Context", "Execution", "Log", "Service", "Signal", "VivariumError"]
+
+_log_characters = 8192
+_epoch = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+
+class VivariumError(Exception):
+    """What the host refused, or what another actor failed with.
+
+    `code` is one of docs/reference/errors.md, `hint` says what would allow it, if something would.
+    """
+
+    def __init__(self, message="", code="actor.failed", hint=None):
+        super().__init__(message)
+        self.code = code
+        self.hint = hint
+        self._record = None
+
+    @classmethod
+    def _of_host(cls, record):
+        """An error that keeps its code when a handler lets it pass. What an author raises is always `actor.failed`."""
+        error = cls(record["message"], record["code"], record.get("hint"))
+        error._record = record
+        return error
+
+
+def _refusal(code, message, hint=None):
+    record = {"code": code, "message": message}
+    return VivariumError._of_host(record if hint is None else record | {"hint": hint})
+
+
+def _check(record):
+    if record is not None:
+        raise VivariumError._of_host(loads(record))
+
+
+Execution = namedtuple("Execution", ["id", "parents", "attempt", "deadline", "trace"])
+Execution.__doc__ = """The execution that a turn belongs to.
+
+`parents` are the ids of executions whose messages led to this one, `attempt` is 1 at the first try, `deadline` a datetime or
+None, `trace` a W3C traceparent or None.
+"""
+
+
+class Log:
+    """Log lines of the actor, one function a level; values are joined by spaces, as `print` does."""
+
+    __slots__ = ()
+
+    def debug(self, *values):
+        _log("debug", values)
+
+    def info(self, *values):
+        _log("info", values)
+
+    def warn(self, *values):
+        _log("warn", values)
+
+    def error(self, *values):
+        _log("error", values)
+
+    warning = warn
+
+
+def _log(level, values):
+    host.log(level, " ".join(map(str, values))[:_log_characters])
+
+
+class Signal:
+    """Whether the turn was cancelled. A coroutine hears of it by `asyncio.CancelledError`."""
+
+    __slots__ = ("_context",)
+
+    def __init__(self, context):
+        self._context = context
+
+    @property
+    def aborted(self):
+        return hasattr(self._context, "_cancelled")
+
+
+class Service:
+    """A service of the embedder, or a group of them: `context.services.orders.list(since="2026-01-01")`.
+
+    Called with one value, or with keywords, which are a dict. In a coroutine the call is awaited; in a plain function
+    it blocks and returns. Raises VivariumError, `policy.denied` for a service that was not granted.
+    """
+
+    __slots__ = ("_name", "_turn")
+
+    def __init__(self, turn, name):
+        self._turn = turn
+        self._name = name
+
+    def __getattr__(self, part):
+        if part.startswith("__"):
+            raise AttributeError(part)
+        return self[part]
+
+    def __getitem__(self, part):
+        return Service(self._turn, f"{self._name}.{part}" if self._name else part)
+
+    def __call__(self, *value, **fields):
+        if len(value) > 1 or (value and fields):
+            raise TypeError(f"the service {self._name} takes one value, or keywords")
+        return _request("call", self._turn, self._name, fields if fields else value[0] if value else None)
+
+    def __repr__(self):
+        return f"<service {self._name}>" if self._name else f"<services {', '.join(_actor.services)}>"
+
+
+class _Room:
+    """What `emit` gives: awaiting it waits until the receivers have room for more."""
+
+    __slots__ = ()
+
+    def __await__(self):
+        if _actor.loop.blocking or host.room(token := _actor.token()):
+            return
+        waiting = _actor.loop.create_future()
+        _actor.waiting[token] = waiting
+        yield from waiting
+
+
+_room = _Room()
+
+
+class Context:
+    """What a handler knows and may do. Handlers that take one parameter are called without it."""
+
+    __slots__ = ("_cancelled", "_turn")
+
+    config = None
+    """What the manifest says under `config`."""
+    env = MappingProxyType({})
+    """The environment that the policy grants; also in `os.environ`."""
+    log = Log()
+
+    def __init__(self, turn):
+        self._turn = turn
+
+    @property
+    def signal(self):
+        return Signal(self)
+
+    @property
+    def execution(self):
+        """The Execution of the turn; None in `start` and `stop`."""
+        if self._turn == 0:
+            return None
+        text = host.execution(self._turn)
+        if text is None:
+            raise _ended()
+        told = loads(text)
+        deadline = None if told["deadline"] == 0 else _epoch + timedelta(milliseconds=told["deadline"])
+        return Execution(told["id"], tuple(told["parents"]), told["attempt"], deadline, told["trace"] or None)
+
+    @property
+    def services(self):
+        return Service(self._turn, "")
+
+    def emit(self, outlet, value):
+        """Sends a message to an outlet. In a coroutine, await the result to wait until the receivers have room for more.
+
+        Raises VivariumError: actor.outlet, limit.outbound, limit.message, actor.turn-ended.
+        """
+        number = _actor.outlets.get(outlet)
+        if number is None:
+            message = f"this actor has no outlet `{outlet}`; it has {', '.join(_actor.outlets)}"
+            raise _refusal("actor.outlet", message, "a connection or an output of the manifest makes an outlet")
+        _check(host.emit(self._turn, number, *encode(value, _actor.budget)))
+        return _room
+
+    def ask(self, actor, value=None):
+        """Asks an actor that a connection leads to; gives what its handler returns.
+
+        In a coroutine the call is awaited; in a plain function it blocks and returns.
+        Raises VivariumError: actor.unknown, or the error of the actor that was asked.
+        """
+        if actor not in _actor.peers:
+            message = f"no connection leads from this actor to `{actor}`"
+            raise _refusal("actor.unknown", message, f"connections: [{_actor.name} -> {actor}]")
+        return _request("ask", self._turn, actor, value)
+
+
+def _ended():
+    return _refusal("actor.turn-ended", "the turn of this context has ended: nothing can be asked through it any more")
+
+
+def _request(kind, turn, name, value):
+    lane, text = encode(value, _actor.budget)
+    if _actor.loop.blocking or asyncio.current_task(_actor.loop) is None:
+        reply = (host.call_now if kind == "call" else host.ask_now)(turn, name, lane, text)
+        if reply[0] == "!":
+            _check(reply[1:])
+        value = decode(int(reply[0]), reply[1:], _actor.budget)
+        return _actor.loop.completed(value) if _actor.loop.blocking else value
+    token = _actor.token()
+    _check((host.call if kind == "call" else host.ask)(token, turn, name, lane, text, _actor.loop.in_background()))
+    reply = _actor.loop.create_future()
+    _actor.waiting[token] = reply
+    return reply
+
+
+class _Actor:
+    """What is the same for all turns of an instance; set by `vivarium.actor` when it starts."""
+
+    def __init__(self):
+        self.name = ""
+        self.outlets = {}
+        self.peers = frozenset()
+        self.services = ()
+        self.budget = default_budget
+        self.loop = None
+        # Futures that wait for a reply or for room, by token.
+        self.waiting = {}
+        self._tokens = 0
+
+    def describe(self, settings, loop):
+        self.name = settings["actor"]
+        self.outlets = {name: number for number, name in enumerate(settings["outlets"])}
+        self.peers = frozenset(settings["peers"])
+        self.services = tuple(settings["services"])
+        self.budget = Budget(settings["message"], *default_budget[1:])
+        self.loop = loop
+        Context.config = settings["config"]
+        Context.env = MappingProxyType(settings["environment"])
+
+    def token(self):
+        self._tokens += 1
+        return self._tokens
+
+
+_actor = _Actor()

@@ -1,0 +1,118 @@
+/**
+ * The WebAssembly that Pyodide runs on, and all that Python code can ever reach of it.
+ *
+ * Whoever runs Python reaches what Pyodide holds (`pyodide_js._module`, `ctypes`, `emscripten_run_script`, whose `eval` sees Pyodide's
+ * own scope). So Pyodide never gets the real constructors: after {@link Engine.seal} no module that brings a memory or a table of its own
+ * can be compiled, and the one memory that exists has a maximum that the cell wrote into the module. There is no stack switching either:
+ * a suspended stack is memory that nobody counts.
+ */
+import type { Captured } from '../guest/realm.ts';
+import { construct, defineProperty, getPrototypeOf, sliceBytes, table, TypeErrorIntrinsic, Uint8ArrayIntrinsic } from '../guest/primordials.ts';
+
+export interface Engine {
+  /** What Pyodide takes for `WebAssembly`. */
+  readonly webAssembly: object;
+  /** From now on code of the guest may ask. */
+  seal(): void;
+}
+
+/** Code that the guest's own modules may bring in the life of one instance; `ctypes` makes one of some hundred bytes for each callback. */
+const moduleBytes = 4 * 1024 * 1024;
+
+const sections = { table: 4, memory: 5 } as const;
+
+type Constructor = (new (...args: never[]) => object) & { prototype: object };
+
+export function createEngine(captured: Captured): Engine {
+  const real = captured.webAssembly as unknown as Record<'Module' | 'Instance' | 'Memory' | 'Table' | 'Global' | 'Tag' | 'Exception', Constructor>;
+  const admitted = new WeakSet<object>();
+  const isAdmitted = admitted.has.bind(admitted);
+  const admit = admitted.add.bind(admitted);
+  let sealed = false;
+  let compiled = 0;
+
+  /** What looks and behaves like a constructor of the engine, and decides before the engine does. */
+  const replace = (name: keyof typeof real, make: (args: readonly unknown[], target: unknown) => object): Constructor => {
+    const replacement = function (this: unknown, ...args: readonly unknown[]): object {
+      if (!new.target) throw new TypeErrorIntrinsic(`WebAssembly.${name} must be invoked with 'new'`);
+      return make(args, new.target);
+    } as unknown as Constructor;
+    defineProperty(replacement, 'name', { value: name, configurable: true });
+    defineProperty(replacement, 'prototype', { value: real[name].prototype, writable: false });
+    defineProperty(real[name].prototype, 'constructor', { value: replacement, writable: true, configurable: true });
+    return replacement;
+  };
+
+  const Module = replace('Module', ([source], target) => {
+    if (!sealed) return construct(real.Module, [source], target as never);
+    const bytes = ownCopy(source);
+    compiled += bytes.length;
+    if (compiled > moduleBytes) throw new TypeErrorIntrinsic('an actor may compile no more WebAssembly');
+    refuseMemory(bytes);
+    const module = construct(real.Module, [bytes]) as object;
+    admit(module);
+    return module;
+  });
+  for (const name of ['customSections', 'exports', 'imports'] as const) {
+    defineProperty(Module, name, { value: (real.Module as unknown as Record<string, unknown>)[name], writable: true, configurable: true });
+  }
+
+  const Instance = replace('Instance', ([module, imports], target) => {
+    if (sealed && !isAdmitted(module as object)) throw new TypeErrorIntrinsic('this WebAssembly module cannot be instantiated by an actor');
+    return construct(real.Instance, [module, imports], target as never);
+  });
+
+  /** Pyodide makes a shared memory as it loads, only to sleep on it; it gets a buffer on which nothing can sleep. */
+  const Memory = replace('Memory', () => {
+    if (sealed) throw new TypeErrorIntrinsic('an actor has one WebAssembly memory and can make no other');
+    return { buffer: new ArrayBuffer(8) };
+  });
+  const Table = replace('Table', () => {
+    throw new TypeErrorIntrinsic('an actor has one WebAssembly table and can make no other');
+  });
+
+  const webAssembly = table<unknown>();
+  for (const name in captured.webAssembly) webAssembly[name] = (captured.webAssembly as unknown as Record<string, unknown>)[name];
+  for (const name of ['Suspending', 'promising', 'SuspendError', 'instantiateStreaming', 'compileStreaming', 'Function', 'Memory', 'validate']) delete webAssembly[name];
+  webAssembly['Module'] = Module;
+  webAssembly['Instance'] = Instance;
+  webAssembly['Memory'] = Memory;
+  webAssembly['Table'] = Table;
+  webAssembly['compile'] = async (bytes: unknown) => construct(Module, [bytes] as never);
+  // Asynchronous compilation never ends in an isolate, and its continuations would run outside every time limit.
+  webAssembly['instantiate'] = async (source: unknown, imports: unknown) => {
+    if (isModule(source)) return construct(Instance, [source, imports] as never);
+    const module = construct(Module, [source] as never);
+    return { module, instance: construct(Instance, [module, imports] as never) };
+  };
+  const isModule = (value: unknown): boolean => typeof value === 'object' && value !== null && getPrototypeOf(value) === real.Module.prototype;
+
+  return {
+    webAssembly,
+    seal: () => {
+      sealed = true;
+    },
+  };
+}
+
+/** Whatever it was, what is looked at afterwards is what is compiled. */
+function ownCopy(source: unknown): Uint8Array {
+  const view = ArrayBuffer.isView(source) ? new Uint8ArrayIntrinsic(source.buffer as ArrayBuffer, source.byteOffset, source.byteLength) : new Uint8ArrayIntrinsic(source as ArrayBuffer);
+  return sliceBytes(view, 0);
+}
+
+/** Looks at the kinds of a module's sections alone: the engine checks the rest. */
+function refuseMemory(bytes: Uint8Array): void {
+  for (let at = 8; at < bytes.length; ) {
+    const kind = bytes[at++];
+    if (kind === sections.memory || kind === sections.table) throw new TypeErrorIntrinsic('a WebAssembly module of an actor can have no memory or table of its own');
+    let length = 0;
+    for (let shift = 0; ; shift += 7) {
+      const byte = bytes[at++];
+      if (byte === undefined || shift > 28) throw new TypeErrorIntrinsic('not a WebAssembly module');
+      length += (byte & 0x7f) * 2 ** shift;
+      if (byte < 0x80) break;
+    }
+    at += length;
+  }
+}

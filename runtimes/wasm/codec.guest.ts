@@ -1,0 +1,106 @@
+/**
+ * How messages enter and leave a plugin: as `json`, `text`, `bytes` or `msgpack`, as the manifest says. What a plugin gives is
+ * decoded strictly and encoded anew, so that it travels in the lane that suits it and no receiver gets what is no message.
+ */
+import { writeBinary } from '../../sdk/codec/binary-writer.ts';
+import type { Budget, Message } from '../../sdk/message.ts';
+import { bytesToText, decodeGuest, encodeGuest, textToBytes } from '../guest/codec.ts';
+import type { GuestPayload } from '../guest/calls.ts';
+import { hostError } from '../guest/failure.ts';
+import { binaryLane, textLane } from '../lanes.ts';
+import type { WasmCodec } from '../protocol.ts';
+import { fromUtf8, toUtf8 } from './text.guest.ts';
+
+export interface Codec {
+  /** What the plugin gets. @throws HostError message.unsupported; VivariumError message.invalid, limit.message */
+  encode(payload: GuestPayload): Uint8Array;
+  /** The message that the plugin gave. @throws HostError, VivariumError message.invalid, limit.message */
+  decode(bytes: Uint8Array): GuestPayload;
+}
+
+export function createCodec(kind: WasmCodec, budget: Budget): Codec {
+  const message = (payload: GuestPayload): Message => decodeGuest(payload.lane, payload.text, budget);
+
+  switch (kind) {
+    case 'json':
+      return {
+        encode: (payload) => toUtf8(jsonOf(payload, budget)),
+        decode: (bytes) => encodeGuest(fromJson(bytes, budget), budget),
+      };
+    case 'text':
+      return {
+        encode(payload) {
+          const value = message(payload);
+          if (typeof value !== 'string') throw unfit(value, 'text');
+          return toUtf8(value);
+        },
+        decode: (bytes) => encodeGuest(strictText(bytes), budget),
+      };
+    case 'bytes':
+      return {
+        encode(payload) {
+          const value = message(payload);
+          if (!(value instanceof Uint8Array)) throw unfit(value, 'bytes');
+          return value;
+        },
+        decode: (bytes) => encodeGuest(bytes, budget),
+      };
+    case 'msgpack':
+      return {
+        encode(payload) {
+          const value = message(payload);
+          return payload.lane === binaryLane ? textToBytes(payload.text) : writeBinary(value, budget);
+        },
+        decode: (bytes) => encodeGuest(decodeGuest(binaryLane, bytesToText(bytes), budget), budget),
+      };
+  }
+}
+
+/** @throws VivariumError message.invalid, limit.message */
+export const fromJson = (bytes: Uint8Array, budget: Budget): Message => decodeGuest(textLane, strictText(bytes), budget);
+
+/**
+ * A payload as JSON; 64-bit integers are written in full.
+ * @throws HostError message.unsupported for bytes, datetimes, errors, NaN and infinities; VivariumError message.invalid, limit.message
+ */
+export function jsonOf(payload: GuestPayload, budget: Budget): string {
+  const value = decodeGuest(payload.lane, payload.text, budget);
+  return payload.lane === textLane ? payload.text : toJson(value);
+}
+
+function toJson(value: Message): string {
+  return JSON.stringify(value, function (this: Record<string, unknown>, key: string, shown: unknown) {
+    // `toJSON` of a date has run already; what was there says what it is.
+    const entry = this[key];
+    if (typeof entry === 'bigint') return rawJson(String(entry));
+    if (typeof entry === 'number' && !Number.isFinite(entry)) throw unfit(entry, 'JSON');
+    if (entry instanceof Uint8Array || entry instanceof Date || entry instanceof Error) throw unfit(entry, 'JSON');
+    return shown;
+  });
+}
+
+const { rawJSON: rawJson } = JSON as unknown as { rawJSON(text: string): unknown };
+
+function strictText(bytes: Uint8Array): string {
+  const text = fromUtf8(bytes);
+  if (text === null) throw hostError('message.invalid', 'the plugin gave text that is not valid UTF-8', 'output: bytes');
+  return text;
+}
+
+const unfit = (value: unknown, wanted: string): Error =>
+  hostError(
+    'message.unsupported',
+    `the plugin takes ${wanted}, and the message ${wanted === 'JSON' ? 'holds' : 'is'} ${nameOf(value)}`,
+    'input: json, text, bytes or msgpack',
+  );
+
+function nameOf(value: unknown): string {
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return 'a list';
+  if (value instanceof Uint8Array) return 'bytes';
+  if (value instanceof Date) return 'a datetime';
+  if (value instanceof Error) return 'an error';
+  if (typeof value === 'number') return Number.isFinite(value) ? 'a number' : String(value);
+  if (typeof value === 'bigint') return 'an integer of 64 bits';
+  return typeof value === 'object' ? 'a map' : `a ${typeof value}`;
+}

@@ -1,0 +1,58 @@
+/**
+ * Extism's browser build, as far as it is used: it links a module to its imports by Extism's rules and runs what its language needs
+ * first (`_initialize`, `hs_init`, `_start`). The functions that it links are ours: its memory has no bound, its `http_request`
+ * follows redirects, and its WASI has a finer clock than a guest may have.
+ */
+import type { Captured } from '../guest/realm.ts';
+
+/** Functions by the module and the name under which plugins import them. */
+export type HostFunctions = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+
+/** What the file of Extism evaluates to. */
+export type ExtismScript = (webAssembly: object, globals: object) => { createPlugin(manifest: object, options: object): Promise<ExtismPlugin> };
+
+interface ExtismPlugin {
+  getInstance(): Promise<WebAssembly.Instance>;
+}
+
+/**
+ * Makes an instance of a module. `created` is called before any code of a reactor or a command runs.
+ * One at a time. @throws what the module's own start throws, and `LinkError` for an import that is not there.
+ */
+export type Link = (module: WebAssembly.Module, functions: HostFunctions, created: (instance: WebAssembly.Instance) => void) => Promise<WebAssembly.Instance>;
+
+export function loadExtism(script: ExtismScript, webAssembly: Captured['webAssembly'], wasi: boolean): Link {
+  let linking: { readonly functions: HostFunctions; readonly created: (instance: WebAssembly.Instance) => void } | undefined;
+
+  /** Synchronous, because V8's own would settle from a task outside every time limit; in an isolate it never settles. */
+  const instantiate = (module: WebAssembly.Module, imports: Record<string, Record<string, unknown>>): WebAssembly.Instance => {
+    if (linking === undefined) throw new Error('nothing is to be linked');
+    const { functions, created } = linking;
+    const linked: Record<string, Record<string, unknown>> = {};
+    for (const [from, names] of Object.entries(imports)) linked[from] = Object.fromEntries(Object.keys(names).map((name) => [name, functions[from]?.[name]]));
+    const instance = new webAssembly.Instance(module, linked);
+    created(instance);
+    return instance;
+  };
+
+  const missing = class {};
+  const extism = script(
+    { Module: webAssembly.Module, instantiate },
+    { Atomics: { waitAsync() {} }, Headers: missing, Response: missing, SharedArrayBuffer: missing, URL: missing },
+  );
+
+  return async (module, functions, created) => {
+    linking = { functions, created };
+    try {
+      const named = Object.fromEntries(
+        Object.entries(functions).map(([from, names]) => [from, Object.fromEntries(Object.keys(names).map((name) => [name, () => {}]))]),
+      );
+      const plugin = await extism.createPlugin({ wasm: [{ module }] }, { functions: named, useWasi: wasi, config: {}, logger: silent, logLevel: 'silent' });
+      return await plugin.getInstance();
+    } finally {
+      linking = undefined;
+    }
+  };
+}
+
+const silent = { trace() {}, debug() {}, info() {}, warn() {}, error() {} };

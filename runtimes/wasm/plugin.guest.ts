@@ -1,0 +1,101 @@
+/** One instance of a plugin: a module with a memory, blocks and variables of its own. */
+import { textLimits } from '../limits.ts';
+import type { Kernel, Turn } from '../guest/kernel.ts';
+import { type Blocks, createBlocks } from './blocks.guest.ts';
+import type { Codec } from './codec.guest.ts';
+import { createEnvironment } from './environment.guest.ts';
+import type { Link } from './extism.guest.ts';
+import { faultOf, type MemoryUse, tooMuchMemory } from './fault.guest.ts';
+import { importModules } from './imports.ts';
+import { toShow } from './text.guest.ts';
+import { type Caller, createVivarium } from './vivarium.guest.ts';
+import { createWasi, Exit } from './wasi.guest.ts';
+
+/** What all instances of one actor share. */
+export interface PluginSource {
+  readonly kernel: Kernel;
+  readonly link: Link;
+  readonly module: WebAssembly.Module;
+  readonly blocks: WebAssembly.Module;
+  readonly output: Codec;
+  readonly fillRandom: (bytes: Uint8Array) => void;
+}
+
+export interface Result {
+  /** Empty if there is none. */
+  readonly output: Uint8Array;
+  /** Why the call failed, if the plugin says so. */
+  readonly failure: string | undefined;
+  /** The program has ended: the instance takes no more calls. */
+  readonly over: boolean;
+}
+
+export interface Plugin {
+  /**
+   * Runs an exported function. A promise if the plugin may wait for the host: then nothing else is called until it settles.
+   * @throws what ended the call, see {@link faultOf}; the instance takes no more calls.
+   */
+  call(name: string, input: Uint8Array, turn: Turn | undefined): Result | Promise<Result>;
+}
+
+/** So much of the blocks is not counted, so that a plugin that fills its memory can still be answered and answer. Bytes. */
+const uncounted = 1024 * 1024;
+
+/** @param caller belongs to this instance alone: it learns here which turn runs, and says when nothing may go on. */
+export async function openPlugin(source: PluginSource, caller: Caller): Promise<Plugin> {
+  const { kernel, link, module } = source;
+  const { webAssembly } = kernel.captured;
+  const limit = kernel.settings.limits.memory;
+  let memory: { readonly buffer: ArrayBuffer } | undefined;
+
+  const use = (more = 0): MemoryUse => ({ used: (memory?.buffer.byteLength ?? 0) + Math.max(0, blocks.size() + more - uncounted), limit });
+  const admit = (more = 0): void => {
+    const wanted = use(more);
+    if (wanted.used > limit) throw tooMuchMemory(wanted);
+  };
+  const blocks: Blocks = createBlocks(webAssembly, source.blocks, limit + uncounted, admit);
+  const wasi = createWasi(kernel, source.fillRandom);
+  const vivarium = createVivarium(kernel, blocks, source.output, caller);
+
+  /** Only a module that may wait is called so that it can: suspending costs, and a call that cannot wait ends where it began. */
+  const waits = webAssembly.Module.imports(module).some((entry) => entry.module === importModules.vivarium);
+  const functions = {
+    [importModules.extism]: { ...blocks.functions, length_unsafe: blocks.functions['length'], ...createEnvironment(kernel, blocks) },
+    [importModules.vivarium]: Object.fromEntries(Object.entries(vivarium).map(([name, run]) => [name, new webAssembly.Suspending(run)])),
+    [importModules.wasi]: wasi.functions,
+  };
+
+  const { exports } = await link(module, functions, (instance) => {
+    memory = instance.exports['memory'] as typeof memory;
+    wasi.attach(memory);
+  });
+
+  const finish = (code: unknown): Result => {
+    wasi.flush();
+    admit();
+    const error = blocks.error(textLimits.message);
+    const failure = error !== undefined ? toShow(error) : Number(code ?? 0) === 0 ? undefined : `the function returned ${code}`;
+    return { output: blocks.output(), failure, over: false };
+  };
+
+  const broken = (thrown: unknown): Result => {
+    wasi.flush();
+    if (!(thrown instanceof Exit)) throw faultOf(thrown, use());
+    return { output: blocks.output(), failure: thrown.code === 0 ? undefined : thrown.message, over: true };
+  };
+
+  const run = (name: string): (() => unknown) => (waits ? webAssembly.promising(exports[name]) : (exports[name] as () => unknown));
+
+  return {
+    call(name, input, turn) {
+      caller.turn = turn;
+      try {
+        blocks.begin(input);
+        const returned = run(name)();
+        return waits ? (returned as Promise<unknown>).then(finish).catch(broken) : finish(returned);
+      } catch (thrown) {
+        return broken(thrown);
+      }
+    },
+  };
+}

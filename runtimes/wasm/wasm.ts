@@ -1,0 +1,56 @@
+/** WebAssembly as the cell sees it: Extism's script goes in as a function, the checked module as bytes. */
+import type { CachedDataResult, ExternalCopy, Isolate } from 'isolated-vm';
+import type { IsolatedVm } from '../cell/addon.ts';
+import type { Runtime, StackReader } from '../runtime.ts';
+
+const MiB = 1024 * 1024;
+
+/** What Extism, the bootstrap and the values of a message take beside the memory of the plugin. MiB. */
+const heapBeside = 48;
+
+export function createWasmRuntime(ivm: IsolatedVm): Runtime {
+  let script = '';
+  let blocks: Buffer = Buffer.alloc(0);
+  /** V8's own cache of the script, made by the first isolate of this cell and kept in its memory. */
+  let cache: ExternalCopy<ArrayBuffer> | undefined;
+
+  const compile = async (isolate: Isolate) => {
+    const options = { filename: 'extism.js' };
+    if (cache !== undefined) return isolate.compileScript(script, { ...options, cachedData: cache });
+    const compiled = await isolate.compileScript(script, { ...options, produceCachedData: true });
+    cache = (compiled as CachedDataResult).cachedData;
+    return compiled;
+  };
+
+  return {
+    name: 'wasm',
+    synchronous: false,
+    prepare(read) {
+      script = read('extism/extism.js').toString('utf8');
+      blocks = read('extism/blocks.wasm');
+    },
+    heap: (limits) => heapBeside + Math.ceil(limits.message / MiB) * 8,
+    async load(isolate, context, _plan, payloads) {
+      const compiled = await compile(isolate);
+      const extism = await compiled.run(context, { reference: true });
+      return [extism.derefInto(), copyInto(ivm, payloads[0] ?? Buffer.alloc(0)), copyInto(ivm, blocks)];
+    },
+    locate: () => readStack,
+  };
+}
+
+const copyInto = (ivm: IsolatedVm, bytes: Buffer): unknown =>
+  new ivm.ExternalCopy(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength)).copyInto({ release: true });
+
+/** A frame of a plugin, as V8 writes it. Its name comes from the module's section of names, if it has one. */
+const frame = /^\s+at (?:async )?(?:(?<name>.+) \()?wasm:\/\/wasm\/[^:]+:(?<place>wasm-function\[\d+\]):0x[0-9a-f]+\)?$/;
+
+/** Keeps the plugin's own functions: the other frames show how a plugin is run, and nobody can mend them. */
+const readStack: StackReader = (stack) => {
+  const frames: string[] = [];
+  for (const line of (stack ?? '').split('\n')) {
+    const match = frame.exec(line)?.groups;
+    if (match !== undefined) frames.push(`    at ${match['name'] ?? match['place']}`);
+  }
+  return { stack: frames.length === 0 ? undefined : frames.join('\n') };
+};
