@@ -5,7 +5,7 @@ import type { ActorPlan } from '../runtimes/protocol.ts';
 import { type FlowActor, type FlowManifest, parseManifestObject, readManifest, requireFlow } from './manifest/index.ts';
 import { type Ceiling, type Grant, grantedServices, grantPolicy, loadPolicies, type ResolvedPolicy, resolveEnvironment, unrestricted } from './policy/index.ts';
 import { type Base, type LoadedSource, loadSource, openBase } from './sources/index.ts';
-import type { FlowShape, TopologyActor } from './routing/topology.ts';
+import { budgetOf, type FlowShape, type TopologyActor } from './routing/topology.ts';
 
 export interface DeploymentRequest {
   /** The path of a manifest, or a manifest. */
@@ -52,7 +52,7 @@ export async function prepareDeployment(request: DeploymentRequest): Promise<Dep
   const actors = manifest.actors.map((actor, index): TopologyActor => {
     const grant = grants[index] as Grant;
     const services = grantedServices(grant, request.services);
-    return { part: partOf(actor, grant, services, environments[index] ?? {}, loaded[index] as LoadedSource), outlets: actor.outlets, cell: cells.of[index] as number };
+    return { part: partOf(actor, grant, services, environments[index] ?? {}, loaded[index] as LoadedSource), outlets: actor.outlets, cell: cells.of[index] as number, budget: budgetOf(grant.limits) };
   });
   const shape: FlowShape = {
     actors,

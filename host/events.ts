@@ -29,6 +29,8 @@ export interface CellEvent {
   readonly cell: number;
   /** How many cells held this place before. */
   readonly generation: number;
+  /** Of the cell's process; undefined if there is none. */
+  readonly pid: number | undefined;
   readonly event: 'started' | 'died' | 'replaced' | 'violation' | 'quarantined' | 'released';
   /** The actor that is to blame, where one is known. */
   readonly actor?: string | undefined;

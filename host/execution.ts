@@ -2,7 +2,7 @@
 import type { Message } from '../sdk/message.ts';
 import { open, type OutputBuffer } from './executions/outputs.ts';
 import type { Opened, RunResult } from './executions/result.ts';
-import type { FlowShape } from './routing/topology.ts';
+import { type FlowShape, outputBudget } from './routing/topology.ts';
 
 export interface OutputMessage<Outputs extends string = string, Value = Message> {
   readonly output: Outputs;
@@ -51,7 +51,7 @@ export class OutputReader implements AsyncIterable<OutputMessage<string, Opened>
     try {
       for (;;) {
         const next = this.#buffer.shift();
-        if (next !== undefined) yield { output: this.#shape.outputs[next.output]?.name ?? '', message: open(next.payload, this.#raw), index: next.index };
+        if (next !== undefined) yield { output: this.#shape.outputs[next.output]?.name ?? '', message: open(next.payload, this.#raw, outputBudget(this.#shape, next.output)), index: next.index };
         else if (this.#buffer.ended) return;
         else await this.#buffer.changed();
       }

@@ -1,16 +1,16 @@
 /** A deployed flow in the hands of the embedder. */
 import { randomBytes } from 'node:crypto';
 import { type ErrorRecord, VivariumError } from '../sdk/errors.ts';
-import { encode, type Message, type Payload } from '../sdk/message.ts';
-import { binaryLane, type Lane, textLane } from '../runtimes/protocol.ts';
+import { type Budget, decode, encode, type Message, type Payload } from '../sdk/message.ts';
+import { binaryLane, textLane } from '../runtimes/protocol.ts';
 import type { Engine, NewExecution } from './engine.ts';
 import { Events } from './events.ts';
 import { type Execution, OutputReader } from './execution.ts';
-import { FirstOutput, open, OutputBuffer, payloadOf } from './executions/outputs.ts';
+import { FirstOutput, OutputBuffer, payloadOf } from './executions/outputs.ts';
 import { type Opened, refusedResult, resultOf, type RunResult } from './executions/result.ts';
 import type { ExecutionInput, TrackedExecution } from './executions/tracked.ts';
 import { Pipe, type PipedExecution } from './pipe.ts';
-import { nameOf } from './routing/topology.ts';
+import { outputBudget } from './routing/topology.ts';
 
 export interface WaitOptions {
   /** Milliseconds until the execution fails with `execution.deadline`. */
@@ -159,37 +159,38 @@ export class Flow<Inputs extends string = string, Outputs extends string = strin
    * @throws VivariumError the first error of the execution; execution.no-answer if it ends without an output
    */
   async ask(input: Inputs, message: unknown, options: WaitOptions = {}): Promise<Message> {
-    const { promise, resolve, reject } = Promise.withResolvers<Payload>();
+    const { promise, resolve, reject } = Promise.withResolvers<Message>();
+    const { shape } = this.#engine.deployment;
     const id = this.#engine.context.newId();
-    const sink = new FirstOutput(resolve);
+    const sink = new FirstOutput((payload, output) => settle(resolve, reject, () => decode(payload, outputBudget(shape, output))));
     this.#track({ [input]: message } as FlowInputs<Inputs>, options, {
       id,
       sink,
       failed: (error) => reject(VivariumError.from(error)),
       ended: () => reject(noAnswer(id)),
     });
-    return open(await promise, false) as Message;
+    return promise;
   }
 
   /** One actor by name, whether an input leads to it or not. @throws VivariumError actor.unknown */
   actor(name: Actors): ActorHandle {
     const { shape } = this.#engine.deployment;
     const index = this.#indexOf(name);
-    const { part } = shape.actors[index] as (typeof shape.actors)[number];
+    const { part, budget } = shape.actors[index] as (typeof shape.actors)[number];
     return {
       ask: async (message, options = {}) => {
         const { inlet: inletName = 'in' } = options;
         const inlet = part.inlets.indexOf(inletName);
         if (inlet < 0) throw new VivariumError('actor.inlet', `'${name}' has no inlet '${inletName}'`, { actor: name, hint: `its inlets: ${part.inlets.join(', ')}` });
-        const { promise, resolve, reject } = Promise.withResolvers<Payload>();
+        const { promise, resolve, reject } = Promise.withResolvers<Message>();
         const id = this.#engine.context.newId();
         this.#trackInputs([this.#input({ actor: index, inlet }, message)], options, {
           id,
           sink: new FirstOutput(() => undefined),
-          answer: (error, lane, bytes) => (error === null ? resolve(payloadOf(lane, bytes)) : reject(VivariumError.from({ ...error, execution: id }))),
+          answer: (error, lane, bytes) => settle(resolve, reject, () => answerOf(error && { ...error, execution: id }, payloadOf(lane, bytes), budget)),
           ended: ({ errors }) => reject(errors[0] === undefined ? noAnswer(id) : VivariumError.from(errors[0])),
         });
-        return open(await promise, false) as Message;
+        return promise;
       },
     };
   }
@@ -285,13 +286,13 @@ export class Flow<Inputs extends string = string, Outputs extends string = strin
 
   #input({ actor, inlet }: { actor: number; inlet: number }, message: unknown): ExecutionInput {
     const { shape } = this.#engine.deployment;
-    const { limits } = (shape.actors[actor] as (typeof shape.actors)[number]).part;
-    const [lane, bytes] = encoded(message);
-    if (bytes.byteLength > limits.message) {
-      const name = nameOf(shape, actor);
-      throw new VivariumError('limit.message', `a message of ${bytes.byteLength} bytes exceeds the limit of '${name}', ${limits.message}`, { actor: name, hint: 'limits: { message: … }' });
+    const { budget, part } = shape.actors[actor] as (typeof shape.actors)[number];
+    try {
+      const payload = encode(message, { ...budget, bytes: part.limits.message });
+      return payload.lane === 'text' ? { actor, inlet, lane: textLane, bytes: Buffer.from(payload.text) } : { actor, inlet, lane: binaryLane, bytes: payload.bytes };
+    } catch (error) {
+      throw error instanceof VivariumError ? VivariumError.from({ ...error.record, actor: part.name }) : error;
     }
-    return { actor, inlet, lane, bytes };
   }
 
   #demandInput(name: string): readonly { actor: number; inlet: number }[] {
@@ -330,9 +331,17 @@ const acceptance = (execution: TrackedExecution): Promise<void> | undefined => {
   });
 };
 
-const encoded = (message: unknown): readonly [Lane, Uint8Array] => {
-  const payload = encode(message);
-  return payload.lane === 'text' ? [textLane, Buffer.from(payload.text)] : [binaryLane, payload.bytes];
+const settle = (resolve: (message: Message) => void, reject: (error: unknown) => void, make: () => Message): void => {
+  try {
+    resolve(make());
+  } catch (error) {
+    reject(error);
+  }
+};
+
+const answerOf = (error: ErrorRecord | null, payload: Payload, budget: Budget): Message => {
+  if (error !== null) throw VivariumError.from(error);
+  return decode(payload, budget);
 };
 
 const cancelled = (reason: string | undefined): ErrorRecord => ({ code: 'execution.cancelled', message: reason === undefined ? 'the execution was cancelled' : `the execution was cancelled: ${reason.slice(0, 1024)}` });

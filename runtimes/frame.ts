@@ -34,9 +34,13 @@ export function encodeFrame(header: object, payloads: readonly Uint8Array[] = []
   let length = lengthBytes + headerLength;
   for (const payload of payloads) length += payload.byteLength;
   if (length > frameLimits.frame || headerLength > frameLimits.header || payloads.length > frameLimits.payloads) {
-    throw new VivariumError('limit.message', `A frame of ${length} bytes with a header of ${headerLength} and ${payloads.length} payloads exceeds the limits of the channel.`, {
-      hint: `One frame holds at most ${frameLimits.frame} bytes, ${frameLimits.header} of them header, and ${frameLimits.payloads} payloads.`,
-    });
+    throw new VivariumError(
+      'limit.message',
+      `A frame of ${length} bytes with a header of ${headerLength} and ${payloads.length} payloads exceeds the limits of the channel.`,
+      {
+        hint: `One frame holds at most ${frameLimits.frame} bytes, ${frameLimits.header} of them header, and ${frameLimits.payloads} payloads.`,
+      },
+    );
   }
   const head = Buffer.allocUnsafe(preludeBytes + headerLength);
   head.writeUInt32LE(length, 0);

@@ -5,6 +5,7 @@
 import { type ErrorRecord, VivariumError } from '../../sdk/errors.ts';
 import type { Payload } from '../../sdk/message.ts';
 import { type Access, type AuditEvent, auditEvent, decide, denial, type Grant } from '../policy/index.ts';
+import { budgetOf } from '../routing/topology.ts';
 import type { ServiceCaller, ServiceRegistry } from './services/registry.ts';
 import { callService } from './services/services.ts';
 
@@ -44,7 +45,7 @@ export class Broker {
     this.#audit(auditEvent(caller, access, decision));
     if (!decision.allowed) throw denial(caller.actor, access, decision);
     try {
-      return await callService(this.#services, operation, payload, caller);
+      return await callService(this.#services, operation, payload, caller, budgetOf(grant.limits));
     } catch (error) {
       const told = error instanceof VivariumError ? error : new VivariumError('service.failed', `'${operation}' failed`, { cause: error });
       if (told.cause !== undefined) this.#failed(told, caller);

@@ -91,6 +91,10 @@ export class Cell implements RoutedCell {
     unbound.bind({ onMessage: (message, payloads) => this.#receive(message, payloads), onExit: (reason) => this.#died(reason) });
   }
 
+  get pid(): number | undefined {
+    return this.#process.pid;
+  }
+
   get alive(): boolean {
     return this.#dead === undefined;
   }
@@ -144,7 +148,8 @@ export class Cell implements RoutedCell {
   }
 
   reply(actor: number, instance: number, call: number, error: ErrorRecord | null, lane: Lane, bytes: Uint8Array | undefined): void {
-    if (this.#dead !== undefined || this.#instances.get(actor) !== instance) return;
+    // An instance calls before it is reported as created: from its `start`.
+    if (this.#dead !== undefined || instance < (this.#instances.get(actor) ?? 0)) return;
     const payloads = bytes === undefined ? [] : [bytes];
     this.outbound.send({ type: 'reply', actor, instance, call, error, lane, length: payloads.map((payload) => payload.byteLength) }, payloads);
   }

@@ -148,7 +148,8 @@ export class CellChannel {
 }
 
 function parseMessage(header: string): CellMessage {
-  if (header.length > columnsOnlyFrom && count(header, '{') + count(header, '[') > bracketsOfColumns) throw breach('sent a header that is too large for what it says');
+  if (header.length > columnsOnlyFrom && count(header, '{') + count(header, '[') > bracketsOfColumns)
+    throw breach('sent a header that is too large for what it says');
   let value: unknown;
   try {
     value = JSON.parse(header);

@@ -45,7 +45,8 @@ export interface CellMemoryFigures {
 const calibrated = new Map<string, number>();
 
 /** The soft RLIMIT_DATA for a cell that is about to start on this Node executable, in bytes. */
-export const dataLimitAtStart = (node: string, budget: number): number => (calibrated.get(node) ?? expectedData) + cost(isolatesAtStart, dataPerIsolate) + budget;
+export const dataLimitAtStart = (node: string, budget: number): number =>
+  (calibrated.get(node) ?? expectedData) + cost(isolatesAtStart, dataPerIsolate) + budget;
 
 const cost = (isolates: IsolateCounts, each: Readonly<Record<RuntimeName, number>>): number =>
   Object.entries(isolates).reduce((sum, [runtime, isolateCount]) => sum + each[runtime as RuntimeName] * isolateCount, 0);
@@ -66,7 +67,10 @@ interface MemoryLimits {
   readonly data: number;
 }
 
-const larger = (one: MemoryLimits, other: MemoryLimits): MemoryLimits => ({ resident: Math.max(one.resident, other.resident), data: Math.max(one.data, other.data) });
+const larger = (one: MemoryLimits, other: MemoryLimits): MemoryLimits => ({
+  resident: Math.max(one.resident, other.resident),
+  data: Math.max(one.data, other.data),
+});
 
 export class CellMemory {
   readonly #options: CellMemoryOptions;
@@ -167,4 +171,5 @@ export class CellMemory {
 
 const inMiB = (bytes: number): string => `${Math.ceil(bytes / MiB)} MiB`;
 
-const unreadable = (cause?: unknown): VivariumError => new VivariumError('cell.start', 'The memory of a cell cannot be read from /proc, so it cannot be bounded.', { cause });
+const unreadable = (cause?: unknown): VivariumError =>
+  new VivariumError('cell.start', 'The memory of a cell cannot be read from /proc, so it cannot be bounded.', { cause });

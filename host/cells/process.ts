@@ -86,6 +86,8 @@ export class CellProcess {
   #started = false;
   #program: number | undefined;
   #memory: CellMemory | undefined;
+  /** What is wrong with a cell that seems to have ended: the reason for its kill if it has not. */
+  #flaw: VivariumError | undefined;
   #lastWords = '';
   #errorsRead = 0;
   #killed = false;
@@ -136,7 +138,7 @@ export class CellProcess {
       new CellChannel(socket, {
         onMessage: (message, payloads) => this.#receive(message, payloads),
         onBroken: (error) => this.kill(error),
-        onClose: () => this.#linger(() => this.kill(new VivariumError('cell.protocol', 'A cell closed its channel and did not end.'))),
+        onClose: () => this.#awaitEnd(),
       })
     );
   }
@@ -145,13 +147,13 @@ export class CellProcess {
     this.#child.once('error', (cause) => {
       this.#reason ??= new VivariumError('cell.start', `The system cannot start a cell: ${cause.message}.`, { cause });
       this.#exit ??= { code: null, signal: null };
-      this.#linger(() => this.#finish());
+      this.#awaitEnd();
     });
     this.#child.once('exit', (code, signal) => {
       const jailed = this.level === 'jail' && code !== null && code > 128 ? signalOf(code - 128) : undefined;
       this.#exit = jailed === undefined ? { code, signal } : { code: null, signal: jailed };
       this.#signalAll();
-      this.#linger(() => this.#dropStreams());
+      this.#awaitEnd();
     });
     // The process has ended and everything that it wrote was read.
     this.#child.once('close', () => this.#finish());
@@ -224,14 +226,17 @@ export class CellProcess {
   }
 
   #receive(message: CellMessage, payloads: Buffer[]): void {
-    if (this.#started === (message.type === 'ready')) throw new VivariumError('cell.protocol', `A cell sent \`${message.type}\` ${this.#started ? 'again' : 'before it was ready'}.`);
+    if (this.#started === (message.type === 'ready'))
+      throw new VivariumError('cell.protocol', `A cell sent \`${message.type}\` ${this.#started ? 'again' : 'before it was ready'}.`);
     if (message.type === 'ready') this.#becomeReady(message);
     else this.#options.onMessage(message, payloads);
   }
 
   #becomeReady(message: ReadyMessage): void {
     if (message.version !== protocolVersion) {
-      throw new VivariumError('cell.start', `A cell speaks version ${message.version} of the protocol, and the host ${protocolVersion}.`, { hint: 'Run `npm run build`.' });
+      throw new VivariumError('cell.start', `A cell speaks version ${message.version} of the protocol, and the host ${protocolVersion}.`, {
+        hint: 'Run `npm run build`.',
+      });
     }
     this.#started = true;
     clearTimeout(this.#startTimer);
@@ -240,7 +245,8 @@ export class CellProcess {
       this.#settleReady.resolve(message);
     } catch (error) {
       // Most likely it has just ended, and its exit is on the way and says more.
-      this.#linger(() => this.kill(error as VivariumError));
+      this.#flaw = error as VivariumError;
+      this.#awaitEnd();
     }
   }
 
@@ -268,15 +274,20 @@ export class CellProcess {
     else if (this.#errorsRead > errorsRead) this.#child.stderr?.destroy();
   }
 
-  /** What to do if the end that has begun is not complete soon: a process that outlives its channel, a channel that outlives its process. */
-  #linger(otherwise: () => void): void {
+  /** An end has begun: a channel was closed, a process is gone. What belongs to it must follow soon. */
+  #awaitEnd(): void {
     clearTimeout(this.#lingerTimer);
-    if (!this.#finished) this.#lingerTimer = setTimeout(otherwise, lingerLimit);
+    if (!this.#finished) this.#lingerTimer = setTimeout(() => this.#endAnyway(), lingerLimit);
   }
 
-  #dropStreams(): void {
+  #endAnyway(): void {
+    if (this.#exit === undefined) {
+      this.kill(this.#flaw ?? new VivariumError('cell.protocol', 'A cell closed its channel and did not end.'));
+      return;
+    }
     this.#channel?.destroy();
     this.#child.stderr?.destroy();
+    this.#finish();
   }
 
   #finish(): void {

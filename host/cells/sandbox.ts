@@ -51,7 +51,13 @@ async function detect(node: string): Promise<Sandbox> {
   const weaknesses = findWeaknesses(programs);
   if (process.platform !== 'linux') {
     const reason = 'the jail needs Linux and bubblewrap.';
-    return { ...base, level: 'process', jail: { available: false, closesUserNamespaces: false, reason, hint: 'Run the host on Linux.' }, weaknesses, libraries: [] };
+    return {
+      ...base,
+      level: 'process',
+      jail: { available: false, closesUserNamespaces: false, reason, hint: 'Run the host on Linux.' },
+      weaknesses,
+      libraries: [],
+    };
   }
   const libraries = await librariesOf(node);
   const jail = await tryJail({ ...base, level: 'jail', weaknesses, libraries, jail: { available: true, closesUserNamespaces: false } });
@@ -75,14 +81,19 @@ function findWeaknesses(programs: Programs): string[] {
   }
   const weaknesses: string[] = [];
   if (programs.prlimit === undefined) weaknesses.push('prlimit is missing (install util-linux): the memory of cells is watched, but not limited.');
-  if (programs.setpriv === undefined) weaknesses.push('setpriv is missing (install util-linux): outside the jail only the end of its channel tells a cell that its host has died.');
+  if (programs.setpriv === undefined)
+    weaknesses.push('setpriv is missing (install util-linux): outside the jail only the end of its channel tells a cell that its host has died.');
   if (process.getuid?.() === 0) weaknesses.push('The host runs as root: outside the jail its cells own what root owns, without root’s capabilities.');
   return weaknesses;
 }
 
 async function tryJail(sandbox: Sandbox): Promise<Jail> {
   const { bwrap, env, sh } = sandbox.programs;
-  if (bwrap === undefined) return unavailable('bubblewrap is not installed.', 'Install it: apt-get install bubblewrap (Debian, Ubuntu), dnf install bubblewrap (Fedora), apk add bubblewrap (Alpine).');
+  if (bwrap === undefined)
+    return unavailable(
+      'bubblewrap is not installed.',
+      'Install it: apt-get install bubblewrap (Debian, Ubuntu), dnf install bubblewrap (Fedora), apk add bubblewrap (Alpine).',
+    );
   if (env === undefined || sh === undefined) return unavailable('/bin/sh or /usr/bin/env is missing.', 'Install a POSIX shell and coreutils.');
   const bubblewrap = /\d+\.\d+\.\d+/.exec(await output(bwrap, ['--version']))?.[0] ?? 'unknown';
   const jail: Jail = { available: true, bubblewrap, closesUserNamespaces: isAtLeast(bubblewrap, disablesUserNamespacesFrom) };
@@ -94,7 +105,7 @@ const unavailable = (reason: string, hint: string): Jail => ({ available: false,
 
 /** Runs Node in the jail as a cell would be run, and returns why that failed. */
 async function trial(sandbox: Sandbox): Promise<string | undefined> {
-  const command = cellCommand(sandbox, 'jail', { run: ['-p', '`${process.getuid()} ${process.pid} ${Object.keys(process.env).length}`'] });
+  const command = cellCommand(sandbox, 'jail', { run: ['-p', "[process.getuid(), process.pid, Object.keys(process.env).length].join(' ')"] });
   const answer = await output(command.file, command.arguments);
   return answer.trim() === '65534 2 0' ? undefined : `it answers “${answer.trim().slice(0, 500)}”.`;
 }
@@ -126,6 +137,7 @@ async function explainFailure(failure: string): Promise<string> {
     const value = await readFile(`/proc/sys/${name.replaceAll('.', '/')}`, 'utf8').catch(() => '');
     if (value.trim() === forbids) return `User namespaces are forbidden by ${name}=${forbids}; what would allow them: ${mend}.`;
   }
-  if (/max_\S*_namespaces/.test(failure)) return 'This host is in a namespace that may have no further ones: run it outside, or raise user.max_user_namespaces there.';
+  if (/max_\S*_namespaces/.test(failure))
+    return 'This host is in a namespace that may have no further ones: run it outside, or raise user.max_user_namespaces there.';
   return 'In a container, allow it user namespaces and its own mount of /proc (Docker: --security-opt with seccomp=unconfined, apparmor=unconfined and systempaths=unconfined).';
 }

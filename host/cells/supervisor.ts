@@ -289,7 +289,7 @@ export class Supervisor implements CellListener {
   #tell(place: Place, event: CellEvent['event'], rest: { actor?: number | undefined; reason?: ErrorRecord; millis?: number; cell?: Cell }): void {
     const { actor, cell = place.cell, ...plain } = rest;
     const named = actor === undefined ? {} : { actor: nameOf(this.#settings.shape, actor) };
-    this.#settings.tell({ event, cell: cell?.number ?? 0, generation: cell?.generation ?? place.generation, ...named, ...plain });
+    this.#settings.tell({ event, cell: cell?.number ?? 0, generation: cell?.generation ?? place.generation, pid: cell?.pid, ...named, ...plain });
   }
 
   /** Whether an execution of the cell does not hold back credit itself, and so waits for those that do. */

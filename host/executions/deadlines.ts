@@ -16,6 +16,11 @@ export class Deadlines {
   #timer: NodeJS.Timeout | undefined;
   #armedFor = Number.POSITIVE_INFINITY;
 
+  /** Deadlines kept, those called off but not yet forgotten included. */
+  get size(): number {
+    return this.#heap.length;
+  }
+
   /** Calls `due` once, at `time` or soon after. */
   at(time: number, due: () => void): Deadline {
     const deadline: Deadline = { time, due };

@@ -1,7 +1,7 @@
 /**
  * The outputs of one execution, until somebody takes them: the result when it is made, or an iterator, one by one.
  */
-import { decode, type Message, type Payload } from '../../sdk/message.ts';
+import { type Budget, decode, type Message, type Payload } from '../../sdk/message.ts';
 import { type Lane, textLane } from '../../runtimes/protocol.ts';
 import type { ExportCredit } from '../routing/credit.ts';
 
@@ -145,17 +145,17 @@ export class OutputBuffer implements OutputSink {
 /** Hands the first output to whoever asked, and forgets the others. */
 export class FirstOutput implements OutputSink {
   readonly unread = 0;
-  readonly #first: (payload: Payload) => void;
+  readonly #first: (payload: Payload, output: number) => void;
   #taken = false;
 
-  constructor(first: (payload: Payload) => void) {
+  constructor(first: (payload: Payload, output: number) => void) {
     this.#first = first;
   }
 
-  take(_output: number, lane: Lane, bytes: Uint8Array): boolean {
+  take(output: number, lane: Lane, bytes: Uint8Array): boolean {
     if (!this.#taken) {
       this.#taken = true;
-      this.#first(payloadOf(lane, bytes));
+      this.#first(payloadOf(lane, bytes), output);
     }
     return true;
   }
@@ -182,4 +182,5 @@ export class EachOutput implements OutputSink {
   end(): void {}
 }
 
-export const open = (payload: Payload, raw: boolean): Message | Payload => (raw ? payload : decode(payload));
+/** @throws VivariumError message.invalid, limit.message for what no encoder of a guest makes */
+export const open = (payload: Payload, raw: boolean, budget: Budget): Message | Payload => (raw ? payload : decode(payload, budget));

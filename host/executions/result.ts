@@ -1,8 +1,7 @@
 /** What an execution has come to, as the embedder gets it. */
 import { type ErrorRecord, VivariumError } from '../../sdk/errors.ts';
 import type { Message, Payload } from '../../sdk/message.ts';
-import type { FlowShape } from '../routing/topology.ts';
-import { nameOf } from '../routing/topology.ts';
+import { type FlowShape, nameOf, outputBudget } from '../routing/topology.ts';
 import { open, type OutputBuffer } from './outputs.ts';
 import type { ExecutionStatus, TrackedExecution } from './tracked.ts';
 
@@ -39,7 +38,7 @@ export function resultOf(execution: TrackedExecution, outputs: OutputBuffer, sha
   for (const { output, payload } of outputs.drain()) {
     const { name } = shape.outputs[output] as FlowShape['outputs'][number];
     try {
-      byName[name]?.push(open(payload, raw));
+      byName[name]?.push(open(payload, raw, outputBudget(shape, output)));
     } catch (error) {
       // A cell that was taken over can send what no guest's encoder makes.
       errors.push({ ...(error as VivariumError).record, execution: execution.id });

@@ -61,7 +61,9 @@ const stepsInside = (base: string, root: string, target: string, path: string): 
     const leadsOut = way === '..' || way.startsWith(`..${nodePath.sep}`) || nodePath.isAbsolute(way);
     if (!leadsOut) return way.split(nodePath.sep).filter((step) => step !== '');
   }
-  throw new VivariumError('source.outside', `${shown(path)} lies outside the base folder`, { hint: 'Move the file into the folder of the manifest, or name a higher folder as `base`.' });
+  throw new VivariumError('source.outside', `${shown(path)} lies outside the base folder`, {
+    hint: 'Move the file into the folder of the manifest, or name a higher folder as `base`.',
+  });
 };
 
 const missing = (path: string, what: string): VivariumError =>

@@ -44,7 +44,8 @@ const checkActor = (report: Report, name: string, actor: Loose): void => {
   const at = (...path: Path): Path => ['actors', name, ...path];
   const { source, code } = actor;
   const mistyped = Object.keys(actor).some((key) => closest(key, codeKeys) !== undefined);
-  if (source === undefined && code === undefined && !mistyped) report.errorAtKey(at(), `\`${name}\` has neither \`source\` nor \`code\``, 'Add the file with its code: `source: ./file.ts`.');
+  if (source === undefined && code === undefined && !mistyped)
+    report.errorAtKey(at(), `\`${name}\` has neither \`source\` nor \`code\``, 'Add the file with its code: `source: ./file.ts`.');
   if (source !== undefined && code !== undefined) report.errorAtKey(at('code'), `\`${name}\` has both \`source\` and \`code\``, 'Keep one of them.');
   const runtime = checkRuntime(report, name, actor);
   if (runtime !== undefined && runtime !== 'wasm') checkNoWasm(report, name, actor, runtime);
@@ -59,7 +60,8 @@ const checkRuntime = (report: Report, name: string, { source, code, runtime }: L
   const path = ['actors', name];
   const stated = actorSchema.shape.runtime.safeParse(runtime).data;
   if (code !== undefined && source === undefined) {
-    if (runtime === undefined) report.errorAtKey([...path, 'code'], `the runtime of \`${name}\` is not stated`, 'Beside `code` write `runtime: javascript` or `runtime: python`.');
+    if (runtime === undefined)
+      report.errorAtKey([...path, 'code'], `the runtime of \`${name}\` is not stated`, 'Beside `code` write `runtime: javascript` or `runtime: python`.');
     if (stated === 'wasm') report.errorAtKey([...path, 'code'], 'a wasm module cannot be written as `code`', 'Put it into a file: `source: ./module.wasm`.');
     return stated;
   }
@@ -68,8 +70,14 @@ const checkRuntime = (report: Report, name: string, { source, code, runtime }: L
   const told = runtimeOfExtension[extension];
   const known = Object.keys(runtimeOfExtension).join(' ');
   if (/^[a-z]{2,}:/i.test(source)) report.error([...path, 'source'], 'a source is a file, not a URL', 'Put it into the folder of the manifest.');
-  else if (told === undefined && runtime === undefined) report.error([...path, 'source'], unknownRuntime(extension), `Add \`runtime: javascript\`, \`python\` or \`wasm\`; known extensions: ${known}.`);
-  else if (told !== undefined && stated !== undefined && told !== stated) report.error([...path, 'runtime'], `\`runtime: ${stated}\` contradicts the extension ${extension}, which is ${told}`, 'Remove `runtime`, or rename the file.');
+  else if (told === undefined && runtime === undefined)
+    report.error([...path, 'source'], unknownRuntime(extension), `Add \`runtime: javascript\`, \`python\` or \`wasm\`; known extensions: ${known}.`);
+  else if (told !== undefined && stated !== undefined && told !== stated)
+    report.error(
+      [...path, 'runtime'],
+      `\`runtime: ${stated}\` contradicts the extension ${extension}, which is ${told}`,
+      'Remove `runtime`, or rename the file.',
+    );
   return stated ?? (runtime === undefined ? told : undefined);
 };
 
@@ -84,7 +92,11 @@ const checkNoWasm = (report: Report, name: string, actor: Loose, runtime: Runtim
   }
   if (Object.keys(asMap(actor['inlets'])).length > 0) {
     const names = Object.keys(asMap(actor['inlets'])).join(', ');
-    report.error(['actors', name, 'inlets'], `a map of inlets is for wasm actors; in ${runtime} the export of its name serves an inlet`, `Write a list: \`inlets: [${names}]\`.`);
+    report.error(
+      ['actors', name, 'inlets'],
+      `a map of inlets is for wasm actors; in ${runtime} the export of its name serves an inlet`,
+      `Write a list: \`inlets: [${names}]\`.`,
+    );
   }
 };
 
@@ -96,7 +108,10 @@ const checkInlets = (report: Report, path: Path, inlets: unknown): void => {
 };
 
 const checkPolicies = (report: Report, path: Path, policy: unknown): void => {
-  if (!Array.isArray(policy)) return checkStatement(report, path, asMap(policy));
+  if (!Array.isArray(policy)) {
+    checkStatement(report, path, asMap(policy));
+    return;
+  }
   for (const [index, entry] of policy.entries()) {
     if (typeof entry === 'string' && policy.indexOf(entry) < index) report.error([...path, index], `\`${entry}\` is listed twice`, 'Remove one of them.');
     checkStatement(report, [...path, index], asMap(entry));
@@ -116,7 +131,8 @@ class Places {
   checkInlet(path: Path, { actor, port }: Endpoint): void {
     if (!this.#checkActor(path, actor) || !this.#checkPort(path, port)) return;
     const declared = declaredInlets(this.#actors.get(actor)?.['inlets'], this.#actors.get(actor)?.['function']);
-    if (declared !== undefined && !declared.includes(port)) this.#report.error(path, `\`${actor}\` has no inlet \`${port}\``, () => suggest(port, declared, `inlets of \`${actor}\``));
+    if (declared !== undefined && !declared.includes(port))
+      this.#report.error(path, `\`${actor}\` has no inlet \`${port}\``, () => suggest(port, declared, `inlets of \`${actor}\``));
   }
 
   checkOutlet(path: Path, { actor, port }: Endpoint): void {
@@ -131,7 +147,11 @@ class Places {
 
   #checkPort(path: Path, port: string): boolean {
     if (!isReservedPort(port)) return true;
-    this.#report.error(path, `\`${port}\` is reserved and cannot name a port`, port === 'handle' || port === 'default' ? 'The inlet that `handle` serves is `in`.' : 'Choose another name.');
+    this.#report.error(
+      path,
+      `\`${port}\` is reserved and cannot name a port`,
+      port === 'handle' || port === 'default' ? 'The inlet that `handle` serves is `in`.' : 'Choose another name.',
+    );
     return false;
   }
 }
@@ -192,7 +212,12 @@ const checkOutputs = (report: Report, places: Places, outputs: Loose): void => {
 const warnOfUnreached = (report: Report, actors: ReadonlyMap<string, Loose>, connections: readonly Found<Connection>[], inputs: readonly Endpoint[]): void => {
   const reached = new Set([...inputs.map(({ actor }) => actor), ...connections.map(({ value }) => value.to.actor)]);
   for (const name of actors.keys()) {
-    if (!reached.has(name)) report.warning(['actors', name], `nothing leads to \`${name}\``, `Add an input or a connection, unless the embedder asks it by name: \`flow.actor('${name}')\`.`);
+    if (!reached.has(name))
+      report.warning(
+        ['actors', name],
+        `nothing leads to \`${name}\``,
+        `Add an input or a connection, unless the embedder asks it by name: \`flow.actor('${name}')\`.`,
+      );
   }
 };
 

@@ -2,7 +2,11 @@
 import type { z } from 'zod';
 import type { manifestSchema } from './schema.ts';
 
-type DeepReadonly<T> = T extends readonly (infer Item)[] ? readonly DeepReadonly<Item>[] : T extends object ? { readonly [Key in keyof T]: DeepReadonly<T[Key]> } : T;
+type DeepReadonly<T> = T extends readonly (infer Item)[]
+  ? readonly DeepReadonly<Item>[]
+  : T extends object
+    ? { readonly [Key in keyof T]: DeepReadonly<T[Key]> }
+    : T;
 
 /** The shape of a manifest written in code. */
 export type ManifestObject = DeepReadonly<z.input<typeof manifestSchema>>;

@@ -33,7 +33,15 @@ export const readDocument = (text: string, file: string): ReadDocument => {
     const { line, col } = lines.linePos(Math.min(offset, text.length));
     return { line, column: col };
   };
-  const parsed = parseAllDocuments(text, { lineCounter: lines, version: '1.2', schema: 'core', merge: false, uniqueKeys: false, stringKeys: true, prettyErrors: false });
+  const parsed = parseAllDocuments(text, {
+    lineCounter: lines,
+    version: '1.2',
+    schema: 'core',
+    merge: false,
+    uniqueKeys: false,
+    stringKeys: true,
+    prettyErrors: false,
+  });
   const [first, second] = parsed as readonly Document.Parsed[];
   if (first === undefined) return { diagnostics: [diagnose({ file, line: 1, column: 1, message: 'the file is empty' })] };
   const unreadable = syntaxMistakes(first, second, positionOf);
@@ -47,21 +55,34 @@ export const readDocument = (text: string, file: string): ReadDocument => {
 type Sentences = { readonly message: string; readonly hint?: string };
 
 const tooLarge = (text: string): Sentences | undefined => {
-  if (Buffer.byteLength(text) > documentLimits.bytes) return { message: `the file is larger than ${documentLimits.bytes} bytes`, hint: 'Move code into files of its own.' };
+  if (Buffer.byteLength(text) > documentLimits.bytes)
+    return { message: `the file is larger than ${documentLimits.bytes} bytes`, hint: 'Move code into files of its own.' };
   let words = 0;
   for (const _ of new Lexer().lex(text)) {
     words += 1;
-    if (words > documentLimits.words) return { message: `the file has more than ${documentLimits.words} words`, hint: 'Move data out of it, into the messages or into files of the actors.' };
+    if (words > documentLimits.words)
+      return { message: `the file has more than ${documentLimits.words} words`, hint: 'Move data out of it, into the messages or into files of the actors.' };
   }
   return undefined;
 };
 
-const syntaxMistakes = (first: Document.Parsed, second: Document.Parsed | undefined, positionOf: (offset: number) => Position): readonly (Position & Sentences)[] => {
+const syntaxMistakes = (
+  first: Document.Parsed,
+  second: Document.Parsed | undefined,
+  positionOf: (offset: number) => Position,
+): readonly (Position & Sentences)[] => {
   const mistakes: (Position & Sentences)[] = first.errors.slice(0, 20).map((error) => ({ ...positionOf(error.pos[0]), ...friendly(error) }));
-  for (const warning of first.warnings.slice(0, 20)) mistakes.push({ ...positionOf(warning.pos[0]), message: warning.message, hint: 'Tags are not supported: remove it.' });
+  for (const warning of first.warnings.slice(0, 20))
+    mistakes.push({ ...positionOf(warning.pos[0]), message: warning.message, hint: 'Tags are not supported: remove it.' });
   const { explicit, version } = first.directives.yaml;
-  if (explicit === true && version !== '1.2') mistakes.push({ line: 1, column: 1, message: `YAML ${version} is not supported`, hint: 'Remove the %YAML line: Vivarium reads YAML 1.2.' });
-  if (second !== undefined) mistakes.push({ ...positionOf(second.range[0]), message: 'a file holds one document, here begins a second', hint: 'Remove the line `---`, or write two files.' });
+  if (explicit === true && version !== '1.2')
+    mistakes.push({ line: 1, column: 1, message: `YAML ${version} is not supported`, hint: 'Remove the %YAML line: Vivarium reads YAML 1.2.' });
+  if (second !== undefined)
+    mistakes.push({
+      ...positionOf(second.range[0]),
+      message: 'a file holds one document, here begins a second',
+      hint: 'Remove the line `---`, or write two files.',
+    });
   return mistakes;
 };
 
@@ -155,7 +176,8 @@ class TreeReader {
 
   #target(name: string, path: Path, position: Position): Tree | undefined {
     const target = this.#anchors.get(name);
-    if (target === undefined) this.#mistake(path, position, `\`*${name}\` refers to no anchor set before it`, `Write \`&${name}\` before the value that is meant.`);
+    if (target === undefined)
+      this.#mistake(path, position, `\`*${name}\` refers to no anchor set before it`, `Write \`&${name}\` before the value that is meant.`);
     return target;
   }
 
@@ -163,7 +185,8 @@ class TreeReader {
   #afford(values: number, depth: number, path: Path, position: Position): boolean {
     this.#values += values;
     if (depth > documentLimits.depth) this.#sayOnce(path, position, `lists and maps nest deeper than ${documentLimits.depth}`);
-    else if (this.#values > documentLimits.values) this.#sayOnce(path, position, `more than ${documentLimits.values} values, aliases counted by what they stand for`);
+    else if (this.#values > documentLimits.values)
+      this.#sayOnce(path, position, `more than ${documentLimits.values} values, aliases counted by what they stand for`);
     else return true;
     return false;
   }

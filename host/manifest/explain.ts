@@ -70,7 +70,8 @@ const explainMismatch = (context: Context, issue: z.core.$ZodIssueInvalidType | 
   const value = valueAt(context.report.document.value, path);
   if (issue.code === 'invalid_type' && issue.expected === 'never') context.report.errorAtKey(path, issue.message);
   else if (value === undefined && key !== undefined) explainMissing(context, path, String(key));
-  else if (issue.code === 'invalid_value' && typeof value === 'string') report(context, path, `expected ${expectation(issue)}, found ${kindText(value)}`, nearest(value, issue.values.map(String)));
+  else if (issue.code === 'invalid_value' && typeof value === 'string')
+    report(context, path, `expected ${expectation(issue)}, found ${kindText(value)}`, nearest(value, issue.values.map(String)));
   else report(context, path, `expected ${expectation(issue)}, found ${kindText(value)}`);
 };
 
@@ -89,7 +90,15 @@ const nearest = (value: string, candidates: readonly string[]): string | undefin
   return near === undefined ? undefined : `Did you mean \`${near}\`?`;
 };
 
-const kinds: Readonly<Record<string, string>> = { string: 'a text', number: 'a number', int: 'a whole number', boolean: 'true or false', array: 'a list', object: 'a map', record: 'a map' };
+const kinds: Readonly<Record<string, string>> = {
+  string: 'a text',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  array: 'a list',
+  object: 'a map',
+  record: 'a map',
+};
 
 const expectation = (issue: Issue): string => {
   if (issue.code === 'invalid_value') return issue.values.map((value) => `\`${String(value)}\``).join(' or ');
@@ -130,7 +139,9 @@ const exampleText = (example: unknown): string => {
   return `{ ${entries.join(', ')} }`;
 };
 
-const keysAt = (context: Context, path: Path): readonly string[] => [...new Set(schemasAt(context.schema, path).flatMap((schema) => Object.keys(definition(schema).shape ?? {})))];
+const keysAt = (context: Context, path: Path): readonly string[] => [
+  ...new Set(schemasAt(context.schema, path).flatMap((schema) => Object.keys(definition(schema).shape ?? {}))),
+];
 
 /** The schemas that may apply to the value at a path: several where a value may have several forms. */
 const schemasAt = (schema: Schema, path: Path): readonly Schema[] => {
@@ -160,4 +171,5 @@ interface Definition {
 
 const definition = (schema: Schema): Definition => schema._zod.def as Definition;
 
-const valueAt = (value: unknown, path: Path): unknown => path.reduce<unknown>((current, step) => (current as Readonly<Record<string | number, unknown>> | null | undefined)?.[step], value);
+const valueAt = (value: unknown, path: Path): unknown =>
+  path.reduce<unknown>((current, step) => (current as Readonly<Record<string | number, unknown>> | null | undefined)?.[step], value);

@@ -45,7 +45,9 @@ export interface FlowActor extends Position {
 }
 
 /** A path relative to the manifest (`resolveInside` finds the file), or code with its place in the manifest. */
-export type FlowSource = { readonly kind: 'file'; readonly path: string } | ({ readonly kind: 'inline'; readonly code: string; readonly file: string } & Position);
+export type FlowSource =
+  | { readonly kind: 'file'; readonly path: string }
+  | ({ readonly kind: 'inline'; readonly code: string; readonly file: string } & Position);
 
 export interface FlowWasm {
   /** Serves `in`. */
@@ -167,7 +169,11 @@ const planWasm = (statement: ActorStatement, inlets: readonly string[], function
 };
 
 const policySources = (document: LocatedDocument, path: Path, policy: PolicyStatements): readonly PolicySource[] => {
-  const source = (statement: PolicySource['statement'], at: Path): PolicySource => ({ statement, file: document.file, locate: (inner, part) => document.locate([...at, ...inner], part) });
+  const source = (statement: PolicySource['statement'], at: Path): PolicySource => ({
+    statement,
+    file: document.file,
+    locate: (inner, part) => document.locate([...at, ...inner], part),
+  });
   return Array.isArray(policy) ? policy.map((entry, index) => source(entry, [...path, index])) : [source(policy, path)];
 };
 

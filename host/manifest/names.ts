@@ -14,16 +14,20 @@ export const namespacePattern = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 
 export const isReservedPort = (name: string): boolean => reservedPorts.has(name);
 
-const notInherited = (schema: z.ZodString) => schema.refine((name) => !inherited.has(name), { error: (issue) => `\`${issue.input}\` is the name of something that every JavaScript object has` });
+const notInherited = (schema: z.ZodString) =>
+  schema.refine((name) => !inherited.has(name), { error: (issue) => `\`${issue.input}\` is the name of something that every JavaScript object has` });
 
 /** Names of actors, inputs and outputs. */
-export const nameSchema = notInherited(z.string().regex(namePattern, 'a name begins with a letter and goes on with letters, digits, `_` and `-`, 64 characters at most'));
-
-/** Names of inlets and outlets: they are names of functions too. */
-export const portSchema = notInherited(z.string().regex(portPattern, 'a port is named like a function: letters, digits and `_`, not beginning with a digit, 64 characters at most')).refine(
-  (name) => !isReservedPort(name),
-  { error: (issue) => `\`${issue.input}\` is reserved and cannot name a port` },
+export const nameSchema = notInherited(
+  z.string().regex(namePattern, 'a name begins with a letter and goes on with letters, digits, `_` and `-`, 64 characters at most'),
 );
 
+/** Names of inlets and outlets: they are names of functions too. */
+export const portSchema = notInherited(
+  z.string().regex(portPattern, 'a port is named like a function: letters, digits and `_`, not beginning with a digit, 64 characters at most'),
+).refine((name) => !isReservedPort(name), { error: (issue) => `\`${issue.input}\` is reserved and cannot name a port` });
+
 /** Environment variables and secrets. */
-export const variableSchema = notInherited(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/, 'a variable is named with letters, digits and `_`, not beginning with a digit'));
+export const variableSchema = notInherited(
+  z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/, 'a variable is named with letters, digits and `_`, not beginning with a digit'),
+);

@@ -37,7 +37,10 @@ export class Report {
   get diagnostics(): readonly Diagnostic[] {
     const sorted = this.#found.toSorted((left, right) => left.line - right.line || left.column - right.column);
     if (this.#dropped === 0) return sorted;
-    return [...sorted, diagnose({ file: this.document.file, line: 0, column: 0, message: `and ${this.#dropped} more`, severity: this.#failed ? 'error' : 'warning' })];
+    return [
+      ...sorted,
+      diagnose({ file: this.document.file, line: 0, column: 0, message: `and ${this.#dropped} more`, severity: this.#failed ? 'error' : 'warning' }),
+    ];
   }
 
   #add(path: Path, position: Position, message: string, hint: Hint | undefined, severity: Diagnostic['severity']): void {

@@ -34,7 +34,8 @@ export const actorSchema = z
       .optional()
       .meta({ description: 'The language, where the extension does not tell it: .js .mjs .ts .mts, .py, .wasm.', examples: ['python'] }),
     policy: policy.optional().meta({
-      description: 'What the actor asks to be allowed: a preset, a file, a policy written here, or a list of these, united. Without it the actor may do nothing but compute.',
+      description:
+        'What the actor asks to be allowed: a preset, a file, a policy written here, or a list of these, united. Without it the actor may do nothing but compute.',
       examples: ['pure', ['./score.policy.yaml', { environment: { REGION: 'required' } }]],
     }),
     config: z
@@ -60,7 +61,10 @@ export const actorSchema = z
     overflow: z
       .enum(['block', 'reject'])
       .optional()
-      .meta({ description: 'What happens when the mailbox is full: the sender waits (`block`, the default), or the message is refused with an error (`reject`).', examples: ['reject'] }),
+      .meta({
+        description: 'What happens when the mailbox is full: the sender waits (`block`, the default), or the message is refused with an error (`reject`).',
+        examples: ['reject'],
+      }),
     mailbox: z
       .int()
       .min(1)
@@ -71,7 +75,8 @@ export const actorSchema = z
       .union([z.array(portSchema).min(1).max(manifestLimits.ports), z.record(portSchema, functionName)])
       .optional()
       .meta({
-        description: 'The inlets that the actor serves, each by the export of its name. Without it: `in`, and those that connections and inputs mention. For wasm also a map from inlet to function.',
+        description:
+          'The inlets that the actor serves, each by the export of its name. Without it: `in`, and those that connections and inputs mention. For wasm also a map from inlet to function.',
         examples: [['in', 'correction'], { correction: 'apply_correction' }],
       }),
     function: functionName.optional().meta({ description: 'wasm: the exported function that serves `in`. `handle` if nothing is said.', examples: ['digest'] }),
@@ -102,7 +107,10 @@ export const manifestSchema = z
       .regex(namespacePattern, 'a namespace has lower-case letters, digits and `-` inside, 63 characters at most')
       .optional()
       .meta({ description: 'The unit of isolation, quota and naming into which the flow is deployed. `default` if nothing is said.', examples: ['demo'] }),
-    policy: policy.optional().meta({ description: 'The policy of the namespace: no actor gets more than it grants, whatever its own policy asks for.', examples: [{ services: ['orders.*'] }] }),
+    policy: policy.optional().meta({
+      description: 'The policy of the namespace: no actor gets more than it grants, whatever its own policy asks for.',
+      examples: [{ services: ['orders.*'] }],
+    }),
     actors: z
       .record(nameSchema, actorSchema)
       .refine((actors) => Object.keys(actors).length > 0, 'a flow has at least one actor')
@@ -120,12 +128,18 @@ export const manifestSchema = z
       .record(nameSchema, endpoint)
       .refine(few, `a flow has at most ${manifestLimits.actors} inputs`)
       .optional()
-      .meta({ description: 'Where messages come in: the name of each input, and the actor or `actor.inlet` that it leads to.', examples: [{ records: 'clean' }] }),
+      .meta({
+        description: 'Where messages come in: the name of each input, and the actor or `actor.inlet` that it leads to.',
+        examples: [{ records: 'clean' }],
+      }),
     outputs: z
       .record(nameSchema, z.union([endpoint, z.array(endpoint).min(1).max(manifestLimits.ports)]))
       .refine(few, `a flow has at most ${manifestLimits.actors} outputs`)
       .optional()
-      .meta({ description: 'What comes out: the name of each output, and the actor, the `actor.outlet`, or the list of these, that it shows.', examples: [{ result: 'digest.out', rejected: ['clean.error', 'score.error'] }] }),
+      .meta({
+        description: 'What comes out: the name of each output, and the actor, the `actor.outlet`, or the list of these, that it shows.',
+        examples: [{ result: 'digest.out', rejected: ['clean.error', 'score.error'] }],
+      }),
   })
   .meta({ id: 'Manifest', title: 'Vivarium manifest', description: 'A flow: its actors, what connects them, what each may do.' });
 

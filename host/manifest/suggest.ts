@@ -10,16 +10,16 @@ export const suggest = (written: string, candidates: readonly string[], whatTher
   return `The ${whatThereIs}: ${listed}${candidates.length > 16 ? ', …' : ''}.`;
 };
 
-/** The candidate that a slip of the hand turns into `written`: at most one edit for each three letters. */
+/** The candidate that a slip of the hand turns into `written`: at most one edit for each three letters, and three in all. */
 export const closest = (written: string, candidates: readonly string[]): string | undefined => {
   if (written.length > longestWord) return undefined;
   const word = written.toLowerCase();
-  const allowed = Math.max(1, Math.floor(word.length / 3));
+  const allowed = Math.min(3, Math.max(1, Math.floor(word.length / 3)));
   let best: string | undefined;
   let least = allowed + 1;
   for (const candidate of candidates) {
     if (candidate.length > longestWord || Math.abs(candidate.length - word.length) >= least) continue;
-    const distance = editDistance(word, candidate.toLowerCase());
+    const distance = editDistance(word, candidate.toLowerCase(), least);
     if (distance < least) {
       least = distance;
       best = candidate;
@@ -28,8 +28,8 @@ export const closest = (written: string, candidates: readonly string[]): string 
   return best;
 };
 
-/** Insertions, deletions, replacements and swaps of neighbours that turn one word into the other. */
-export const editDistance = (from: string, to: string): number => {
+/** Insertions, deletions, replacements and swaps of neighbours that turn one word into the other; infinite from `enough` on. */
+export const editDistance = (from: string, to: string, enough: number): number => {
   let beforeLast: number[] = [];
   let last = Array.from({ length: to.length + 1 }, (_, column) => column);
   for (let row = 1; row <= from.length; row += 1) {
@@ -42,6 +42,7 @@ export const editDistance = (from: string, to: string): number => {
       const deleted = at(last, column) + 1;
       current.push(Math.min(replaced, inserted, deleted, swapped ? at(beforeLast, column - 2) + 1 : Number.POSITIVE_INFINITY));
     }
+    if (Math.min(...current, ...last) >= enough) return Number.POSITIVE_INFINITY;
     beforeLast = last;
     last = current;
   }

@@ -26,7 +26,8 @@ const checkTwice = (report: Report, path: Path, list: unknown): void => {
 const checkMounts = (report: Report, path: Path, mounts: unknown): void => {
   for (const [guest, mount] of Object.entries(asMap(mounts))) {
     const { quota, access = 'read' } = asMap(mount);
-    if (quota !== undefined && access === 'read') report.errorAtKey([...path, guest, 'quota'], 'a quota bounds what is written, and this folder is read only', 'Remove it, or add `access: read-write`.');
+    if (quota !== undefined && access === 'read')
+      report.errorAtKey([...path, guest, 'quota'], 'a quota bounds what is written, and this folder is read only', 'Remove it, or add `access: read-write`.');
   }
 };
 
@@ -41,7 +42,8 @@ const checkNetwork = (report: Report, path: Path, statement: Loose): void => {
     const twice = rules.filter((rule, index) => rules.slice(0, index).some((earlier) => isSame(earlier, rule)));
     for (const rule of twice) report.error(rule.path, 'this rule is written twice', 'Remove one of them.');
   }
-  for (const { rule, by } of neverMatching(allow, deny)) report.error(rule.path, `this rule can never match: ${deniedBy(by, rule)}`, 'Remove one of them: deny beats allow.');
+  for (const { rule, by } of neverMatching(allow, deny))
+    report.error(rule.path, `this rule can never match: ${deniedBy(by, rule)}`, 'Remove one of them: deny beats allow.');
 };
 
 const deniedBy = (deny: Placed, allow: Placed): string => (isSame(deny, allow) ? 'the same is denied' : `\`deny[${deny.path.at(-1)}]\` denies all of it`);
@@ -56,7 +58,8 @@ export const neverMatching = <R extends NetworkRule>(allow: readonly R[], deny: 
   });
 
 /** What is denied although nothing of it was allowed. */
-export const needlessDenials = <R extends NetworkRule>(allow: readonly R[], deny: readonly R[]): readonly R[] => deny.filter((rule) => !allow.some((candidate) => network.intersect(candidate, rule) !== null));
+export const needlessDenials = <R extends NetworkRule>(allow: readonly R[], deny: readonly R[]): readonly R[] =>
+  deny.filter((rule) => !allow.some((candidate) => network.intersect(candidate, rule) !== null));
 
 const placedRules = (path: Path, list: unknown): readonly Placed[] =>
   asList(list).flatMap((written, index) => {
@@ -72,9 +75,10 @@ const orders: readonly { readonly name: LimitName; readonly under: LimitName; re
 
 const checkLimits = (report: Report, path: Path, written: Loose): void => {
   const values: Readonly<Record<string, unknown>> = { ...written, outboundBytes: asMap(written['outbound'])['bytes'] };
-  const valueOf = (name: LimitName): number => attempt(() => parseLimit(name, values[name] as string)) ?? Number.NaN;
+  const limitOf = (name: LimitName): number => attempt(() => parseLimit(name, values[name] as string)) ?? Number.NaN;
   for (const { name, under, written: other } of orders) {
-    if (valueOf(name) > valueOf(under)) report.error([...path, name], `\`${name}\` can never be reached: it is larger than \`${other}\``, `Lower it, or raise \`${other}\`.`);
+    if (limitOf(name) > limitOf(under))
+      report.error([...path, name], `\`${name}\` can never be reached: it is larger than \`${other}\``, `Lower it, or raise \`${other}\`.`);
   }
 };
 
@@ -89,4 +93,3 @@ const attempt = <T>(parse: () => T): T | undefined => {
 
 const asMap = (value: unknown): Loose => (typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Loose) : {});
 const asList = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
-

@@ -89,7 +89,13 @@ export const operationOf = (access: Access): string => {
   return { services: 'call', environment: 'read', secrets: 'use' }[access.capability];
 };
 
-const spheres: Record<Capability, string> = { services: 'services', environment: 'the environment', filesystem: 'the filesystem', network: 'the network', secrets: 'secrets' };
+const spheres: Record<Capability, string> = {
+  services: 'services',
+  environment: 'the environment',
+  filesystem: 'the filesystem',
+  network: 'the network',
+  secrets: 'secrets',
+};
 
 const accessText = (access: Access): string => {
   const resource = shown(access.resource).replace(/^"(.*)"$/s, '`$1`');
@@ -111,17 +117,19 @@ const decideRules = <R extends Rule>(grant: Grant, access: Access, kind: RuleKin
   const operation = operationOf(access);
   const rule = rules.find((candidate) => kind.matches(candidate, access.resource, operation));
   if (rule !== undefined) return allowedBy(rule);
-  const refusal = grant.refused.find(({ capability, rule: requested }) => capability === kind.capability && kind.matches(requested as R, access.resource, operation));
+  const refusal = grant.refused.find(
+    ({ capability, rule: requested }) => capability === kind.capability && kind.matches(requested as R, access.resource, operation),
+  );
   return refusal === undefined ? unmentioned(grant, access) : refusedAt(refusal, access);
 };
 
 const allowedBy = ({ origin }: Rule): Decision => ({ allowed: true, rule: origin, level: 'request', reason: 'its policy allows it', hint: '' });
 
-const refusedAt = ({ level, rule, line }: Refusal, access: Access): Decision => ({
+const refusedAt = ({ level, rule }: Refusal, access: Access): Decision => ({
   allowed: false,
   level,
   reason: `its policy asks for it (${originText(rule.origin)}), but ${levelNames[level]} does not grant it`,
-  hint: `Add \`${lineFor(access) ?? line}\` to ${levelNames[level]}.`,
+  hint: `Add \`${lineFor(access) ?? rule.origin.text}\` to ${levelNames[level]}.`,
 });
 
 const unmentioned = ({ actor }: Grant, access: Access): Decision => {
@@ -146,17 +154,30 @@ const decideFilesystem = (grant: Grant, access: Access & { readonly capability: 
   if (mount === undefined || hidden) return asked ? refusedAt(refusal, inside) : unmentioned(grant, inside);
   if (filesystem.matches(mount, path, access.operation)) return allowedBy(mount);
   if (asked) return refusedAt(refusal, inside);
-  return { allowed: false, rule: mount.origin, level: 'request', reason: 'the folder is granted read only', hint: `Add \`access: read-write\` to the rule \`${mount.origin.text}\`.` };
+  return {
+    allowed: false,
+    rule: mount.origin,
+    level: 'request',
+    reason: 'the folder is granted read only',
+    hint: `Add \`access: read-write\` to the rule \`${mount.origin.text}\`.`,
+  };
 };
 
-const deepest = <T>(items: readonly T[], guestOf: (item: T) => string): T | undefined => items.toSorted((left, right) => guestOf(right).length - guestOf(left).length)[0];
+const deepest = <T>(items: readonly T[], guestOf: (item: T) => string): T | undefined =>
+  items.toSorted((left, right) => guestOf(right).length - guestOf(left).length)[0];
 
 const decideNetwork = (grant: Grant, access: Access & { readonly capability: 'network' }): Decision => {
   const method = operationOf(access);
   const denied = grant.network.deny.find((rule) => matchesUrl(rule, access.resource, method));
   if (denied === undefined) return decideRules(grant, access, network, grant.network.allow);
   const { level, origin } = denied;
-  return { allowed: false, rule: origin, level, reason: `${levelNames[level]} denies it`, hint: `Remove or narrow the rule \`${origin.text}\` of ${levelNames[level]}.` };
+  return {
+    allowed: false,
+    rule: origin,
+    level,
+    reason: `${levelNames[level]} denies it`,
+    hint: `Remove or narrow the rule \`${origin.text}\` of ${levelNames[level]}.`,
+  };
 };
 
 const forms: Record<Capability, string> = {
@@ -188,4 +209,3 @@ const lineFor = (access: Access): string | undefined => {
     }
   }
 };
-

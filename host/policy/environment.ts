@@ -26,17 +26,25 @@ const refuseUngranted = ({ actor, refused }: Grant): void => {
   const refusal = refused.find(({ capability, rule }) => capability === 'environment' && (rule as EnvironmentRule).need === 'required');
   if (refusal === undefined) return;
   const { name, origin } = refusal.rule as EnvironmentRule;
-  throw new VivariumError('policy.required', `\`${actor}\` requires the variable ${name} (${originText(origin)}), and ${levelNames[refusal.level]} does not grant it`, {
-    actor,
-    hint: `Grant it: \`${refusal.line}\` in ${levelNames[refusal.level]}.`,
-  });
+  throw new VivariumError(
+    'policy.required',
+    `\`${actor}\` requires the variable ${name} (${originText(origin)}), and ${levelNames[refusal.level]} does not grant it`,
+    {
+      actor,
+      hint: `Grant it: \`${refusal.line}\` in ${levelNames[refusal.level]}.`,
+    },
+  );
 };
 
 const notProvided = ({ actor }: Grant, missing: readonly EnvironmentRule[]): VivariumError => {
   const names = missing.map(({ name }) => name).join(', ');
   const places = missing.map(({ origin }) => originText(origin)).join('; ');
-  return new VivariumError('policy.required', `\`${actor}\` requires ${missing.length === 1 ? 'the variable' : 'the variables'} ${names}, and no value was provided (${places})`, {
-    actor,
-    hint: `Provide a value for ${names}, or give a default in the policy: \`environment: { ${missing[0]?.name}: { default: … } }\`.`,
-  });
+  return new VivariumError(
+    'policy.required',
+    `\`${actor}\` requires ${missing.length === 1 ? 'the variable' : 'the variables'} ${names}, and no value was provided (${places})`,
+    {
+      actor,
+      hint: `Provide a value for ${names}, or give a default in the policy: \`environment: { ${missing[0]?.name}: { default: … } }\`.`,
+    },
+  );
 };

@@ -10,7 +10,7 @@ import { deepFreeze } from '../manifest/plain.ts';
 import { defaultLimit, type LimitName, limitKinds, limitNames, limitText } from './limits.ts';
 import { emptyPolicy, type LimitRule, type ResolvedPolicy } from './resolve.ts';
 import { type EnvironmentRule, environment } from './rules/environment.ts';
-import { type FilesystemRule, filesystem } from './rules/filesystem.ts';
+import { type FilesystemRule, filesystem, withoutHidden } from './rules/filesystem.ts';
 import { denyText, type NetworkRule, network } from './rules/network.ts';
 import type { Capability, Origin, Rule, RuleKind } from './rules/rule.ts';
 import { type SecretRule, secrets } from './rules/secrets.ts';
@@ -78,13 +78,16 @@ export const grantPolicy = ({ actor, runtime, request, namespace = null, ceiling
     actor,
     services: cut(services, (policy) => policy.services),
     environment: cut(environment, (policy) => policy.environment),
-    filesystem: cut(filesystem, (policy) => policy.filesystem),
+    filesystem: withoutHidden(
+      cut(filesystem, (policy) => policy.filesystem),
+      request.filesystem,
+    ),
     network: {
       allow: cut(network, (policy) => policy.network.allow),
       deny: [{ level: 'request', policy: request } as const, ...levels].flatMap(({ level, policy }) => policy.network.deny.map((rule) => ({ ...rule, level }))),
     },
     secrets: cut(secrets, (policy) => policy.secrets),
-    ...grantLimits(runtime, request, levels, ceiling, refused),
+    ...grantLimits(runtime, request, levels, refused),
     refused,
   });
 };
@@ -93,7 +96,11 @@ export const grantPolicy = ({ actor, runtime, request, namespace = null, ceiling
 export const refusalText = ({ rule, level, partly, line }: Refusal): string =>
   `${originText(rule.origin)} is ${partly ? 'granted in part only' : 'not granted'}: ${levelNames[level]} would need \`${line}\``;
 
-export const levelNames = { request: 'the policy of the actor', namespace: 'the policy of the namespace', ceiling: 'the ceiling of the operator' } as const satisfies Record<Level, string>;
+export const levelNames = {
+  request: 'the policy of the actor',
+  namespace: 'the policy of the namespace',
+  ceiling: 'the ceiling of the operator',
+} as const satisfies Record<Level, string>;
 
 /** Everything that is granted, as lines of a policy; limits only where they are not the defaults. */
 export const grantLines = (grant: Grant): readonly string[] => [
@@ -101,7 +108,7 @@ export const grantLines = (grant: Grant): readonly string[] => [
   ...grant.environment.map(environment.text),
   ...grant.filesystem.map(filesystem.text),
   ...grant.network.allow.map(network.text),
-  ...grant.network.deny.map(denyText),
+  ...(grant.network.allow.length > 0 ? grant.network.deny.map(denyText) : []),
   ...grant.secrets.map(secrets.text),
   ...limitNames.filter((name) => grant.limitOrigins[name] !== undefined).map((name) => limitText(name, grant.limits[name])),
 ];
@@ -123,10 +130,19 @@ const mostGranted = 1024;
 
 const bounded = <R extends Rule>(actor: string, rules: readonly R[]): readonly R[] => {
   if (rules.length <= mostGranted) return rules;
-  throw new VivariumError('policy.invalid', `the rules of \`${actor}\` and those of the levels above it overlap in more than ${mostGranted} ways`, { actor, hint: 'Use fewer and wider rules.' });
+  throw new VivariumError('policy.invalid', `the rules of \`${actor}\` and those of the levels above it overlap in more than ${mostGranted} ways`, {
+    actor,
+    hint: 'Use fewer and wider rules.',
+  });
 };
 
-const intersect = <R extends Rule>(kind: RuleKind<R>, requested: readonly R[], granted: readonly R[], level: LevelPolicy['level'], refused: Refusal[]): readonly R[] =>
+const intersect = <R extends Rule>(
+  kind: RuleKind<R>,
+  requested: readonly R[],
+  granted: readonly R[],
+  level: LevelPolicy['level'],
+  refused: Refusal[],
+): readonly R[] =>
   requested.flatMap((request) => {
     const common = largest(
       kind,
@@ -141,7 +157,12 @@ const intersect = <R extends Rule>(kind: RuleKind<R>, requested: readonly R[], g
 const largest = <R extends Rule>(kind: RuleKind<R>, rules: readonly R[]): readonly R[] =>
   rules.filter((rule, index) => !rules.some((other, place) => place !== index && kind.covers(other, rule) && (place < index || !kind.covers(rule, other))));
 
-const grantLimits = (runtime: RuntimeName, request: ResolvedPolicy, levels: readonly LevelPolicy[], ceiling: Ceiling, refused: Refusal[]): Pick<Grant, 'limits' | 'limitOrigins'> => {
+const grantLimits = (
+  runtime: RuntimeName,
+  request: ResolvedPolicy,
+  levels: readonly LevelPolicy[],
+  refused: Refusal[],
+): Pick<Grant, 'limits' | 'limitOrigins'> => {
   const limits: Partial<Record<LimitName, number>> = {};
   const limitOrigins: Partial<Record<LimitName, Origin>> = {};
   for (const name of limitNames) {
@@ -155,7 +176,7 @@ const grantLimits = (runtime: RuntimeName, request: ResolvedPolicy, levels: read
       value = bound;
       origin = policy.limits[name]?.origin;
     }
-    limits[name] = ceiling === unrestricted ? Math.min(value, limitKinds[name].most) : value;
+    limits[name] = value;
     if (origin !== undefined) limitOrigins[name] = origin;
   }
   return { limits: limits as Limits, limitOrigins };

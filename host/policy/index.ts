@@ -2,7 +2,19 @@
 export { type AuditContext, type AuditEvent, auditEvent } from './audit.ts';
 export { type Access, type Decision, decide, decideByPolicy, denial, operationOf } from './decide.ts';
 export { resolveEnvironment } from './environment.ts';
-export { type Ceiling, type Grant, grantedServices, grantLines, grantPolicy, type Level, levelNames, originText, type Refusal, refusalText, unrestricted } from './grant.ts';
+export {
+  type Ceiling,
+  type Grant,
+  grantedServices,
+  grantLines,
+  grantPolicy,
+  type Level,
+  levelNames,
+  originText,
+  type Refusal,
+  refusalText,
+  unrestricted,
+} from './grant.ts';
 export { formatLimit, type LimitName, limitKinds, limitNames, limitText } from './limits.ts';
 export { type FlowPolicies, loadPolicies, loadPolicy, loadPolicyInput, type ParsedPolicy, type PolicyInput, parsePolicy } from './load.ts';
 export { presetNames } from './presets.ts';

@@ -20,7 +20,12 @@ const KiB = 1024;
 const MiB = 1024 * KiB;
 
 export const limitKinds = {
-  wall: { unit: 'duration', least: 1, most: 24 * 3600 * second, meaning: 'One turn, from the delivery of its message until what the handler returned has settled; waiting included.' },
+  wall: {
+    unit: 'duration',
+    least: 1,
+    most: 24 * 3600 * second,
+    meaning: 'One turn, from the delivery of its message until what the handler returned has settled; waiting included.',
+  },
   cpu: { unit: 'duration', least: 1, most: 3600 * second, meaning: 'Processor time of one turn.' },
   memory: { unit: 'size', least: 16 * MiB, most: 4096 * MiB, meaning: 'Heap, buffers and WebAssembly memory of one instance together.' },
   message: { unit: 'size', least: 1, most: 16 * MiB, meaning: 'One encoded message.' },

@@ -21,7 +21,11 @@ import { checkWhole, unite } from './unite.ts';
 /** A policy as an embedder gives it: a preset or a file by name, a policy as an object, or a list of these. */
 export type PolicyInput = PolicyEntry | readonly PolicyEntry[];
 type PolicyEntry = string | DeepReadonly<PolicyStatement>;
-type DeepReadonly<T> = T extends readonly (infer Item)[] ? readonly DeepReadonly<Item>[] : T extends object ? { readonly [Key in keyof T]: DeepReadonly<T[Key]> } : T;
+type DeepReadonly<T> = T extends readonly (infer Item)[]
+  ? readonly DeepReadonly<Item>[]
+  : T extends object
+    ? { readonly [Key in keyof T]: DeepReadonly<T[Key]> }
+    : T;
 
 export interface LoadOptions {
   /** The file that states the policy: paths are relative to its folder. It need not exist. */
@@ -76,7 +80,11 @@ export const loadPolicy = (sources: readonly PolicySource[], options: LoadOption
  * const ceiling = loadPolicyInput({ services: ['orders.*'] }, 'ceiling', { from: import.meta.filename });
  */
 export const loadPolicyInput = (input: PolicyInput, name: string, options: LoadOptions): ResolvedPolicy => {
-  const parsed = [input].flat().map((entry) => (typeof entry === 'string' ? { source: { statement: entry, file: name, locate: () => nowhere }, diagnostics: [] } : checkDocument(readObject(entry, name))));
+  const parsed = [input]
+    .flat()
+    .map((entry) =>
+      typeof entry === 'string' ? { source: { statement: entry, file: name, locate: () => nowhere }, diagnostics: [] } : checkDocument(readObject(entry, name)),
+    );
   const mistakes = parsed.flatMap(({ diagnostics }) => diagnostics);
   if (mistakes.length > 0) throw new PolicyError(mistakes);
   const sources = parsed.flatMap(({ source }) => source ?? []);
@@ -89,7 +97,9 @@ const checkDocument = ({ document, diagnostics }: ReadDocument): ParsedPolicy =>
   const statement = checkAgainst(policySchema, report);
   const { file, value, locate } = document;
   if (typeof value === 'object' && value !== null) checkStatement(report, [], value as Readonly<Record<string, unknown>>);
-  return statement === undefined || report.failed ? { diagnostics: report.diagnostics } : { source: { statement, file, locate }, diagnostics: report.diagnostics };
+  return statement === undefined || report.failed
+    ? { diagnostics: report.diagnostics }
+    : { source: { statement, file, locate }, diagnostics: report.diagnostics };
 };
 
 /** Of one policy file, and of all that one manifest leads to: reading them keeps the host from its work. */
@@ -147,7 +157,11 @@ class Loader {
     if (isPresetName(reference)) {
       const names = presetNames();
       const near = closest(reference, names);
-      if (!names.includes(reference)) return complain(`there is no preset \`${reference}\``, near === undefined ? `The presets: ${names.join(', ')}. A file is named by a path: \`./${reference}.yaml\`.` : `Did you mean \`${near}\`?`);
+      if (!names.includes(reference))
+        return complain(
+          `there is no preset \`${reference}\``,
+          near === undefined ? `The presets: ${names.join(', ')}. A file is named by a path: \`./${reference}.yaml\`.` : `Did you mean \`${near}\`?`,
+        );
       const folder = presetFolder();
       return this.#loadFile(nodePath.join(folder, `${reference}.yaml`), `${reference} (preset)`, folder, complain);
     }
@@ -166,8 +180,13 @@ class Loader {
     if (this.#chain.includes(file)) return complain(`\`${name}\` extends itself`, 'Break the circle: remove one `extends`.');
     const text = readText(file);
     this.#bytes += text?.length ?? 0;
-    if (text === undefined) return complain(`the policy \`${name}\` cannot be read`, `It must be UTF-8 of at most ${policyFileLimits.bytes} bytes, and readable for the host.`);
-    if (this.#bytes > policyFileLimits.totalBytes || this.#loaded.size >= policyFileLimits.files) return complain('the manifest leads to more policy files than the host reads', `At most ${policyFileLimits.files} files with ${policyFileLimits.totalBytes} bytes together.`);
+    if (text === undefined)
+      return complain(`the policy \`${name}\` cannot be read`, `It must be UTF-8 of at most ${policyFileLimits.bytes} bytes, and readable for the host.`);
+    if (this.#bytes > policyFileLimits.totalBytes || this.#loaded.size >= policyFileLimits.files)
+      return complain(
+        'the manifest leads to more policy files than the host reads',
+        `At most ${policyFileLimits.files} files with ${policyFileLimits.totalBytes} bytes together.`,
+      );
     if (this.#chain.length >= policyFileLimits.depth) return complain(`policies extend each other deeper than ${policyFileLimits.depth} files`);
     const { source, diagnostics } = parsePolicy(text, name);
     for (const mistake of diagnostics) this.#complain(mistake);
@@ -188,7 +207,8 @@ const realFile = (reference: string, from: string): string => {
 };
 
 /** Files inside the base folder are named from there: whoever reads the message need not know where that folder is. */
-const displayName = (file: string, reference: string, base: string | undefined): string => (base === undefined ? reference : nodePath.relative(realpathSync(base), file));
+const displayName = (file: string, reference: string, base: string | undefined): string =>
+  base === undefined ? reference : nodePath.relative(realpathSync(base), file);
 
 const readText = (file: string): string | undefined => {
   try {

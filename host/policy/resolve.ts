@@ -72,7 +72,10 @@ export const resolveStatement = (statement: PolicyStatement, source: Pick<Policy
 export const readNetworkRule = (written: string | { readonly url: string; readonly methods: readonly string[] }, origin: Origin): NetworkRule =>
   typeof written === 'string' ? { url: parsePattern(written), methods: null, origin } : { url: parsePattern(written.url), methods: written.methods, origin };
 
-const limitPaths: Readonly<Partial<Record<LimitName, Path>>> = { outboundMessages: ['limits', 'outbound', 'messages'], outboundBytes: ['limits', 'outbound', 'bytes'] };
+const limitPaths: Readonly<Partial<Record<LimitName, Path>>> = {
+  outboundMessages: ['limits', 'outbound', 'messages'],
+  outboundBytes: ['limits', 'outbound', 'bytes'],
+};
 
 const readLimit = (name: LimitName, { limits }: PolicyStatement, originAt: (path: Path, text: string) => Origin): readonly [LimitName, LimitRule][] => {
   const { outbound, ...plain } = limits ?? {};

@@ -103,7 +103,10 @@ const networkRules = z.array(networkRuleSchema).max(mostRules, tooMany).optional
 const variable = z.union([
   z.enum(['required', 'optional']),
   z.strictObject({
-    default: z.string().max(5000).meta({ description: 'The value if none is provided.', examples: ['info'] }),
+    default: z
+      .string()
+      .max(5000)
+      .meta({ description: 'The value if none is provided.', examples: ['info'] }),
     required: z
       .never({ error: '`required` contradicts `default`: a variable with a default is never missing' })
       .optional()
@@ -113,7 +116,13 @@ const variable = z.union([
 
 const secret = z.strictObject({
   to: z
-    .union([z.string().superRefine(readable(parseSecretOrigin)), z.array(z.string().superRefine(readable(parseSecretOrigin))).min(1).max(16)])
+    .union([
+      z.string().superRefine(readable(parseSecretOrigin)),
+      z
+        .array(z.string().superRefine(readable(parseSecretOrigin)))
+        .min(1)
+        .max(16),
+    ])
     .meta({ description: 'The origin, or the list of origins, to which the secret may go.', examples: ['https://api.example.com'] }),
   header: z
     .string()
@@ -134,7 +143,10 @@ export const policySchema = z
     extends: z
       .union([reference, z.array(reference).max(64)])
       .optional()
-      .meta({ description: 'Presets by name and files by path (relative to this file), whose grants are united with these.', examples: [['pure', './base.policy.yaml']] }),
+      .meta({
+        description: 'Presets by name and files by path (relative to this file), whose grants are united with these.',
+        examples: [['pure', './base.policy.yaml']],
+      }),
     services: z
       .array(z.string().regex(servicePattern, 'a service is named `group.function`, or `group.*` for all of a group'))
       .max(mostRules, tooMany)
@@ -144,7 +156,10 @@ export const policySchema = z
       .record(variableSchema, variable)
       .refine(few, tooMany)
       .optional()
-      .meta({ description: 'Environment variables that are given: `required`, `optional`, or with a default.', examples: [{ REGION: 'required', LEVEL: { default: 'info' } }] }),
+      .meta({
+        description: 'Environment variables that are given: `required`, `optional`, or with a default.',
+        examples: [{ REGION: 'required', LEVEL: { default: 'info' } }],
+      }),
     filesystem: z
       .record(z.string().superRefine(readable(parseGuestPath)), mount)
       .refine(few, tooMany)
@@ -155,7 +170,10 @@ export const policySchema = z
       }),
     network: z
       .strictObject({
-        allow: networkRules.meta({ description: 'URL patterns that may be reached.', examples: [['https://api.example.com', { url: 'https://*.example.org/v1/*', methods: ['GET'] }]] }),
+        allow: networkRules.meta({
+          description: 'URL patterns that may be reached.',
+          examples: [['https://api.example.com', { url: 'https://*.example.org/v1/*', methods: ['GET'] }]],
+        }),
         deny: networkRules.meta({ description: 'Exceptions from what is allowed; they beat every `allow`.', examples: [['https://internal.example.org']] }),
       })
       .optional()

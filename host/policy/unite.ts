@@ -19,12 +19,21 @@ export const unite = (policies: readonly ResolvedPolicy[], complain: (mistake: D
     if (beyond !== undefined) complain(mistakeAt(beyond.origin, `a policy has at most ${mostRules} rules of one kind, files and presets included`));
     return rules.slice(0, mostRules);
   };
-  const mounts = united<FilesystemRule>((policy) => policy.filesystem, ({ guest, host, access }) => `${guest}\0${host}\0${access}`);
+  const mounts = united<FilesystemRule>(
+    (policy) => policy.filesystem,
+    ({ guest, host, access }) => `${guest}\0${host}\0${access}`,
+  );
   return {
     services: united<ServiceRule>((policy) => policy.services, services.text),
-    environment: united<EnvironmentRule>((policy) => policy.environment, ({ name }) => name),
+    environment: united<EnvironmentRule>(
+      (policy) => policy.environment,
+      ({ name }) => name,
+    ),
     filesystem: uniteMounts(mounts, complain),
-    network: { allow: united<NetworkRule>((policy) => policy.network.allow, network.text), deny: united<NetworkRule>((policy) => policy.network.deny, network.text) },
+    network: {
+      allow: united<NetworkRule>((policy) => policy.network.allow, network.text),
+      deny: united<NetworkRule>((policy) => policy.network.deny, network.text),
+    },
     secrets: united<SecretRule>((policy) => policy.secrets, secrets.text),
     limits: Object.assign({}, ...policies.map((policy) => policy.limits)),
   };
@@ -33,9 +42,12 @@ export const unite = (policies: readonly ResolvedPolicy[], complain: (mistake: D
 /** Complains about rules of a whole policy that can never have an effect. */
 export const checkWhole = ({ network: { allow, deny } }: ResolvedPolicy, complain: (mistake: Diagnostic) => void): void => {
   for (const { rule, by } of neverMatching(allow, deny)) {
-    complain(mistakeAt(rule.origin, `this rule can never match: ${by.origin.file}:${by.origin.line} denies all of it`, 'Remove one of them: deny beats allow.'));
+    complain(
+      mistakeAt(rule.origin, `this rule can never match: ${by.origin.file}:${by.origin.line} denies all of it`, 'Remove one of them: deny beats allow.'),
+    );
   }
-  for (const rule of needlessDenials(allow, deny)) complain(mistakeAt(rule.origin, 'this rule denies what nothing allows', 'Remove it: whatever is not allowed is denied.'));
+  for (const rule of needlessDenials(allow, deny))
+    complain(mistakeAt(rule.origin, 'this rule denies what nothing allows', 'Remove it: whatever is not allowed is denied.'));
 };
 
 const mistakeAt = ({ file, line, column }: Origin, message: string, hint?: string): Diagnostic => diagnose({ file, line, column, message, hint });
@@ -44,8 +56,16 @@ const uniteMounts = (rules: readonly FilesystemRule[], complain: (mistake: Diagn
   const mounts = new Map<string, FilesystemRule>();
   for (const rule of rules) {
     const earlier = mounts.get(rule.guest);
-    if (earlier === undefined || earlier.host === rule.host) mounts.set(rule.guest, earlier?.access === 'read-write' && rule.access === 'read' ? earlier : rule);
-    else complain(mistakeAt(rule.origin, `\`${rule.guest}\` is mounted twice, also at ${earlier.origin.file}:${earlier.origin.line}`, 'Choose another guest path for one of them.'));
+    if (earlier === undefined || earlier.host === rule.host)
+      mounts.set(rule.guest, earlier?.access === 'read-write' && rule.access === 'read' ? earlier : rule);
+    else
+      complain(
+        mistakeAt(
+          rule.origin,
+          `\`${rule.guest}\` is mounted twice, also at ${earlier.origin.file}:${earlier.origin.line}`,
+          'Choose another guest path for one of them.',
+        ),
+      );
   }
   return [...mounts.values()];
 };

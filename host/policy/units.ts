@@ -7,10 +7,12 @@ export const durationPattern = /^\d+(?:\.\d+)?(?:ms|s|m|h)$/;
 export const sizePattern = /^\d+(?:\.\d+)?(?:B|KiB|MiB|GiB)$/;
 
 /** `2s`, `1.5h`, or a number of milliseconds. Throws a RangeError whose message says what is wrong. */
-export const parseDuration = (written: string | number): number => parse(written, durationPattern, milliseconds, 'a duration is a number with ms, s, m or h, like `2s`', 'milliseconds');
+export const parseDuration = (written: string | number): number =>
+  parse(written, durationPattern, milliseconds, 'a duration is a number with ms, s, m or h, like `2s`', 'milliseconds');
 
 /** `64MiB`, or a number of bytes. Throws a RangeError whose message says what is wrong. */
-export const parseSize = (written: string | number): number => parse(written, sizePattern, bytes, 'a size is a number with B, KiB, MiB or GiB, like `64MiB`', 'bytes');
+export const parseSize = (written: string | number): number =>
+  parse(written, sizePattern, bytes, 'a size is a number with B, KiB, MiB or GiB, like `64MiB`', 'bytes');
 
 /** The shortest exact way to write it: `2s`, `1500ms`. */
 export const formatDuration = (value: number): string => format(value, milliseconds);

@@ -4,6 +4,8 @@
  * Inside a cell messages go from actor to actor without the host. The host sees what leaves the cell:
  * outputs of the flow, and messages for actors elsewhere. An actor in quarantine is elsewhere for everybody.
  */
+import { type Budget, defaultBudget } from '../../sdk/message.ts';
+import type { Limits } from '../../runtimes/limits.ts';
 import type { ActorPlan, OutletRoute } from '../../runtimes/protocol.ts';
 
 export interface Port {
@@ -19,7 +21,14 @@ export interface TopologyActor {
   readonly outlets: readonly string[];
   /** Place of its cell in the flow. */
   readonly cell: number;
+  /** For messages that the host encodes for it, or decodes from it. */
+  readonly budget: Budget;
 }
+
+/** An error on its way to an `error` outlet may be larger than the messages of its actor. */
+const errorBytes = 64 * 1024;
+
+export const budgetOf = ({ message }: Limits): Budget => ({ ...defaultBudget, bytes: Math.max(message, errorBytes) });
 
 export interface Connection {
   readonly from: { readonly actor: number; readonly outlet: number };
@@ -82,6 +91,9 @@ function outletTargets(shape: FlowShape, elsewhere: ReadonlySet<number>, index: 
 export function peerOf(shape: FlowShape, asker: number, name: string): Port | undefined {
   return shape.connections.find(({ from, to }) => from.actor === asker && nameOf(shape, to.actor) === name)?.to;
 }
+
+/** How an output of the flow is decoded. */
+export const outputBudget = (shape: FlowShape, output: number): Budget => (shape.actors[(shape.outputs[output] as FlowShape['outputs'][number]).actor] as TopologyActor).budget;
 
 export const nameOf = (shape: FlowShape, actor: number): string => (shape.actors[actor] as TopologyActor).part.name;
 

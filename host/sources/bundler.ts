@@ -94,7 +94,17 @@ async function bundle(entry: string): Promise<BundlerLine> {
   } catch (error) {
     const { errors } = error as { errors?: readonly Message[] };
     if (errors !== undefined) return { type: 'failed', errors: errors.map(asBundleError) };
-    return { type: 'failed', errors: [{ code: 'source.invalid', text: `esbuild gave up: ${(error as Error).message}` }] };
+    // esbuild itself has ended: a stack too deep, or memory at its limit.
+    return {
+      type: 'failed',
+      errors: [
+        {
+          code: 'source.invalid',
+          text: 'esbuild gave up: the source is nested too deeply, or too large.',
+          hint: 'Make the source smaller, or split the actor.',
+        },
+      ],
+    };
   }
 }
 

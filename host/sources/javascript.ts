@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { VivariumError } from '../../sdk/errors.ts';
-import { AuthorFiles } from './authorFiles.ts';
+import { AuthorFiles, sourceCaps } from './authorFiles.ts';
 import { type Base, findEntry } from './base.ts';
 import { type BundleOptions, type BundleOutcome, runBundler } from './bundlerProcess.ts';
 import type { BundleError } from './bundlerProtocol.ts';
@@ -24,6 +24,10 @@ export async function loadJavaScript(actor: ActorSource, base: Base, options: Bu
     });
   }
   const code = functionBody(outcome.code, outcome.exports);
+  if (code.length > sourceCaps.bytes) {
+    const message = `${entry.name} becomes ${code.length} characters of JavaScript; ${sourceCaps.bytes} are allowed.`;
+    throw new VivariumError('source.invalid', message, { file: entry.name, hint: 'Make the source smaller, or split the actor.' });
+  }
   return {
     runtime: 'javascript',
     file: entry.name,

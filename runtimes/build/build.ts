@@ -25,13 +25,14 @@ const lock = 'package-lock.json';
 const guestSources = ['sdk', 'runtimes/guest', 'runtimes/javascript', 'runtimes/python', 'runtimes/wasm', 'runtimes/limits.ts', 'runtimes/lanes.ts', lock];
 
 const steps: readonly Step[] = [
-  { name: 'host', inputs: ['sdk', 'runtimes', 'host', 'tsconfig.json', 'tsconfig.build.json', lock], outputs: ['dist/host/index.js'], run: () => compile() },
   { name: 'guest', inputs: [...guestSources, 'runtimes/build/guest.ts'], outputs: ['dist/cell/guest.js', 'dist/cell/guest.snapshot'], run: () => buildGuest(cell) },
   { name: 'cell', inputs: ['sdk', 'runtimes', lock], outputs: ['dist/cell/cell.cjs', 'dist/cell/isolated_vm.node'], run: () => buildCell(cell) },
   { name: 'python', inputs: [...guestSources, 'runtimes/build/python.ts'], outputs: ['dist/cell/python/memory.snapshot'], run: () => buildPython(cell) },
   { name: 'extism', inputs: ['runtimes/build/extism.ts', lock], outputs: ['dist/cell/extism/extism.js'], run: () => buildExtism(cell) },
   { name: 'plugins', inputs: ['examples', 'test/fixtures/plugins', 'runtimes/build/plugins.ts', lock], outputs: ['examples/dependency-report/digest.wasm'], run: () => buildPlugins(join(root, 'dist')) },
 ];
+
+const host: Step = { name: 'host', inputs: ['sdk', 'runtimes', 'host', 'tsconfig.json', 'tsconfig.build.json', lock], outputs: ['dist/host/index.js'], run: () => compile() };
 
 function compile(): void {
   const { status } = spawnSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.build.json'], { cwd: root, stdio: 'inherit' });
@@ -53,3 +54,4 @@ mkdirSync(cell, { recursive: true });
 mkdirSync(keys, { recursive: true });
 for (const step of steps) await runStep(root, keys, step);
 writeHashes();
+await runStep(root, keys, host);

@@ -57,7 +57,8 @@ function factoryScript(interpreter: string, loader: string): string {
     if (script.split(exported).length !== 2) throw new Error(`Pyodide does not end in \`${exported}\` any more`);
     return script.replace(exported, returned);
   };
-  const create = body(interpreter, 'export default _createPyodideModule;', 'return _createPyodideModule;');
+  // In parentheses V8 compiles it with the script, and so the compiled code that is kept holds it.
+  const create = body(interpreter, 'export default _createPyodideModule;', ');').replace('async function _createPyodideModule(', 'return (async function _createPyodideModule(');
   const load = body(loader, 'export{dt as loadPyodide,U as version};', 'return dt;');
   return `(function (WebAssembly, { FinalizationRegistry, WeakRef, console }) {
   const fetch = undefined, location = undefined, Atomics = undefined, SharedArrayBuffer = undefined;
@@ -81,7 +82,7 @@ async function takeSnapshot(guest: Buffer, script: string, wasm: Buffer, library
     const target = new SharedArrayBuffer(256 * MiB);
     const preload = { imports, modules: modules.map((name) => [name === 'vivarium' ? name : `vivarium.${name}`, source(name)]) };
     const copies = [wasm, library].map((bytes) => new ivm.ExternalCopy(exact(bytes)).copyInto());
-    await load.apply(undefined, [factory.derefInto(), ...copies, undefined, JSON.stringify(preload), new ivm.ExternalCopy(target).copyInto()], { timeout: 120_000 }).catch((error: unknown) => {
+    await load.apply(undefined, [factory.derefInto(), JSON.stringify([wasm.length, library.length]), ...copies, undefined, JSON.stringify(preload), new ivm.ExternalCopy(target).copyInto()], { timeout: 120_000 }).catch((error: unknown) => {
       if (error !== decoy) throw error;
     });
     // What was sent arrives by its own task.

@@ -10,8 +10,8 @@ export type Factory = (webAssembly: object, standIns: object) => { create(settin
 export interface InterpreterFiles {
   readonly factory: Factory;
   /** The module, whose maximum of memory the cell has set. */
-  readonly wasm: ArrayBuffer;
-  readonly library: ArrayBuffer;
+  readonly wasm: Uint8Array;
+  readonly library: Uint8Array;
   /** Absent only while the snapshot is made. */
   readonly memory: ArrayBuffer | undefined;
 }
@@ -48,8 +48,7 @@ export interface Interpreter {
   seal(): void;
 }
 
-/** The two files that Pyodide reads as it boots. */
-const wasmFile = 'pyodide.asm.wasm';
+/** The other file that Pyodide reads as it boots is its module. */
 const libraryFile = 'python_stdlib.zip';
 
 /** No packages beside the standard library. */
@@ -58,9 +57,9 @@ const lockFile = { info: { abi_version: '2026_0', arch: 'wasm32', platform: 'ems
 const realm = globalThis as unknown as Record<string, unknown>;
 
 export async function bootInterpreter(kernel: Kernel, files: InterpreterFiles): Promise<Interpreter> {
-  const engine = createEngine(kernel.captured);
+  const engine = createEngine(kernel.captured, files.wasm);
   const snapshot = files.memory === undefined ? undefined : readSnapshot(files.memory);
-  const leaveShell = enterShell({ [wasmFile]: files.wasm, [libraryFile]: files.library });
+  const leaveShell = enterShell((name) => (name === libraryFile ? files.library : engine.placeholder));
   const { create, load } = files.factory(engine.webAssembly, standIns());
   const pyodide = await load({
     indexURL: '/',
@@ -146,14 +145,14 @@ function standIns(): object {
  * Pyodide takes the realm for the shell of an engine if it can read files, and draws its randomness from `crypto`
  * if it seems to be a worker too. Both only while it boots.
  */
-function enterShell(files: Record<string, ArrayBuffer>): () => void {
+function enterShell(file: (name: string) => Uint8Array): () => void {
   const shell: Record<string, unknown> = {
     WorkerGlobalScope: class {},
     read: (path: string) => {
       throw new Error(`there is no ${path}`);
     },
     load: () => undefined,
-    readbuffer: (path: string) => files[path.slice(path.lastIndexOf('/') + 1)],
+    readbuffer: (path: string) => file(path.slice(path.lastIndexOf('/') + 1)),
   };
   for (const name in shell) realm[name] = shell[name];
   return () => {

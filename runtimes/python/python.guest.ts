@@ -1,7 +1,7 @@
 /** Python inside the isolate: restores the interpreter from its memory snapshot and runs the handlers of an actor. */
 import { foreignError } from '../guest/failure.ts';
 import type { Kernel, Language, Turn } from '../guest/kernel.ts';
-import { parse, PromiseIntrinsic, stringify } from '../guest/primordials.ts';
+import { parse, PromiseIntrinsic, stringify, Uint8ArrayIntrinsic } from '../guest/primordials.ts';
 import { textLane } from '../lanes.ts';
 import { createBridge } from './bridge.guest.ts';
 import { bootInterpreter, type Factory, type Interpreter } from './interpreter.guest.ts';
@@ -12,10 +12,11 @@ const doorNames = ['connect', 'load', 'lifecycle', 'deliver', 'reply', 'room', '
 export type PythonDoors = Record<(typeof doorNames)[number], (...args: (string | number)[]) => unknown>;
 
 /**
- * What `load` is given: see python.ts. The names and texts are those of the author's files, the first is the actor.
+ * What `load` is given: see python.ts. `sizes` are those of the module and of the library: shared buffers are larger than what they
+ * hold. The names and texts are those of the author's files, the first is the actor.
  * When there is no memory yet, it is made: from a `Preload` as JSON, and into a buffer.
  */
-type Files = readonly [factory: Factory, wasm: ArrayBuffer, library: ArrayBuffer, memory: ArrayBuffer | undefined, names: string, ...rest: unknown[]];
+type Files = readonly [factory: Factory, sizes: string, wasm: ArrayBuffer, library: ArrayBuffer, memory: ArrayBuffer | undefined, names: string, ...rest: unknown[]];
 
 export function createPython(kernel: Kernel): Language {
   let doors: PythonDoors;
@@ -40,7 +41,10 @@ export function createPython(kernel: Kernel): Language {
 
   return {
     async load(files) {
-      const [factory, wasm, library, memory, text, ...rest] = files as unknown as Files;
+      const [factory, sizes, wasmBuffer, libraryBuffer, memory, text, ...rest] = files as unknown as Files;
+      const [wasmSize, librarySize] = parse(sizes) as [number, number];
+      const wasm = new Uint8ArrayIntrinsic(wasmBuffer, 0, wasmSize);
+      const library = new Uint8ArrayIntrinsic(libraryBuffer, 0, librarySize);
       if (memory === undefined) {
         await makeSnapshot(kernel, { factory, wasm, library, memory }, text, rest[0] as ArrayBuffer);
         return [];

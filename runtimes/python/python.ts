@@ -14,6 +14,7 @@ interface Files {
   readonly wasm: Buffer;
   readonly place: MemoryPlace;
   readonly library: Shared;
+  readonly librarySize: number;
   readonly memory: Shared;
 }
 
@@ -46,12 +47,14 @@ export function createPythonRuntime(ivm: IsolatedVm): Runtime {
 
     prepare(read) {
       const wasm = read('python/pyodide.asm.wasm');
+      const library = read('python/python_stdlib.zip');
       files = {
         script: read('python/pyodide.js').toString('utf8'),
         cache: new ivm.ExternalCopy(toArrayBuffer(read('python/pyodide.cache'))),
         wasm,
         place: findMemory(wasm),
-        library: share(read('python/python_stdlib.zip')),
+        library: share(library),
+        librarySize: library.length,
         memory: share(read('python/memory.snapshot')),
       };
     },
@@ -68,7 +71,8 @@ export function createPythonRuntime(ivm: IsolatedVm): Runtime {
       const script = await isolate.compileScript(files.script, { filename: 'pyodide.js', cachedData: files.cache });
       const factory = (await script.run(context, { reference: true })) as ivm.Reference<() => void>;
       const texts = payloads.map((payload) => payload.toString('utf8'));
-      return [factory.derefInto(), moduleFor(limits).copyInto(), files.library.copyInto(), files.memory.copyInto(), JSON.stringify(source.files), ...texts];
+      const sizes = JSON.stringify([files.wasm.length, files.librarySize]);
+      return [factory.derefInto(), sizes, moduleFor(limits).copyInto(), files.library.copyInto(), files.memory.copyInto(), JSON.stringify(source.files), ...texts];
     },
 
     locate: () => locate,

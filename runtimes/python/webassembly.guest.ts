@@ -12,6 +12,8 @@ import { construct, defineProperty, getPrototypeOf, sliceBytes, table, TypeError
 export interface Engine {
   /** What Pyodide takes for `WebAssembly`. */
   readonly webAssembly: object;
+  /** What Pyodide reads as its module: it would copy it, so the engine puts the module in its place. */
+  readonly placeholder: Uint8Array;
   /** From now on code of the guest may ask. */
   seal(): void;
 }
@@ -23,7 +25,7 @@ const sections = { table: 4, memory: 5 } as const;
 
 type Constructor = (new (...args: never[]) => object) & { prototype: object };
 
-export function createEngine(captured: Captured): Engine {
+export function createEngine(captured: Captured, interpreter: Uint8Array): Engine {
   const real = captured.webAssembly as unknown as Record<'Module' | 'Instance' | 'Memory' | 'Table' | 'Global' | 'Tag' | 'Exception', Constructor>;
   const admitted = new WeakSet<object>();
   const isAdmitted = admitted.has.bind(admitted);
@@ -44,7 +46,7 @@ export function createEngine(captured: Captured): Engine {
   };
 
   const Module = replace('Module', ([source], target) => {
-    if (!sealed) return construct(real.Module, [source], target as never);
+    if (!sealed) return construct(real.Module, [isPlaceholder(source) ? interpreter : source], target as never);
     const bytes = ownCopy(source);
     compiled += bytes.length;
     if (compiled > moduleBytes) throw new TypeErrorIntrinsic('an actor may compile no more WebAssembly');
@@ -89,11 +91,14 @@ export function createEngine(captured: Captured): Engine {
 
   return {
     webAssembly,
+    placeholder: new Uint8ArrayIntrinsic(0),
     seal: () => {
       sealed = true;
     },
   };
 }
+
+const isPlaceholder = (source: unknown): boolean => (source as Uint8Array).byteLength === 0;
 
 /** Whatever it was, what is looked at afterwards is what is compiled. */
 function ownCopy(source: unknown): Uint8Array {

@@ -105,6 +105,11 @@ function writeText(output: Output, value: string): void {
   output.text(value, length);
 }
 
+function writeBytes(output: Output, { view, length }: { readonly view: Uint8Array; readonly length: number }): void {
+  writeLength(output, length, 0, 0, 0xc4, 0xc5);
+  output.bytes(view, length);
+}
+
 function writeInteger(output: Output, value: number): void {
   if (value >= 0) {
     if (value < 0x80) output.byte(value);
@@ -193,42 +198,55 @@ class Writer {
     switch (typeof value) {
       case 'string':
         countText(value, parent, this.#tally);
-        return writeText(this.output, value);
+        writeText(this.output, value);
+        break;
       case 'number':
-        return isInteger(value) ? writeInteger(this.output, value) : this.output.float64(value);
+        if (isInteger(value)) writeInteger(this.output, value);
+        else this.output.float64(value);
+        break;
       case 'boolean':
-        return this.output.byte(value ? 0xc3 : 0xc2);
+        this.output.byte(value ? 0xc3 : 0xc2);
+        break;
       case 'bigint':
         checkBigint(value, parent);
-        return writeBigint(this.output, value);
+        writeBigint(this.output, value);
+        break;
       case 'object':
-        return value === null ? this.output.byte(0xc0) : this.#writeObject(value, parent, depth + 1);
+        if (value === null) this.output.byte(0xc0);
+        else this.#writeObject(value, parent, depth + 1);
+        break;
       default:
         throw refuseType(value, parent);
     }
   }
 
   #writeObject(value: object, parent: Place | null, depth: number): void {
-    const { budget } = this.#tally;
     const kind = kindOf(value);
     switch (kind) {
       case 'bytes':
-      case 'buffer': {
-        const { view, length } = viewOf(value, kind);
-        writeLength(this.output, length, 0, 0, 0xc4, 0xc5);
-        return this.output.bytes(view, length);
-      }
+      case 'buffer':
+        writeBytes(this.output, viewOf(value, kind));
+        break;
       case 'date':
-        return writeDatetime(this.output, millisecondsOf(value), parent);
+        writeDatetime(this.output, millisecondsOf(value), parent);
+        break;
       case 'error':
-        return writeError(this.output, value as never, budget);
+        writeError(this.output, value as never, this.#tally.budget);
+        break;
       case 'foreign':
         throw refuseObject(value, parent);
+      default:
+        this.#writeContainer(value, kind, parent, depth);
     }
+  }
+
+  #writeContainer(value: object, kind: 'list' | 'map' | 'keyed', parent: Place | null, depth: number): void {
+    const { budget } = this.#tally;
     if (depth > budget.depth) throw refuseDepth(value, parent, budget);
     const place: Place = { container: value, key: 0, parent };
     if (kind === 'list') this.#writeList(value as readonly unknown[], place, depth);
-    else this.#writeEntries(kind === 'map' ? this.#entriesOfObject(value as Readonly<Record<string, unknown>>, parent) : entriesOf(value, parent, budget), place, depth);
+    else if (kind === 'map') this.#writeEntries(this.#entriesOfObject(value as Readonly<Record<string, unknown>>, parent), place, depth);
+    else this.#writeEntries(entriesOf(value, parent, budget), place, depth);
   }
 
   #writeList(list: readonly unknown[], place: Place, depth: number): void {

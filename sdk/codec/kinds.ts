@@ -9,7 +9,7 @@ const { isView } = ArrayBuffer;
 const { getPrototypeOf, getOwnPropertyDescriptor } = Object;
 const { apply } = Reflect;
 const objectPrototype = Object.prototype;
-const { toString } = objectPrototype;
+const tagOf = objectPrototype.toString;
 
 type Getter = (this: unknown) => unknown;
 const getterOf = (prototype: object, key: PropertyKey) => getOwnPropertyDescriptor(prototype, key)?.get as Getter;
@@ -41,7 +41,7 @@ export function kindOf(value: object): Kind {
   if (prototype === objectPrototype || prototype === null || getPrototypeOf(prototype) === null) return 'map';
   if (isView(value)) return apply(typedArrayName, value, []) === 'Uint8Array' ? 'bytes' : 'foreign';
   // `Error.isError` appears only after a snapshot is made. Whatever calls itself an error is one: nothing but texts is read from it.
-  if (value instanceof Error || apply(toString, value, []) === '[object Error]') return 'error';
+  if (value instanceof Error || apply(tagOf, value, []) === '[object Error]') return 'error';
   if (has(getTime, value)) return 'date';
   if (has(mapSize, value)) return 'keyed';
   if (has(bufferLength, value)) return 'buffer';
@@ -78,7 +78,9 @@ const foreignHints: Readonly<Record<string, string>> = {
 /** The refusal of an object that is no message. */
 export function refuseObject(value: object, place: Place | null) {
   const name = constructorName(value);
-  const hint = foreignHints[name] ?? (isView(value) ? 'Send the bytes: `new Uint8Array(view.buffer, view.byteOffset, view.byteLength)`.' : 'Send a plain object with what is needed of it.');
+  const hint =
+    foreignHints[name] ??
+    (isView(value) ? 'Send the bytes: `new Uint8Array(view.buffer, view.byteOffset, view.byteLength)`.' : 'Send a plain object with what is needed of it.');
   return unsupported(place, name === '' ? 'is an instance of a class' : `is an instance of ${name}`, hint);
 }
 
@@ -88,4 +90,5 @@ export function refuseType(value: unknown, place: Place | null) {
   return unsupported(place, 'is undefined', place !== null && isArray(place.container) ? 'A list has no gaps: write null.' : 'Write null.');
 }
 
-export const refuseText = (place: Place | null) => unsupported(place, 'is a string with half of a surrogate pair', 'Send text that is valid Unicode (`toWellFormed()`), or bytes.');
+export const refuseText = (place: Place | null) =>
+  unsupported(place, 'is a string with half of a surrogate pair', 'Send text that is valid Unicode (`toWellFormed()`), or bytes.');

@@ -37,17 +37,27 @@ export const invalid = (reason: string, cause?: unknown) => new VivariumError('m
 const digits = (count: number) => count.toString().replace(/\B(?=(\d{3})+$)/g, ',');
 
 export const tooLarge = (budget: Budget, bytes?: number) =>
-  new VivariumError('limit.message', `The message ${bytes === undefined ? 'has more' : `has ${digits(bytes)} bytes, more`} than the ${digits(budget.bytes)} bytes that one message may have.`, {
-    hint: 'Send it in parts, or raise `limits.message` in the policy of the actor.',
-  });
+  new VivariumError(
+    'limit.message',
+    `The message ${bytes === undefined ? 'has more' : `has ${digits(bytes)} bytes, more`} than the ${digits(budget.bytes)} bytes that one message may have.`,
+    {
+      hint: 'Send it in parts, or raise `limits.message` in the policy of the actor.',
+    },
+  );
 
 export const tooDeep = (place: Place | null, budget: Budget) =>
-  new VivariumError('limit.message', `${subject(place)} is nested deeper than the ${budget.depth} levels that a message may have.`, { hint: 'Send a flatter value.' });
+  new VivariumError('limit.message', `${subject(place)} is nested deeper than the ${budget.depth} levels that a message may have.`, {
+    hint: 'Send a flatter value.',
+  });
 
 export const tooMany = (what: 'values' | 'keys', place: Place | null, budget: Budget) =>
   what === 'values'
-    ? new VivariumError('limit.message', `The message has more than the ${digits(budget.nodes)} values that one message may have.`, { hint: 'Send it in parts.' })
-    : new VivariumError('limit.message', `${subject(place)} has more than the ${digits(budget.keys)} keys that one map may have.`, { hint: 'Send a list of entries, or several maps.' });
+    ? new VivariumError('limit.message', `The message has more than the ${digits(budget.nodes)} values that one message may have.`, {
+        hint: 'Send it in parts.',
+      })
+    : new VivariumError('limit.message', `${subject(place)} has more than the ${digits(budget.keys)} keys that one map may have.`, {
+        hint: 'Send a list of entries, or several maps.',
+      });
 
 /** A container deeper than the budget. If a cycle made it so, the refusal names the first place that leads back. */
 export function refuseDepth(value: object, parent: Place | null, budget: Budget): VivariumError {
@@ -61,4 +71,5 @@ export function refuseDepth(value: object, parent: Place | null, budget: Budget)
   return seen.has(value) ? refuseCycle(parent) : tooDeep(parent, budget);
 }
 
-const refuseCycle = (place: Place | null) => unsupported(place, 'is a container that it lies in itself', 'Send the parts, and let them refer to each other by a key.');
+const refuseCycle = (place: Place | null) =>
+  unsupported(place, 'is a container that it lies in itself', 'Send the parts, and let them refer to each other by a key.');

@@ -107,7 +107,8 @@ function surveyKeyed(map: object, place: Place, depth: number, tally: Tally): Fi
 export function entriesOf(map: object, parent: Place | null, budget: Budget): [string, unknown][] {
   const entries: [string, unknown][] = [];
   eachEntry(map, (entry, name) => {
-    if (typeof name !== 'string') throw unsupported(parent, `is a Map with a key that is no string but a ${typeof name}`, 'Make the keys strings, or send a list of entries.');
+    if (typeof name !== 'string')
+      throw unsupported(parent, `is a Map with a key that is no string but a ${typeof name}`, 'Make the keys strings, or send a list of entries.');
     if (entry !== undefined) entries.push([name, entry]);
     if (entries.length > budget.keys) throw tooMany('keys', parent, budget);
   });

@@ -14,7 +14,10 @@ export function writeText(value: unknown, fit: Fit, budget: Budget): string {
   try {
     text = fit === fits.text ? stringify(value) : stringify(value, objectForMap);
   } catch (cause) {
-    throw new VivariumError('message.unsupported', 'The value cannot be written as JSON: it changed while it was read.', { hint: 'Send plain data, without getters and proxies.', cause });
+    throw new VivariumError('message.unsupported', 'The value cannot be written as JSON: it changed while it was read.', {
+      hint: 'Send plain data, without getters and proxies.',
+      cause,
+    });
   }
   if (text === undefined) throw unsupported(null, 'changed while it was read');
   if (exceeds(text, budget.bytes)) throw tooLarge(budget, utf8Length(text));

@@ -20,7 +20,7 @@ const bytesOf = (header: object, payloads: Uint8Array[] = []): Buffer => Buffer.
 
 const prelude = (...integers: number[]): Buffer => {
   const bytes = Buffer.alloc(4 * integers.length);
-  integers.forEach((integer, place) => bytes.writeUInt32LE(integer, 4 * place));
+  for (const [place, integer] of integers.entries()) bytes.writeUInt32LE(integer, 4 * place);
   return bytes;
 };
 
@@ -37,7 +37,9 @@ function codeOf(act: () => unknown): string {
 describe('frames', () => {
   test('lie on the channel as length, header length, header, payloads', () => {
     const header = Buffer.from('{"type":"ping"}');
-    expect(bytesOf({ type: 'ping' }, [Buffer.from('ab'), Buffer.from('c')])).toEqual(Buffer.concat([prelude(4 + header.length + 3, header.length), header, Buffer.from('abc')]));
+    expect(bytesOf({ type: 'ping' }, [Buffer.from('ab'), Buffer.from('c')])).toEqual(
+      Buffer.concat([prelude(4 + header.length + 3, header.length), header, Buffer.from('abc')]),
+    );
   });
 
   test('arrive whole wherever the stream is split', () => {

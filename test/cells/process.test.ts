@@ -82,7 +82,10 @@ describe.each(levels)('a cell process at level %s', (level) => {
   });
 
   test('that floods its standard error is not listened to for long', async () => {
-    const { cell, exit } = await startStandIn(level, `ready(); process.stderr.on('error', () => process.exit(5)); setInterval(() => process.stderr.write('x'.repeat(65536)), 5);`);
+    const { cell, exit } = await startStandIn(
+      level,
+      `ready(); process.stderr.on('error', () => process.exit(5)); setInterval(() => process.stderr.write('x'.repeat(65536)), 5);`,
+    );
     await cell.ready;
     const { code, lastWords } = await exit;
     expect(code).toBe(5);
@@ -107,7 +110,10 @@ describe.each(levels)('a cell at level %s that breaks the protocol is killed', (
     ['by lengths that exceed the payloads', `ready(); send(${JSON.stringify(emit)});`],
     ['by payloads that exceed the lengths', `ready(); send(${JSON.stringify(emit)}, Buffer.from('xy'));`],
     ['by payloads where none belong', `ready(); send({ type: 'stopped', actor: 1 }, Buffer.from('x'));`],
-    ['by a header of four million objects', `ready(); const text = '{"type":"emit","actor":[' + '{},'.repeat(2.6e6) + '0]}'; channel.write(frame({}).subarray(0, 0)); const head = Buffer.alloc(8); head.writeUInt32LE(4 + text.length, 0); head.writeUInt32LE(text.length, 4); channel.write(head); channel.write(text);`],
+    [
+      'by a header of four million objects',
+      `ready(); const text = '{"type":"emit","actor":[' + '{},'.repeat(2.6e6) + '0]}'; channel.write(frame({}).subarray(0, 0)); const head = Buffer.alloc(8); head.writeUInt32LE(4 + text.length, 0); head.writeUInt32LE(text.length, 4); channel.write(head); channel.write(text);`,
+    ],
     ['by a column of four million numbers', `ready(); send({ type: 'emit', actor: Array(4e6).fill(1), outlet: [], execution: [], lane: [], length: [] });`],
     ['when it closes its channel and lives on', `ready(); channel.end(); setInterval(() => {}, 1e6);`],
   ])('%s', async (_, body) => {
@@ -157,7 +163,10 @@ describe('a cell process', () => {
   });
 
   test('that drips a frame byte by byte is killed after 5 s', async () => {
-    const { cell, exit } = await startStandIn('process', `ready(); const bytes = frame({ type: 'stopped', actor: 1 }); let at = 0; setInterval(() => channel.write(bytes.subarray(at, ++at)), 400);`);
+    const { cell, exit } = await startStandIn(
+      'process',
+      `ready(); const bytes = frame({ type: 'stopped', actor: 1 }); let at = 0; setInterval(() => channel.write(bytes.subarray(at, ++at)), 400);`,
+    );
     await cell.ready;
     const begin = performance.now();
     expect((await exit).reason).toMatchObject({ code: 'cell.protocol', message: expect.stringContaining('within 5 s') });
@@ -244,17 +253,22 @@ describe.runIf(linux).each(levels)('when its host ends, a cell at level %s ends'
     ['that never comes back from a loop', 'ready(); received(() => {}); setTimeout(() => { for (;;); }, 20);'],
   ] as const;
 
-  test.each(endings.flatMap(([how, ending, signal]) => attentions.map(([kind, cell]) => [how, kind, ending, signal, cell] as const)))('that %s, also one %s', async (_how, _kind, ending, signal, cell) => {
-    const host = spawn(process.execPath, [writeHost(level, cell, `const cell = await startCell(); console.log(cell.pid); ${ending}`)], { stdio: ['ignore', 'pipe', 'ignore'] });
-    const [line] = await once(host.stdout as Readable, 'data');
-    const pid = Number(String(line));
-    expect(pid).toBeGreaterThan(1);
-    if (signal !== undefined) {
-      expect(isRunning(pid)).toBe(true);
-      host.kill(signal);
-    }
-    await once(host, 'exit');
-    await gone(pid);
-    expect(isRunning(pid)).toBe(false);
-  });
+  test.each(endings.flatMap(([how, ending, signal]) => attentions.map(([kind, cell]) => [how, kind, ending, signal, cell] as const)))(
+    'that %s, also one %s',
+    async (_how, _kind, ending, signal, cell) => {
+      const host = spawn(process.execPath, [writeHost(level, cell, `const cell = await startCell(); console.log(cell.pid); ${ending}`)], {
+        stdio: ['ignore', 'pipe', 'ignore'],
+      });
+      const [line] = await once(host.stdout as Readable, 'data');
+      const pid = Number(String(line));
+      expect(pid).toBeGreaterThan(1);
+      if (signal !== undefined) {
+        expect(isRunning(pid)).toBe(true);
+        host.kill(signal);
+      }
+      await once(host, 'exit');
+      await gone(pid);
+      expect(isRunning(pid)).toBe(false);
+    },
+  );
 });

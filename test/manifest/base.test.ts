@@ -40,9 +40,12 @@ const codeOf = (path: string): string => {
 };
 
 describe('files inside the base folder', () => {
-  test.each(['./actors/score.ts', 'actors/score.ts', 'actors/deep/../score.ts', './link-inside.ts', 'link-absolute/score.ts', 'actors/deep/up.ts'])('%s', (path) => {
-    expect(codeOf(path)).toBe(join(base, 'actors', 'score.ts'));
-  });
+  test.each(['./actors/score.ts', 'actors/score.ts', 'actors/deep/../score.ts', './link-inside.ts', 'link-absolute/score.ts', 'actors/deep/up.ts'])(
+    '%s',
+    (path) => {
+      expect(codeOf(path)).toBe(join(base, 'actors', 'score.ts'));
+    },
+  );
 
   test('absolute, and relative to the file that states them', () => {
     expect(codeOf(join(base, 'actors/score.ts'))).toBe(join(base, 'actors', 'score.ts'));

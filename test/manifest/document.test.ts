@@ -74,11 +74,21 @@ describe('what is not read', () => {
 describe('hostile documents are refused before they cost', () => {
   test.each([
     ['more than 1 MiB', `a: "${'x'.repeat(documentLimits.bytes)}"`, 'the file is larger than 1048576 bytes'],
-    ['200,000 keys', Array.from({ length: 200_000 }, (_, index) => `a${index}:`).join('\n').slice(0, documentLimits.bytes), 'the file has more than 100000 words'],
+    [
+      '200,000 keys',
+      Array.from({ length: 200_000 }, (_, index) => `a${index}:`)
+        .join('\n')
+        .slice(0, documentLimits.bytes),
+      'the file has more than 100000 words',
+    ],
     ['a million brackets', '['.repeat(1_000_000), 'the file has more than 100000 words'],
     ['50,000 lists in one another', `${'['.repeat(49_000)}${']'.repeat(49_000)}`, 'the file is nested too deeply'],
     ['65 lists in one another', `${'['.repeat(66)}${']'.repeat(66)}`, 'lists and maps nest deeper than 64'],
-    ['nesting by aliases', Array.from({ length: 70 }, (_, index) => `- &a${index} ${index === 0 ? '[x]' : `[*a${index - 1}]`}`).join('\n'), 'lists and maps nest deeper than 64'],
+    [
+      'nesting by aliases',
+      Array.from({ length: 70 }, (_, index) => `- &a${index} ${index === 0 ? '[x]' : `[*a${index - 1}]`}`).join('\n'),
+      'lists and maps nest deeper than 64',
+    ],
     ['a billion laughs', billionLaughs(), 'more than 100000 values, aliases counted by what they stand for'],
   ])('%s', (_, text, expected) => {
     expect(mistakes(text)).toContain(expected);

@@ -40,7 +40,17 @@ describe('the plan of a flow', () => {
       [3, 'digest', 'wasm'],
       [4, 'plain', 'wasm'],
     ]);
-    expect(actor('clean')).toMatchObject({ concurrency: 1, replicas: 1, ownCell: false, overflow: 'block', config: null, policy: [], wasm: null, line: 3, column: 3 });
+    expect(actor('clean')).toMatchObject({
+      concurrency: 1,
+      replicas: 1,
+      ownCell: false,
+      overflow: 'block',
+      config: null,
+      policy: [],
+      wasm: null,
+      line: 3,
+      column: 3,
+    });
     expect(actor('score')).toMatchObject({ concurrency: 4, ownCell: true, overflow: 'reject' });
   });
 
@@ -84,7 +94,13 @@ describe('the plan of a flow', () => {
   });
 
   test('inline code knows where in the manifest it begins', () => {
-    expect(actor('inline')?.source).toEqual({ kind: 'inline', code: 'def handle(message, context):\n    return message\n', file: 'vivarium.yaml', line: 15, column: 7 });
+    expect(actor('inline')?.source).toEqual({
+      kind: 'inline',
+      code: 'def handle(message, context):\n    return message\n',
+      file: 'vivarium.yaml',
+      line: 15,
+      column: 7,
+    });
     expect(actor('clean')?.source).toEqual({ kind: 'file', path: './clean.ts' });
   });
 

@@ -15,7 +15,11 @@ outputs: { result: score.out }
 
 /** Cuts a piece out and puts another text there. */
 const damaged = fc
-  .tuple(fc.nat(manifest.length), fc.nat(20), fc.oneof(fc.string({ maxLength: 8 }), fc.constantFrom('\n', ': ', '- ', '{', '}', '[', ']', '&a ', '*a', '"', '|\n', '\t', '!!x ', '->', '..', '#')))
+  .tuple(
+    fc.nat(manifest.length),
+    fc.nat(20),
+    fc.oneof(fc.string({ maxLength: 8 }), fc.constantFrom('\n', ': ', '- ', '{', '}', '[', ']', '&a ', '*a', '"', '|\n', '\t', '!!x ', '->', '..', '#')),
+  )
   .map(([start, length, text]) => manifest.slice(0, start) + text + manifest.slice(start + length));
 
 describe('whatever the text, there is an answer and no exception', () => {

@@ -2,13 +2,16 @@ import { describe, expect, test } from 'vitest';
 import { type Diagnostic, formatDiagnostics } from '../../host/manifest/diagnostic.ts';
 import { parseManifest } from '../../host/manifest/parse.ts';
 
-const errors = (text: string): string => formatDiagnostics(parseManifest(text, 'vivarium.yaml').diagnostics.filter(({ severity }: Diagnostic) => severity === 'error'));
+const errors = (text: string): string =>
+  formatDiagnostics(parseManifest(text, 'vivarium.yaml').diagnostics.filter(({ severity }: Diagnostic) => severity === 'error'));
 
 /** A manifest with one actor, `score`, whose keys are the lines given. */
-const withActor = (...lines: string[]): string => ['vivarium: 1', 'actors:', '  score:', ...lines.map((line) => `    ${line}`), 'inputs: { in: score }'].join('\n');
+const withActor = (...lines: string[]): string =>
+  ['vivarium: 1', 'actors:', '  score:', ...lines.map((line) => `    ${line}`), 'inputs: { in: score }'].join('\n');
 
 /** A manifest with the actors `clean` and `score`, followed by the lines given. */
-const withFlow = (...lines: string[]): string => ['vivarium: 1', 'actors:', '  clean: { source: clean.ts }', '  score: { source: score.py, inlets: [in, correction] }', ...lines].join('\n');
+const withFlow = (...lines: string[]): string =>
+  ['vivarium: 1', 'actors:', '  clean: { source: clean.ts }', '  score: { source: score.py, inlets: [in, correction] }', ...lines].join('\n');
 
 describe('every mistake has its place and its mending', () => {
   test.each<{ name: string; text: string; expected: string }>([
@@ -95,17 +98,20 @@ describe('every mistake has its place and its mending', () => {
     {
       name: 'an extension of no runtime',
       text: withActor('source: ./score.rb'),
-      expected: 'vivarium.yaml:4:13: the extension .rb does not tell the runtime\n    Add `runtime: javascript`, `python` or `wasm`; known extensions: .js .mjs .ts .mts .py .wasm.',
+      expected:
+        'vivarium.yaml:4:13: the extension .rb does not tell the runtime\n    Add `runtime: javascript`, `python` or `wasm`; known extensions: .js .mjs .ts .mts .py .wasm.',
     },
     {
       name: 'CommonJS',
       text: withActor('source: ./score.cjs'),
-      expected: 'vivarium.yaml:4:13: .cjs is CommonJS; an actor is an ES module\n    Add `runtime: javascript`, `python` or `wasm`; known extensions: .js .mjs .ts .mts .py .wasm.',
+      expected:
+        'vivarium.yaml:4:13: .cjs is CommonJS; an actor is an ES module\n    Add `runtime: javascript`, `python` or `wasm`; known extensions: .js .mjs .ts .mts .py .wasm.',
     },
     {
       name: 'no extension',
       text: withActor('source: ./score'),
-      expected: 'vivarium.yaml:4:13: the source has no extension that tells its runtime\n    Add `runtime: javascript`, `python` or `wasm`; known extensions: .js .mjs .ts .mts .py .wasm.',
+      expected:
+        'vivarium.yaml:4:13: the source has no extension that tells its runtime\n    Add `runtime: javascript`, `python` or `wasm`; known extensions: .js .mjs .ts .mts .py .wasm.',
     },
     {
       name: 'a URL as source',
@@ -125,12 +131,15 @@ describe('every mistake has its place and its mending', () => {
     {
       name: 'wasm keys on a script',
       text: withActor('source: a.ts', 'function: f', 'input: json', 'output: text', 'wasi: true'),
-      expected: ['5:5: `function`', '6:5: `input`', '7:5: `output`', '8:5: `wasi`'].map((key) => `vivarium.yaml:${key} is for wasm actors, and \`score\` is javascript\n    Remove it.`).join('\n'),
+      expected: ['5:5: `function`', '6:5: `input`', '7:5: `output`', '8:5: `wasi`']
+        .map((key) => `vivarium.yaml:${key} is for wasm actors, and \`score\` is javascript\n    Remove it.`)
+        .join('\n'),
     },
     {
       name: 'a map of inlets on a script',
       text: withActor('source: a.py', 'inlets: { in: f, right: g }'),
-      expected: 'vivarium.yaml:5:13: a map of inlets is for wasm actors; in python the export of its name serves an inlet\n    Write a list: `inlets: [in, right]`.',
+      expected:
+        'vivarium.yaml:5:13: a map of inlets is for wasm actors; in python the export of its name serves an inlet\n    Write a list: `inlets: [in, right]`.',
     },
     {
       name: '`in` served twice',
@@ -210,7 +219,8 @@ describe('every mistake has its place and its mending', () => {
     {
       name: 'a connection from and to actors that do not exist',
       text: withFlow('connections:', '  - cleen -> xyz'),
-      expected: 'vivarium.yaml:6:5: there is no actor `cleen`\n    Did you mean `clean`?\nvivarium.yaml:6:5: there is no actor `xyz`\n    The actors: clean, score.',
+      expected:
+        'vivarium.yaml:6:5: there is no actor `cleen`\n    Did you mean `clean`?\nvivarium.yaml:6:5: there is no actor `xyz`\n    The actors: clean, score.',
     },
     {
       name: 'an inlet that is not served',
@@ -245,7 +255,8 @@ describe('every mistake has its place and its mending', () => {
     {
       name: 'an output of nobody, and one that is listed twice',
       text: withFlow('outputs:', '  result: scor', '  all: [clean, score, clean.out]'),
-      expected: 'vivarium.yaml:6:11: there is no actor `scor`\n    Did you mean `score`?\nvivarium.yaml:7:23: `clean.out` is listed twice\n    Remove one of them.',
+      expected:
+        'vivarium.yaml:6:11: there is no actor `scor`\n    Did you mean `score`?\nvivarium.yaml:7:23: `clean.out` is listed twice\n    Remove one of them.',
     },
     {
       name: 'an output without a value',

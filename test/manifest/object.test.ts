@@ -43,7 +43,9 @@ describe('manifests written as objects', () => {
       expect(parsed.diagnostics[0]?.file).toBe('plugin');
     }
     const attempt = (): unknown => requireFlow(parseManifestObject({ vivarium: 1 }));
-    expect(attempt).toThrow(expect.objectContaining({ code: 'manifest.invalid', diagnostics: [expect.objectContaining({ message: '`actors` is missing', path: 'actors' })] }));
+    expect(attempt).toThrow(
+      expect.objectContaining({ code: 'manifest.invalid', diagnostics: [expect.objectContaining({ message: '`actors` is missing', path: 'actors' })] }),
+    );
   });
 });
 

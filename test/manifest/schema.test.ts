@@ -17,7 +17,10 @@ interface Field {
 
 /** Every field of every object within a schema. */
 const fieldsOf = (schema: z.ZodType, path: string): readonly Field[] => {
-  const { shape, innerType, element, valueType, options } = schema.def as unknown as Readonly<Record<string, never>> & { readonly shape?: Readonly<Record<string, z.ZodType>>; readonly options?: readonly z.ZodType[] };
+  const { shape, innerType, element, valueType, options } = schema.def as unknown as Readonly<Record<string, never>> & {
+    readonly shape?: Readonly<Record<string, z.ZodType>>;
+    readonly options?: readonly z.ZodType[];
+  };
   const own = Object.entries(shape ?? {}).flatMap(([key, field]) => [{ path: `${path}.${key}`, schema: field }, ...fieldsOf(field, `${path}.${key}`)]);
   const inner = [innerType, element, valueType, ...(options ?? [])].filter((candidate) => candidate !== undefined);
   return [...own, ...inner.flatMap((candidate) => fieldsOf(candidate, path))];
@@ -28,7 +31,14 @@ const fields = [...new Map([...fieldsOf(manifestSchema, 'manifest'), ...fieldsOf
 describe('every field explains itself', () => {
   test('the walk finds them all', () => {
     const paths = fields.map(({ path }) => path);
-    for (const path of ['manifest.actors.source', 'manifest.connections.from', 'policy.filesystem.quota', 'policy.limits.outbound.bytes', 'policy.network.allow.methods']) expect(paths).toContain(path);
+    for (const path of [
+      'manifest.actors.source',
+      'manifest.connections.from',
+      'policy.filesystem.quota',
+      'policy.limits.outbound.bytes',
+      'policy.network.allow.methods',
+    ])
+      expect(paths).toContain(path);
     expect(paths.length).toBeGreaterThan(60);
   });
 
@@ -52,7 +62,8 @@ describe('what is published is what the code says', () => {
 
   test('the reference of manifests names every key', () => {
     const page = readFileSync(join(reference, 'manifest.md'), 'utf8');
-    for (const { path } of fieldsOf(manifestSchema, 'manifest').filter(({ path: at }) => !/policy\./.test(at))) expect(page).toContain(`\`${path.split('.').at(-1)}\``);
+    for (const { path } of fieldsOf(manifestSchema, 'manifest').filter(({ path: at }) => !/policy\./.test(at)))
+      expect(page).toContain(`\`${path.split('.').at(-1)}\``);
   });
 
   test('the reference of policies names every key', () => {

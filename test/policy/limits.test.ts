@@ -70,7 +70,9 @@ describe('docs/reference/limits.md', () => {
 
   test('says of each limit what the code says', () => {
     const expected = limitNames.map((name) => {
-      const [javascript, python, wasm] = [defaultLimits.javascript[name], defaultLimits.python[name], defaultLimits.wasm[name]].map((value) => formatLimit(name, value));
+      const [javascript, python, wasm] = [defaultLimits.javascript[name], defaultLimits.python[name], defaultLimits.wasm[name]].map((value) =>
+        formatLimit(name, value),
+      );
       expect(wasm).toBe(javascript);
       const { meaning, least, most } = limitKinds[name];
       const label = { outboundMessages: 'outbound.messages', outboundBytes: 'outbound.bytes' }[name as string] ?? name;

@@ -32,7 +32,13 @@ describe('the error catalogue', () => {
 });
 
 describe('VivariumError', () => {
-  const record = { code: 'policy.denied', message: 'The policy of score does not allow it.', actor: 'score', line: 3, hint: 'services: [orders.list]' } as const;
+  const record = {
+    code: 'policy.denied',
+    message: 'The policy of score does not allow it.',
+    actor: 'score',
+    line: 3,
+    hint: 'services: [orders.list]',
+  } as const;
 
   it('survives the channel', () => {
     const error = VivariumError.from(JSON.parse(JSON.stringify(VivariumError.from(record))));

@@ -10,7 +10,10 @@ let python: PyodideAPI;
 beforeAll(async () => {
   python = await loadPyodide();
   python.FS.mkdir('/codec');
-  for (const [name, path] of [['message.py', '../../runtimes/python/message.py'], ['message_test.py', './message_test.py']] as const) {
+  for (const [name, path] of [
+    ['message.py', '../../runtimes/python/message.py'],
+    ['message_test.py', './message_test.py'],
+  ] as const) {
     python.FS.writeFile(`/codec/${name}`, readFileSync(new URL(path, import.meta.url), 'utf8'));
   }
   python.runPython('import sys; sys.path.insert(0, "/codec"); import message_test');
@@ -18,7 +21,10 @@ beforeAll(async () => {
 
 const passThroughPython = (payload: Payload): Payload => {
   const passThrough = python.globals.get('message_test').pass_through;
-  const [lane, text] = passThrough(...(payload.lane === 'text' ? [0, payload.text] : [1, Buffer.from(payload.bytes).toString('latin1')])).toJs() as [number, string];
+  const [lane, text] = passThrough(...(payload.lane === 'text' ? [0, payload.text] : [1, Buffer.from(payload.bytes).toString('latin1')])).toJs() as [
+    number,
+    string,
+  ];
   return lane === 0 ? { lane: 'text', text } : { lane: 'binary', bytes: new Uint8Array(Buffer.from(text, 'latin1')) };
 };
 

@@ -1,37 +1,19 @@
 import { getHeapStatistics } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import fc from 'fast-check';
 import { Packr, unpack } from 'msgpackr';
 import { describe, expect, it } from 'vitest';
-import { VivariumError } from '../../sdk/errors.ts';
-import { type Budget, decode, defaultBudget, encode, type Payload } from '../../sdk/message.ts';
-import { describeValue, payloadOf, valueOf, vectors } from './message.vectors.ts';
-
-const budgetOf = (part: Partial<Budget>): Budget => ({ ...defaultBudget, ...part });
-const textOf = (value: unknown) => {
-  const payload = encode(value);
-  if (payload.lane !== 'text') throw new Error('not the text lane');
-  return payload.text;
-};
-const through = (value: unknown) => decode(encode(value));
-
-function refusalOf(work: () => unknown): VivariumError {
-  try {
-    work();
-  } catch (error) {
-    if (error instanceof VivariumError) return error;
-    throw error;
-  }
-  throw new Error('nothing was refused');
-}
+import type { VivariumError } from '../../sdk/errors.ts';
+import { type Budget, decode, encode, type Payload } from '../../sdk/message.ts';
+import { budgetOf, refusalOf, textOf, through } from './message.support.ts';
+import { describeValue, payloadOf, fromNotation, vectors } from './message.vectors.ts';
 
 describe('vectors', () => {
   it.each(vectors.valid)('decodes $lane: $name', (vector) => {
-    expect(describeValue(decode(payloadOf(vector)))).toEqual(describeValue(valueOf(vector.value)));
+    expect(describeValue(decode(payloadOf(vector)))).toEqual(describeValue(fromNotation(vector.value)));
   });
 
   it.each(vectors.valid.filter(({ encodedBy }) => encodedBy?.includes('javascript') ?? true))('encodes $lane: $name', (vector) => {
-    expect(encode(valueOf(vector.value))).toEqual(payloadOf(vector));
+    expect(encode(fromNotation(vector.value))).toEqual(payloadOf(vector));
   });
 
   it.each(vectors.edges)('decodes at the edge of a budget, $lane: $name', (vector) => {
@@ -66,13 +48,25 @@ describe('vectors', () => {
 
 describe('the binary lane is MessagePack', () => {
   it('says to msgpackr what it says to us', () => {
-    const value = { when: new Date(1_795_178_096_789), bytes: new Uint8Array([1, 2]), large: 2n ** 60n, text: 'é'.repeat(300), list: [1, -1, 300, -300, 70_000, 1.5, null, true] };
+    const value = {
+      when: new Date(1_795_178_096_789),
+      bytes: new Uint8Array([1, 2]),
+      large: 2n ** 60n,
+      text: 'é'.repeat(300),
+      list: [1, -1, 300, -300, 70_000, 1.5, null, true],
+    };
     const { bytes } = encode(value) as { bytes: Uint8Array };
     expect(new Packr({ useRecords: false, mapsAsObjects: true }).unpack(bytes)).toEqual(value);
   });
 
   it('reads what msgpackr writes', () => {
-    const value = { when: new Date(-1), large: -(2n ** 60n), text: 'x'.repeat(70_000), list: Array.from({ length: 70_000 }, (_, index) => index), nothing: null };
+    const value = {
+      when: new Date(-1),
+      large: -(2n ** 60n),
+      text: 'x'.repeat(70_000),
+      list: Array.from({ length: 70_000 }, (_, index) => index),
+      nothing: null,
+    };
     const bytes = new Packr({ useRecords: false }).pack(value);
     expect(decode({ lane: 'binary', bytes })).toEqual(value);
   });
@@ -84,9 +78,24 @@ describe('encode', () => {
     expect(textOf({ a: undefined, b: 1 })).toBe('{"b":1}');
     expect(textOf(Object.assign(Object.create(null), { a: 1 }))).toBe('{"a":1}');
     expect(textOf(runInNewContext('({ a: [1, { b: 2 }] })'))).toBe('{"a":[1,{"b":2}]}');
-    expect(textOf({ a: new Map<string, unknown>([['b', new Map()], ['__proto__', 1], ['c', undefined]]) })).toBe('{"a":{"b":{},"__proto__":1}}');
+    expect(
+      textOf({
+        a: new Map<string, unknown>([
+          ['b', new Map()],
+          ['__proto__', 1],
+          ['c', undefined],
+        ]),
+      }),
+    ).toBe('{"a":{"b":{},"__proto__":1}}');
     expect(textOf(Object.defineProperty({ [Symbol('a')]: 1, b: 2 }, 'hidden', { value: 3 }))).toBe('{"b":2}');
-    expect(through(new Map<string, unknown>([['a', 1n], ['b', undefined]]))).toEqual({ a: 1 });
+    expect(
+      through(
+        new Map<string, unknown>([
+          ['a', 1n],
+          ['b', undefined],
+        ]),
+      ),
+    ).toEqual({ a: 1 });
     expect(through({ a: undefined, b: 2n ** 60n })).toEqual({ b: 2n ** 60n });
     expect(through(Buffer.from('ab'))).toEqual(new Uint8Array([97, 98]));
     expect(through(new Uint8Array([1, 2, 3, 4]).subarray(1, 3))).toEqual(new Uint8Array([2, 3]));
@@ -111,8 +120,16 @@ describe('encode', () => {
     ['a function', { order: { items: [0, 1, 2, { price: () => 1 }] } }, 'order.items[3].price is a function.'],
     ['a symbol', { 'a b': [Symbol('x')] }, '["a b"][0] is a symbol.'],
     ['undefined in a list', { list: [1, undefined] }, 'list[1] is undefined.'],
-    ['a gap in a list', { list: [1, , 2] }, 'list[1] is undefined.'],
-    ['a class instance', { at: new (class Point { x = 1; })() }, 'at is an instance of Point.'],
+    ['a gap in a list', { list: new Array(2) }, 'list[0] is undefined.'],
+    [
+      'a class instance',
+      {
+        at: new (class Point {
+          x = 1;
+        })(),
+      },
+      'at is an instance of Point.',
+    ],
     ['a Set', { tags: new Set() }, 'tags is an instance of Set.'],
     ['a Promise', { later: Promise.resolve() }, 'later is an instance of Promise.'],
     ['a RegExp', [/x/], '[0] is an instance of RegExp.'],
@@ -121,7 +138,11 @@ describe('encode', () => {
     ['a DataView', { data: new DataView(new ArrayBuffer(1)) }, 'data is an instance of DataView.'],
     ['shared memory', { data: new SharedArrayBuffer(1) }, 'data is an instance of SharedArrayBuffer.'],
     ['a Map with other keys', { map: new Map([[1, 1]]) }, 'map is a Map with a key that is no string but a number.'],
-    ['a nested Map with other keys', { map: new Map<string, unknown>([['a', new Map([[1, 1]])]]) }, 'map.a is a Map with a key that is no string but a number.'],
+    [
+      'a nested Map with other keys',
+      { map: new Map<string, unknown>([['a', new Map([[1, 1]])]]) },
+      'map.a is a Map with a key that is no string but a number.',
+    ],
     ['an integer beyond 64 bits', { id: 2n ** 63n }, 'id is an integer beyond 64 bits.'],
     ['an integer below 64 bits', { id: -(2n ** 63n) - 1n }, 'id is an integer beyond 64 bits.'],
     ['an invalid Date', { at: new Date(Number.NaN) }, 'at is an invalid Date.'],
@@ -142,7 +163,7 @@ describe('encode', () => {
 
   it('names a cycle by the first place that leads back', () => {
     const order: Record<string, unknown> = { items: [{}] };
-    (order['items'] as Record<string, unknown>[])[0]!['order'] = order;
+    Object.assign((order['items'] as object[])[0] ?? {}, { order });
     const refusal = refusalOf(() => encode({ order }));
     expect(refusal.code).toBe('message.unsupported');
     expect(refusal.message).toBe('order.items[0].order is a container that it lies in itself.');
@@ -156,7 +177,12 @@ describe('encode', () => {
     ['100,001 values of binary', [1n, ...Array.from({ length: 99_999 }, () => 0)], {}, /more than the 100,000 values/],
     ['10,001 keys', { map: Object.fromEntries(Array.from({ length: 10_001 }, (_, index) => [`k${index}`, 0])) }, {}, /^map has more than the 10,000 keys/],
     ['10,001 keys of a Map', { map: new Map(Array.from({ length: 10_001 }, (_, index) => [`k${index}`, 0])) }, {}, /^map has more than the 10,000 keys/],
-    ['10,001 keys of binary', { a: 1n, map: Object.fromEntries(Array.from({ length: 10_001 }, (_, index) => [`k${index}`, 0])) }, {}, /^map has more than the 10,000 keys/],
+    [
+      '10,001 keys of binary',
+      { a: 1n, map: Object.fromEntries(Array.from({ length: 10_001 }, (_, index) => [`k${index}`, 0])) },
+      {},
+      /^map has more than the 10,000 keys/,
+    ],
     ['one byte too many', 'x'.repeat(1024 * 1024 - 1), {}, /has 1,048,577 bytes, more than the 1,048,576/],
     ['one byte too many in UTF-8', `${'é'.repeat(512 * 1024 - 1)}x`, {}, /has 1,048,577 bytes, more than the 1,048,576/],
     ['one byte too many of binary', new Uint8Array(1024 * 1024 - 4), {}, /more than the 1,048,576 bytes/],
@@ -185,11 +211,19 @@ describe('encode', () => {
     const error = new DeniedError('no', { cause: 'not passed on' });
     const received = through({ error }) as { error: Error & { code: string } };
     expect(received.error).toBeInstanceOf(Error);
-    expect({ name: received.error.name, message: received.error.message, code: received.error.code }).toEqual({ name: 'DeniedError', message: 'no', code: 'policy.denied' });
+    expect({ name: received.error.name, message: received.error.message, code: received.error.code }).toEqual({
+      name: 'DeniedError',
+      message: 'no',
+      code: 'policy.denied',
+    });
     expect(received.error.stack).toBe(error.stack);
     expect(Object.keys(received.error)).toEqual(['code']);
     expect(received.error.cause).toBeUndefined();
-    expect(through(Object.assign(new Error('a\ud800'), { name: 7, stack: undefined, code: 20 }))).toMatchObject({ name: 'Error', message: 'a\ufffd', stack: undefined });
+    expect(through(Object.assign(new Error('a\ud800'), { name: 7, stack: undefined, code: 20 }))).toMatchObject({
+      name: 'Error',
+      message: 'a\ufffd',
+      stack: undefined,
+    });
     expect(through(new DOMException('late', 'TimeoutError'))).toMatchObject({ name: 'TimeoutError', message: 'late' });
   });
 });
@@ -197,9 +231,19 @@ describe('encode', () => {
 describe('encode, from a hostile value', () => {
   it('reads every property of a binary message once more than the survey, and writes only what it checked', () => {
     let looks = 0;
-    const value = { at: new Date(0), get shifty() { return looks++ === 0 ? 1 : () => 1; } };
+    const value = {
+      at: new Date(0),
+      get shifty() {
+        return looks++ === 0 ? 1 : () => 1;
+      },
+    };
     expect(decode(encode(value))).toEqual({ at: new Date(0), shifty: 1 });
-    const late = { get shifty() { return looks++ > 1 ? 1n : 1; }, at: new Date(0) };
+    const late = {
+      get shifty() {
+        return looks++ > 1 ? 1n : 1;
+      },
+      at: new Date(0),
+    };
     looks = 0;
     expect(() => decode(encode(late))).not.toThrow();
   });
@@ -210,12 +254,28 @@ describe('encode, from a hostile value', () => {
     ['NaN', () => Number.NaN],
     ['a deep list', () => JSON.parse('['.repeat(5000) + ']'.repeat(5000))],
     ['a long string', () => 'x'.repeat(2 ** 21)],
-    ['a value that throws', () => { throw new TypeError('mine'); }],
-    ['a cycle', () => { const list: unknown[] = []; list.push(list); return list; }],
+    [
+      'a value that throws',
+      () => {
+        throw new TypeError('mine');
+      },
+    ],
+    [
+      'a cycle',
+      () => {
+        const list: unknown[] = [];
+        list.push(list);
+        return list;
+      },
+    ],
     ['a toJSON', () => ({ toJSON: () => 'x'.repeat(2 ** 21) })],
   ])('that turns into %s when it is looked at again, gives valid JSON within the size or a refusal', (_, second) => {
     let looks = 0;
-    const shifty = { get value() { return looks++ === 0 ? 1 : second(); } };
+    const shifty = {
+      get value() {
+        return looks++ === 0 ? 1 : second();
+      },
+    };
     let payload: Payload;
     try {
       payload = encode(shifty);
@@ -235,21 +295,35 @@ describe('encode, from a hostile value', () => {
 
   it('that encodes while it is encoded, disturbs neither message', () => {
     let inner: unknown;
-    const outer = { large: 1n, get nested() { inner = through({ x: [2n ** 62n, 'inner'] }); return 'outer'; } };
+    const outer = {
+      large: 1n,
+      get nested() {
+        inner = through({ x: [2n ** 62n, 'inner'] });
+        return 'outer';
+      },
+    };
     expect(through(outer)).toEqual({ large: 1, nested: 'outer' });
     expect(inner).toEqual({ x: [2n ** 62n, 'inner'] });
   });
 
   it('that lies about its bytes, is written by what the engine knows', () => {
     class Liar extends Uint8Array {
-      override get length() { return 1_000_000; }
-      override get byteLength() { return 1_000_000; }
+      override get length() {
+        return 1_000_000;
+      }
+      override get byteLength() {
+        return 1_000_000;
+      }
     }
     expect(through(new Liar([1, 2]))).toEqual(new Uint8Array([1, 2]));
   });
 
   it('passes the author’s own exception on', () => {
-    const value = { get price() { throw new RangeError('no price'); } };
+    const value = {
+      get price() {
+        throw new RangeError('no price');
+      },
+    };
     expect(() => encode(value)).toThrow(new RangeError('no price'));
   });
 });
@@ -276,7 +350,10 @@ describe('decode', () => {
 
   it('keeps every digit of an integer', () => {
     const text = '{"id":1234567890123456789,"list":[9007199254740993,12345678901234567890.5,1e30,"9007199254740993"]}';
-    expect(decode({ lane: 'text', text })).toEqual({ id: 1234567890123456789n, list: [9007199254740993n, 12345678901234567890.5, 1e30, '9007199254740993'] });
+    expect(decode({ lane: 'text', text })).toEqual({
+      id: 1234567890123456789n,
+      list: [9007199254740993n, Number('12345678901234567890.5'), 1e30, '9007199254740993'],
+    });
   });
 
   it('refuses a bomb before it allocates for it', () => {
@@ -292,124 +369,9 @@ describe('decode', () => {
     const refused = allocatedBy(() => {
       for (const payload of bombs) expect(refusalOf(() => decode(payload, budget)).code).toBe('message.invalid');
     });
-    const bomb = payloadOf(vectors.invalid.find(({ name }) => name === '4 MiB of empty maps')!) as { bytes: Uint8Array };
+    const bomb = bombs.find((payload) => payload.lane === 'binary' && payload.bytes.length > 2 ** 22) as { bytes: Uint8Array };
     const naive = allocatedBy(() => expect(unpack(bomb.bytes)).toHaveLength(4_194_304));
     expect(naive).toBeGreaterThan(64 * 1024 * 1024);
     expect(refused).toBeLessThan(16 * 1024 * 1024);
-  });
-});
-
-describe('properties', () => {
-  const scalar = fc.oneof(
-    fc.constant(null),
-    fc.boolean(),
-    fc.integer(),
-    fc.maxSafeInteger(),
-    fc.double(),
-    fc.string({ unit: 'binary' }),
-    fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }),
-    fc.uint8Array(),
-    fc.date({ min: new Date(-62_135_596_800_000), max: new Date(253_402_300_799_999), noInvalidDate: true }),
-    fc.constantFrom('__proto__', 'constructor', '\ufeffbom', 'x'.repeat(300)),
-  );
-  const key = fc.oneof(fc.string({ unit: 'binary' }), fc.constantFrom('__proto__', 'toString', 'constructor', 'toJSON'));
-  const message = fc.letrec((tie) => ({
-    value: fc.oneof({ maxDepth: 5, withCrossShrink: true }, scalar, fc.array(tie('value')), fc.array(fc.tuple(key, tie('value'))).map((entries) => Object.fromEntries(entries))),
-  })).value;
-
-  /** What a passage changes: a bigint that a number holds is a number, -0 is 0. */
-  const settled = (value: unknown): unknown => {
-    if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : value;
-    if (Object.is(value, -0)) return 0;
-    if (Array.isArray(value)) return value.map(settled);
-    if (typeof value === 'object' && value !== null && !(value instanceof Date) && !(value instanceof Uint8Array)) {
-      return Object.fromEntries(Object.entries(value).map(([name, entry]) => [name, settled(entry)]));
-    }
-    return value;
-  };
-
-  it('a value comes back as it went, in either lane', () => {
-    fc.assert(
-      fc.property(message, (value) => {
-        expect(describeValue(through(value))).toEqual(describeValue(settled(value)));
-        expect(describeValue(decode(encode([value, 2n ** 60n])))).toEqual(describeValue(settled([value, 2n ** 60n])));
-      }),
-      { numRuns: 500 },
-    );
-  });
-
-  it('what is decoded, encodes to what decodes alike', () => {
-    fc.assert(
-      fc.property(message, (value) => {
-        const once = encode(through(value));
-        expect(encode(decode(once))).toEqual(once);
-      }),
-      { numRuns: 300 },
-    );
-  });
-
-  it('bytes of any kind decode, or are refused with a code', () => {
-    const tags = fc.constantFrom(0x80, 0x81, 0x91, 0x92, 0xa1, 0xc4, 0xc7, 0xcb, 0xcf, 0xd3, 0xd4, 0xd6, 0xd7, 0xd9, 0xdc, 0xde, 1, 0xff);
-    fc.assert(
-      fc.property(fc.array(fc.oneof(tags, fc.integer({ min: 0, max: 255 })), { maxLength: 60 }), (bytes) => {
-        let value: unknown;
-        try {
-          value = decode({ lane: 'binary', bytes: new Uint8Array(bytes) });
-        } catch (error) {
-          expect((error as VivariumError).code).toBe('message.invalid');
-          return;
-        }
-        expect(describeValue(through(value))).toEqual(describeValue(settled(value)));
-      }),
-      { numRuns: 3000 },
-    );
-  });
-
-  it('a text is admitted exactly if JSON.parse admits it', () => {
-    const pieces = fc.constantFrom('[', ']', '{', '}', ',', ':', '"', '"a"', '1', '-', '0', 'null', ' ', '\\', '\\"', '\\\\', '\n', 'e5', '.');
-    fc.assert(
-      fc.property(fc.array(pieces, { maxLength: 40 }), (parts) => {
-        const text = parts.join('');
-        const budget = budgetOf({ depth: 0, keys: 1000 });
-        let parsed: unknown;
-        try {
-          parsed = JSON.parse(text);
-        } catch {
-          expect(refusalOf(() => decode({ lane: 'text', text })).code).toBe('message.invalid');
-          return;
-        }
-        if (/\d{16}/.test(text)) return;
-        expect(decode({ lane: 'text', text })).toEqual(parsed);
-        if (typeof parsed !== 'object' || parsed === null) expect(decode({ lane: 'text', text }, budget)).toEqual(parsed);
-        else expect(refusalOf(() => decode({ lane: 'text', text }, budget)).code).toBe('message.invalid');
-      }),
-      { numRuns: 3000 },
-    );
-  });
-
-  it('depth, values and keys are counted alike by both sides and in both lanes', () => {
-    const shape = (value: unknown, depth: number, tally: { depth: number; nodes: number; keys: number }) => {
-      tally.nodes++;
-      if (typeof value !== 'object' || value === null || value instanceof Date || value instanceof Uint8Array) return tally;
-      tally.depth = Math.max(tally.depth, depth + 1);
-      if (!Array.isArray(value)) tally.keys = Math.max(tally.keys, Object.keys(value).length);
-      for (const entry of Object.values(value)) shape(entry, depth + 1, tally);
-      return tally;
-    };
-    fc.assert(
-      fc.property(message, fc.boolean(), (inner, binary) => {
-        const value = binary ? [inner, Number.NaN] : [inner, 'x'];
-        const counted = shape(value, 0, { depth: 0, nodes: 0, keys: 0 });
-        const exact = budgetOf({ depth: counted.depth, nodes: counted.nodes, keys: counted.keys });
-        const payload = encode(value, exact);
-        expect(decode(payload, exact)).toBeDefined();
-        const tighter = [{ depth: counted.depth - 1 }, { nodes: counted.nodes - 1 }, ...(counted.keys > 0 ? [{ keys: counted.keys - 1 }] : [])];
-        for (const part of tighter) {
-          expect(refusalOf(() => encode(value, { ...exact, ...part })).code).toBe('limit.message');
-          expect(refusalOf(() => decode(payload, { ...exact, ...part })).code).toBe('message.invalid');
-        }
-      }),
-      { numRuns: 300 },
-    );
   });
 });

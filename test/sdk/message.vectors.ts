@@ -42,8 +42,8 @@ function errorOf({ name, message, code, stack }: Record<string, string>): Error 
 }
 
 /** The value that a notation stands for. */
-export function valueOf(notation: unknown): unknown {
-  if (Array.isArray(notation)) return notation.map(valueOf);
+export function fromNotation(notation: unknown): unknown {
+  if (Array.isArray(notation)) return notation.map(fromNotation);
   if (typeof notation !== 'object' || notation === null) return notation;
   const [key, content] = Object.entries(notation)[0] ?? [];
   switch (key) {
@@ -58,9 +58,9 @@ export function valueOf(notation: unknown): unknown {
     case '$error':
       return errorOf(content);
     case '$map':
-      return Object.fromEntries((content as [string, unknown][]).map(([name, entry]) => [name, valueOf(entry)]));
+      return Object.fromEntries((content as [string, unknown][]).map(([name, entry]) => [name, fromNotation(entry)]));
     default:
-      return Object.fromEntries(Object.entries(notation).map(([name, entry]) => [name, valueOf(entry)]));
+      return Object.fromEntries(Object.entries(notation).map(([name, entry]) => [name, fromNotation(entry)]));
   }
 }
 
@@ -74,5 +74,10 @@ export function describeValue(value: unknown): unknown {
   if (value instanceof Date) return `date ${value.getTime()}`;
   if (value instanceof Error) return ['error', value.name, value.message, (value as { code?: unknown }).code, value.stack];
   if (Object.getPrototypeOf(value) !== Object.prototype) return 'an object with another prototype';
-  return ['map', ...Object.keys(value).sort().map((key) => [key, describeValue((value as Record<string, unknown>)[key])])];
+  return [
+    'map',
+    ...Object.keys(value)
+      .sort()
+      .map((key) => [key, describeValue((value as Record<string, unknown>)[key])]),
+  ];
 }

@@ -1,5 +1,7 @@
+import { symlinkSync } from 'node:fs';
 import { SourceMap, type SourceMapPayload } from 'node:module';
 import path from 'node:path';
+import { runInThisContext } from 'node:vm';
 import { build } from 'esbuild';
 import { describe, expect, it } from 'vitest';
 import { type BundleOptions, type JavaScriptSource, loadSource } from '../../host/sources/index.ts';
@@ -15,7 +17,7 @@ async function load(files: Readonly<Record<string, Content>>, options?: BundleOp
 }
 
 /** Evaluates a source as a guest does. */
-const evaluate = ({ code }: JavaScriptSource): Promise<Exports> => (0, eval)(`(async function () { "use strict";\n${code}\n})`)() as Promise<Exports>;
+const evaluate = ({ code }: JavaScriptSource): Promise<Exports> => runInThisContext(`(async function () { "use strict";\n${code}\n})`)() as Promise<Exports>;
 
 const evaluated = async (files: Readonly<Record<string, Content>>): Promise<Exports> => await evaluate(await load(files));
 
@@ -101,7 +103,6 @@ describe('the base folder', () => {
       'real/a.ts': 'export const a = 1; export const b = 2;',
       'near.ts': { linkTo: 'real/a.ts' },
     });
-    const { symlinkSync } = await import('node:fs');
     symlinkSync(path.join(folder, 'real/a.ts'), path.join(folder, 'far.ts'));
     const source = await loadSource({ name: 'actor', runtime: 'javascript', source: 'main.ts' }, folder);
     expect(await evaluate(source as JavaScriptSource)).toEqual({ a: 1, b: 2 });
@@ -150,7 +151,7 @@ describe('imports', () => {
 
   it('does not let patterns list the file system', async () => {
     const error = await failureOf(() =>
-      load({ 'main.ts': 'export const get = (n: string) => import(`./data/${n}.json`);', 'data/a.json': '1' }, { level: 'process' }),
+      load({ 'main.ts': 'export const get = (n: string) => import("./data/" + n + ".json");', 'data/a.json': '1' }, { level: 'process' }),
     );
     expect(error.code).toBe('source.invalid');
   });
@@ -273,7 +274,7 @@ describe('the function body', () => {
 
   it('keeps the lines: a source map leads from the code back to the author', async () => {
     const source = await load({
-      'lib/deep.ts': '\n\nexport const fail = (n: number): never => {\n  throw new Error(`no ${n}`);\n};\n',
+      'lib/deep.ts': '\n\nexport const fail = (n: number): never => {\n  throw new Error(String(n));\n};\n',
       'main.ts': "import { fail } from './lib/deep';\n\nexport const handle = (n: number) => fail(n);\n",
     });
     const map = JSON.parse(source.map) as SourceMapPayload;
@@ -317,6 +318,16 @@ describe('caps', () => {
     const error = await failureOf(() => load({ 'main.ts': Array.from({ length: 70 }, (_, index) => `import './lost${index}';`).join('\n') }));
     expect(error.message.split('\n')).toHaveLength(51);
     expect(error.message).toContain('… and 20 more');
+  });
+
+  it('refuses a source that becomes more than it was', async () => {
+    const error = await failureOf(() => load({ 'main.ts': `export const a = 1${'+1'.repeat(3_500_000)};` }));
+    expect(error.message).toMatch(/^main\.ts becomes \d+ characters/);
+  });
+
+  it('survives a source that esbuild does not', async () => {
+    const error = await failureOf(() => load({ 'main.ts': `export const a = ${'['.repeat(200_000)}${']'.repeat(200_000)};` }));
+    expect(error.record).toMatchObject({ code: 'source.invalid', message: expect.stringContaining('nested too deeply') });
   });
 
   it('refuses text that is not UTF-8', async () => {

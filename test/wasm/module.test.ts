@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { allowedImports, extismFunctions } from '../../runtimes/wasm/imports.ts';
 import { checkModule, type ModuleLimits } from '../../runtimes/wasm/module.ts';
 import { VivariumError } from '../../sdk/errors.ts';
+import { engine, type Growable } from '../support/engine.ts';
 import { failureOf } from '../support/failure.ts';
 import { assemble, body, custom, exported, functionType, header, importFunction, leb, limits, list, section, text, typeOf, types } from './assemble.ts';
 
@@ -15,14 +16,14 @@ const plugins = path.join(import.meta.dirname, '../../dist/test/plugins');
 const plugin = (name: string): Uint8Array => readFileSync(path.join(plugins, `${name}.wasm`));
 const realModules = ['blocks', 'context', 'echo', 'grow', 'spin', 'talk', 'trap'].map(plugin);
 
-const instance = (bytes: Uint8Array): Record<string, unknown> => new WebAssembly.Instance(new WebAssembly.Module(bytes as Uint8Array<ArrayBuffer>)).exports;
+const instance = (bytes: Uint8Array): Record<string, unknown> => new engine.Instance(new engine.Module(bytes)).exports;
 
 /** Sections 1, 3 and 10 of a module with one function `() -> ()`. */
 const oneFunction = { type: list(1, [functionType([], [])]), function: list(3, [[0]]), code: list(10, [body()]) };
 
 describe('the memory', () => {
   const module = (...memory: readonly number[][]) => assemble(list(5, memory), list(7, [exported('memory', 'memory', 0)]));
-  const growable = (bytes: Uint8Array): WebAssembly.Memory => instance(bytes)['memory'] as WebAssembly.Memory;
+  const growable = (bytes: Uint8Array): Growable => instance(bytes)['memory'] as Growable;
 
   it('gets the limit as its maximum', () => {
     const { bytes, memory } = check(module(limits(1)), { memoryPages: 16 });
@@ -60,13 +61,10 @@ describe('the memory', () => {
   it('of a real plugin is clamped, and the plugin lives with it', () => {
     const { bytes, memory } = check(plugin('grow'), { memoryPages: 24 });
     expect(memory?.maximum).toBe(24);
-    const imports = Object.fromEntries(
-      WebAssembly.Module.imports(new WebAssembly.Module(bytes as Uint8Array<ArrayBuffer>)).map(({ name }) => [name, () => 0n]),
-    );
-    const { handle, memory: own } = new WebAssembly.Instance(new WebAssembly.Module(bytes as Uint8Array<ArrayBuffer>), { 'extism:host/env': imports })
-      .exports as {
+    const imports = Object.fromEntries(engine.Module.imports(new engine.Module(bytes)).map(({ name }) => [name, () => 0n]));
+    const { handle, memory: own } = new engine.Instance(new engine.Module(bytes), { 'extism:host/env': imports }).exports as {
       handle: () => number;
-      memory: WebAssembly.Memory;
+      memory: Growable;
     };
     expect(handle()).toBe(0);
     expect(own.buffer.byteLength).toBeLessThanOrEqual(24 * 65_536);
@@ -78,7 +76,7 @@ describe('tables', () => {
   const module = (...tables: readonly number[][]) => assemble(list(4, tables), list(7, [exported('table', 'table', 0)]));
 
   it('get the limit as their maximum', () => {
-    const table = (bytes: Uint8Array) => instance(bytes)['table'] as WebAssembly.Table;
+    const table = (bytes: Uint8Array) => instance(bytes)['table'] as Growable;
     const clamped = table(check(module([types.funcref, ...limits(10)])).bytes);
     expect(clamped.grow(9_990)).toBe(10);
     expect(() => clamped.grow(1)).toThrow(RangeError);
@@ -156,7 +154,7 @@ describe('exports', () => {
       { name: 'handle', kind: 'function', signature: '() -> i32' },
       { name: 'memory', kind: 'memory' },
     ]);
-    expect(WebAssembly.validate(check(bytes).bytes as Uint8Array<ArrayBuffer>)).toBe(true);
+    expect(engine.validate(check(bytes).bytes)).toBe(true);
   });
 
   it.each<[string, number[][], string]>([
@@ -315,9 +313,9 @@ describe('custom sections', () => {
       custom('name', [0, 1, 0]),
       custom('sourceMappingURL', text('http://x')),
     );
-    const checked = new WebAssembly.Module(check(bytes).bytes as Uint8Array<ArrayBuffer>);
-    expect(['producers', '.debug_info', 'sourceMappingURL'].flatMap((name) => WebAssembly.Module.customSections(checked, name))).toEqual([]);
-    expect(WebAssembly.Module.customSections(checked, 'name')).toHaveLength(1);
+    const checked = new engine.Module(check(bytes).bytes);
+    expect(['producers', '.debug_info', 'sourceMappingURL'].flatMap((name) => engine.Module.customSections(checked, name))).toEqual([]);
+    expect(engine.Module.customSections(checked, 'name')).toHaveLength(1);
   });
 });
 
@@ -332,8 +330,8 @@ describe('hostile bytes', () => {
       const again = check(clamped, { memoryPages: 64 });
       expect(again.bytes).toEqual(clamped);
       expect(again.memory).toEqual(memory);
-      if (!WebAssembly.validate(clamped as Uint8Array<ArrayBuffer>)) return;
-      for (const entry of WebAssembly.Module.imports(new WebAssembly.Module(clamped as Uint8Array<ArrayBuffer>))) {
+      if (!engine.validate(clamped)) return;
+      for (const entry of engine.Module.imports(new engine.Module(clamped))) {
         expect(entry.kind).toBe('function');
         expect(entry.module === 'extism:host/user' || (entry.module === 'extism:host/env' && names.has(entry.name))).toBe(true);
       }
@@ -382,5 +380,5 @@ describe('hostile bytes', () => {
 });
 
 it('accepts every plugin of this repository', () => {
-  for (const module of realModules) expect(WebAssembly.validate(check(module).bytes as Uint8Array<ArrayBuffer>)).toBe(true);
+  for (const module of realModules) expect(engine.validate(check(module).bytes)).toBe(true);
 });

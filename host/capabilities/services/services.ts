@@ -1,19 +1,19 @@
 /** Performs a call of a service that the policy has allowed: decode, check, call the embedder, check, encode. */
 import { VivariumError } from '../../../sdk/errors.ts';
-import { decode, encode, type Payload } from '../../../sdk/message.ts';
+import { type Budget, decode, encode, type Payload } from '../../../sdk/message.ts';
 import { textLimits } from '../../../runtimes/limits.ts';
 import type { Service, ServiceCaller, ServiceRegistry } from './registry.ts';
 import { describeIssues } from './schema.ts';
 
 /** @throws VivariumError service.unknown, service.input, service.output, service.failed, message.invalid, limit.message */
-export async function callService(registry: ServiceRegistry, name: string, payload: Payload, caller: ServiceCaller): Promise<Payload> {
+export async function callService(registry: ServiceRegistry, name: string, payload: Payload, caller: ServiceCaller, budget: Budget): Promise<Payload> {
   const service = registry.get(name);
   if (service === undefined) throw new VivariumError('service.unknown', `the host offers no service '${name}'`);
-  const input = await admitted(service.input, decode(payload), (issues) => new VivariumError('service.input', `'${name}' does not take this: ${issues}`));
+  const input = await admitted(service.input, decode(payload, budget), (issues) => new VivariumError('service.input', `'${name}' does not take this: ${issues}`));
   const result = await perform(service, name, input, caller);
   const output = await admitted(service.output, result, () => new VivariumError('service.output', `'${name}' returned something that does not fit its own schema`));
   try {
-    return encode(output ?? null);
+    return encode(output ?? null, budget);
   } catch (cause) {
     throw new VivariumError('service.output', `'${name}' returned something that is no message`, { cause });
   }

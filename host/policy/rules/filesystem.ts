@@ -24,9 +24,11 @@ export interface FilesystemRule extends Rule {
 /** Throws a RangeError whose message says what is wrong. */
 export const parseGuestPath = (written: string): string => {
   if (!written.startsWith('/')) throw new RangeError('a guest path begins with `/`');
-  if (written.length > 1024 || written.includes('\0') || written.includes('\\')) throw new RangeError('a guest path has at most 1024 characters, and neither `\\` nor NUL');
+  if (written.length > 1024 || written.includes('\0') || written.includes('\\'))
+    throw new RangeError('a guest path has at most 1024 characters, and neither `\\` nor NUL');
   const normal = nodePath.posix.normalize(written);
-  if (normal !== written || (written !== '/' && written.endsWith('/'))) throw new RangeError(`a guest path is written without \`.\`, \`..\`, double or final slashes: \`${normal.replace(/(.)\/$/, '$1')}\``);
+  if (normal !== written || (written !== '/' && written.endsWith('/')))
+    throw new RangeError(`a guest path is written without \`.\`, \`..\`, double or final slashes: \`${normal.replace(/(.)\/$/, '$1')}\``);
   return written;
 };
 
@@ -46,6 +48,16 @@ const least = (left: number | undefined, right: number | undefined): number | un
   if (left === undefined) return right;
   return right === undefined ? left : Math.min(left, right);
 };
+
+/**
+ * Of what is left of requested mounts, that which was visible in the request. Where one mount was requested
+ * within another, a piece of the outer one must not appear in the place of the inner one.
+ */
+export const withoutHidden = (granted: readonly FilesystemRule[], requested: readonly FilesystemRule[]): readonly FilesystemRule[] =>
+  granted.filter((rule) => {
+    const own = requested.find(({ origin }) => origin === rule.origin);
+    return own === undefined || !requested.some(({ guest }) => guest.length > own.guest.length && isUnder(own.guest, guest) && isUnder(guest, rule.guest));
+  });
 
 export const filesystem: RuleKind<FilesystemRule> = {
   capability: 'filesystem',

@@ -32,7 +32,8 @@ const anyLabel = 'any-label';
 /** Throws a RangeError whose message says what is wrong. */
 export const parsePattern = (text: string): UrlPattern => {
   const { scheme = '', star = '', host = '', path = '', open = '' } = written.exec(text)?.groups ?? {};
-  if (scheme === '' || text.length > 2048) throw new RangeError('a pattern is `scheme://host`, `scheme://*.host` or `scheme://*`, with `:port` and `/path` or `/path*` if need be');
+  if (scheme === '' || text.length > 2048)
+    throw new RangeError('a pattern is `scheme://host`, `scheme://*.host` or `scheme://*`, with `:port` and `/path` or `/path*` if need be');
   if (!Object.hasOwn(defaultPorts, scheme)) throw new RangeError('the scheme is https, http, wss or ws');
   if (open !== '' && path === '') throw new RangeError('a `*` stands before the host or at the end of the path');
   const bare = star === '*' && /^(:\d+)?$/.test(host);
@@ -73,7 +74,8 @@ export const patternText = ({ scheme, hosts, host, port, path, open }: UrlPatter
   return `${scheme}://${name}${port === defaultPorts[scheme] ? '' : `:${port}`}${wholeOrigin ? '' : path}${open && !wholeOrigin ? '*' : ''}`;
 };
 
-const coversUrl = (wide: UrlPattern, narrow: UrlPattern): boolean => wide.scheme === narrow.scheme && wide.port === narrow.port && coversHost(wide, narrow) && coversPath(wide, narrow);
+const coversUrl = (wide: UrlPattern, narrow: UrlPattern): boolean =>
+  wide.scheme === narrow.scheme && wide.port === narrow.port && coversHost(wide, narrow) && coversPath(wide, narrow);
 
 const coversHost = (wide: UrlPattern, narrow: UrlPattern): boolean => {
   if (wide.hosts === 'any') return true;
@@ -81,9 +83,11 @@ const coversHost = (wide: UrlPattern, narrow: UrlPattern): boolean => {
   return narrow.host.endsWith(`.${wide.host}`) || (narrow.hosts === 'below' && narrow.host === wide.host);
 };
 
-const coversPath = (wide: UrlPattern, narrow: UrlPattern): boolean => (wide.open ? narrow.path.startsWith(wide.path) : !narrow.open && narrow.path === wide.path);
+const coversPath = (wide: UrlPattern, narrow: UrlPattern): boolean =>
+  wide.open ? narrow.path.startsWith(wide.path) : !narrow.open && narrow.path === wide.path;
 
-const coversMethods = (wide: NetworkRule['methods'], narrow: NetworkRule['methods']): boolean => wide === null || (narrow?.every((method) => wide.includes(method)) ?? false);
+const coversMethods = (wide: NetworkRule['methods'], narrow: NetworkRule['methods']): boolean =>
+  wide === null || (narrow?.every((method) => wide.includes(method)) ?? false);
 
 const intersectUrls = (left: UrlPattern, right: UrlPattern): UrlPattern | null => {
   if (left.scheme !== right.scheme || left.port !== right.port) return null;
@@ -99,9 +103,9 @@ const intersectMethods = (left: NetworkRule['methods'], right: NetworkRule['meth
 
 /** `%61` is `a`, whoever writes it; other escapes are compared in capitals. */
 const plainPath = (path: string): string =>
-  path.replace(/%[0-9a-f]{2}/gi, (escape) => {
-    const character = String.fromCharCode(Number.parseInt(escape.slice(1), 16));
-    return /[A-Za-z0-9._~-]/.test(character) ? character : escape.toUpperCase();
+  path.replace(/%[0-9a-f]{2}/gi, (escaped) => {
+    const character = String.fromCharCode(Number.parseInt(escaped.slice(1), 16));
+    return /[A-Za-z0-9._~-]/.test(character) ? character : escaped.toUpperCase();
   });
 
 const ruleText = ({ url, methods }: Omit<NetworkRule, 'origin'>): string => {

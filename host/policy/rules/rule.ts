@@ -32,4 +32,5 @@ export interface RuleKind<R extends Rule> {
 }
 
 /** A text as it stands in YAML: in quotes only where it must. */
-export const yamlText = (text: string): string => (/^(\.{0,2}\/|[A-Za-z_])[\w./-]*$/.test(text) && !/^(true|false|null|~)$/i.test(text) ? text : JSON.stringify(text));
+export const yamlText = (text: string): string =>
+  /^(\.{0,2}\/|[A-Za-z_])[\w./-]*$/.test(text) && !/^(true|false|null|~)$/i.test(text) ? text : JSON.stringify(text);

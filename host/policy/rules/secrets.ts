@@ -15,17 +15,20 @@ export interface SecretRule extends Rule {
 /** One origin, in its canonical spelling. Throws a RangeError whose message says what is wrong. */
 export const parseSecretOrigin = (written: string): string => {
   const pattern = parsePattern(written);
-  if (pattern.hosts !== 'exact' || pattern.path !== '/') throw new RangeError('a secret goes to one origin, like `https://api.example.com`, without `*` and path');
+  if (pattern.hosts !== 'exact' || pattern.path !== '/')
+    throw new RangeError('a secret goes to one origin, like `https://api.example.com`, without `*` and path');
   if (pattern.scheme !== 'https' && pattern.scheme !== 'wss') throw new RangeError('a secret travels encrypted: https or wss');
   return patternText(pattern);
 };
 
-const same = (left: SecretRule, right: SecretRule): boolean => left.name === right.name && left.to === right.to && left.header === right.header && left.format === right.format;
+const same = (left: SecretRule, right: SecretRule): boolean =>
+  left.name === right.name && left.to === right.to && left.header === right.header && left.format === right.format;
 
 export const secrets: RuleKind<SecretRule> = {
   capability: 'secrets',
   covers: same,
   intersect: (request, level) => (same(request, level) ? request : null),
   matches: (rule, resource) => rule.name === resource,
-  text: ({ name, to, header, format }) => `secrets: { ${name}: { to: ${yamlText(to)}, header: ${header}${format === '{}' ? '' : `, format: ${JSON.stringify(format)}`} } }`,
+  text: ({ name, to, header, format }) =>
+    `secrets: { ${name}: { to: ${yamlText(to)}, header: ${header}${format === '{}' ? '' : `, format: ${JSON.stringify(format)}`} } }`,
 };
