@@ -3,7 +3,7 @@ import nodePath from 'node:path';
 import { VivariumError } from '../sdk/errors.ts';
 import type { Payload } from '../sdk/message.ts';
 import { Broker } from './capabilities/broker.ts';
-import { registerServices, type ServiceTree } from './capabilities/services/registry.ts';
+import { registerServices } from './capabilities/services/registry.ts';
 import { cellFiles } from './cells/files.ts';
 import type { SandboxLevel } from './cells/levels.ts';
 import { chooseLevel, detectSandbox } from './cells/sandbox.ts';
@@ -55,7 +55,7 @@ const replacementDrain = 5_000;
  * @example
  * await using host = await createHost({ sandbox: { minimum: 'process' } });
  */
-export async function createHost<const Services extends ServiceTree = ServiceTree>(options: HostOptions<Services> = {}): Promise<Host> {
+export async function createHost(options: HostOptions = {}): Promise<Host> {
   const checked = checkOptions(options);
   const services = registerServices(checked.services);
   const ceiling = resolveCeiling(checked.ceiling, 'ceiling') ?? emptyPolicy;

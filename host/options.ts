@@ -18,13 +18,13 @@ export interface Logger {
 /** A policy, several of them united, or `unrestricted` for whoever runs manifests of their own. */
 export type CeilingInput = PolicyInput | typeof unrestricted;
 
-export interface HostOptions<Services extends ServiceTree = ServiceTree> {
+export interface HostOptions {
   /** The level that cells must reach; the host does not start where it cannot be had. Default `process`; the highest available is used. */
   readonly sandbox?: { readonly minimum?: SandboxLevel };
   /** The most that any actor of any deployment is granted. Default `pure`: computing, nothing else. */
   readonly ceiling?: CeilingInput;
   /** Functions of the embedder that guests may call, by group and name. */
-  readonly services?: Services;
+  readonly services?: ServiceTree;
   /** Values that may be granted to guests as their environment. The environment of the host itself is never given. */
   readonly environment?: Readonly<Record<string, string>>;
   readonly logger?: Logger;

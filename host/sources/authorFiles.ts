@@ -1,4 +1,5 @@
 /** The JavaScript files of one actor: which file an import means, and its text; counted against the caps. */
+import { isBuiltin } from 'node:module';
 import path from 'node:path';
 import { VivariumError } from '../../sdk/errors.ts';
 import { type Base, decodeSource, findSource, readSource, type SourceFile } from './base.ts';
@@ -99,7 +100,7 @@ function refuseForeign(specifier: string): void {
   if (specifier === 'vivarium/actor') {
     throw new VivariumError('source.invalid', `${quoted} has only types, nothing that runs.`, { hint: "Write `import type { … } from 'vivarium/actor'`." });
   }
-  if (specifier.startsWith('node:')) {
+  if (isBuiltin(specifier)) {
     throw new VivariumError('source.invalid', `${quoted} cannot be imported: there is no Node in a guest.`, {
       hint: 'What an actor may use comes with its `context`; services of the embedder do the rest.',
     });

@@ -5,9 +5,9 @@
  * input, and asks the host for every import and every text. It opens no file of an author by itself.
  */
 import { createRequire } from 'node:module';
-import { createInterface } from 'node:readline';
 import type { BuildResult, Message, Plugin } from 'esbuild';
 import type { BundleError, BundlerLine, HostLine, Refusal } from './bundlerProtocol.ts';
+import { onLines } from './lines.ts';
 
 /** Modules live in a namespace of their own, where esbuild has no files, folders or configuration to look at. */
 const namespace = 'actor';
@@ -25,7 +25,7 @@ await esbuild.transform('');
 const waiting = new Map<number, (answer: Answer) => void>();
 let questions = 0;
 
-createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY }).on('line', (text) => {
+onLines(process.stdin, (text) => {
   const line = JSON.parse(text) as HostLine;
   if (line.type === 'bundle') void bundle(line.entry).then(say);
   else waiting.get(line.question)?.(line);

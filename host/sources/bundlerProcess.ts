@@ -3,7 +3,6 @@ import { spawn } from 'node:child_process';
 import { realpathSync } from 'node:fs';
 import { createRequire, findPackageJSON } from 'node:module';
 import path from 'node:path';
-import { createInterface } from 'node:readline';
 import { Transform } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { VivariumError } from '../../sdk/errors.ts';
@@ -12,6 +11,7 @@ import { detectSandbox } from '../cells/sandbox.ts';
 import type { AuthorFiles } from './authorFiles.ts';
 import { type BundlerLine, type HostLine, type Refusal, readBundlerLine } from './bundlerProtocol.ts';
 import { type ConfinedProgram, confinedCommand } from './confinement.ts';
+import { onLines } from './lines.ts';
 
 export type BundleOutcome = Extract<BundlerLine, { type: 'bundled' | 'failed' }>;
 
@@ -59,7 +59,7 @@ export async function runBundler(files: AuthorFiles, options: BundleOptions = {}
       child.on('error', (cause) => reject(notRunning(cause.message)));
       child.on('close', (code, signal) => reject(timedOut || signal !== null || (code ?? 0) > 128 ? tooExpensive() : notRunning(complaints)));
       const limited = child.stdout.pipe(limitedTo(bundlerCaps.output)).on('error', reject);
-      createInterface({ input: limited }).on('line', (text) => {
+      onLines(limited, (text) => {
         const line = readBundlerLine(text);
         if (line === undefined) reject(notRunning(`It said ${JSON.stringify(text.slice(0, 200))}.`));
         else if (line.type === 'bundled' || line.type === 'failed') resolve(line);
@@ -85,18 +85,16 @@ async function answer(files: AuthorFiles, line: Extract<BundlerLine, { question:
   }
 }
 
-/** The bundler with what it needs to read: itself, esbuild's library and esbuild's binary. */
+/** The bundler with what it needs to read: its two files, the package file, esbuild's library and esbuild's binary. */
 function bundlerProgram(): ConfinedProgram {
-  const script = fileURLToPath(new URL(`./bundler${path.extname(import.meta.url)}`, import.meta.url));
+  const [script, lines] = ['bundler', 'lines'].map((name) =>
+    realpathSync(fileURLToPath(new URL(`./${name}${path.extname(import.meta.url)}`, import.meta.url))),
+  );
   const library = realpathSync(createRequire(import.meta.url).resolve('esbuild'));
   const binary = realpathSync(createRequire(library).resolve(`@esbuild/${process.platform}-${process.arch}/bin/esbuild`));
-  // Node reads the package file to learn that the script is an ES module.
-  const packageFile = findPackageJSON(import.meta.url);
-  return {
-    script: realpathSync(script),
-    arguments: [library, binary],
-    readable: [library, binary, ...(packageFile === undefined ? [] : [realpathSync(packageFile)])],
-  };
+  // Node reads it to learn that the script is an ES module.
+  const packageFile = realpathSync(findPackageJSON(import.meta.url) as string);
+  return { script: script as string, arguments: [library, binary], readable: [lines as string, packageFile, library, binary] };
 }
 
 function limitedTo(maximum: number): Transform {

@@ -20,8 +20,8 @@ export interface Command {
   readonly arguments: readonly string[];
 }
 
-/** Each process may use 20 s of processor time and 2 GiB of data: Node reserves 600 MiB that it never touches. */
-const limits = 'ulimit -t 20 && ulimit -d 2097152 && ulimit -f 0 && ulimit -c 0';
+/** Each process may use 20 s of processor time and 1.5 GiB of data, of which Node takes 600 MiB that it never touches. */
+const limits = 'ulimit -t 20 && ulimit -d 1572864 && ulimit -f 0 && ulimit -c 0';
 
 const heapMiB = 512;
 

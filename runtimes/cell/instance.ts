@@ -2,7 +2,7 @@
  * A live actor in its isolate: the turns that were delivered and not reported, its timers and calls, and the
  * limits that the bootstrap inside can only advise. It lives until it is stopped or breaks; it is never mended.
  */
-import { type ErrorRecord, isErrorCode } from '../../sdk/errors.ts';
+import type { ErrorRecord } from '../../sdk/errors.ts';
 import { textLimits } from '../limits.ts';
 import type { ActorPlan, Lane, LogLevel } from '../protocol.ts';
 import type { StackReader } from '../runtime.ts';
@@ -17,6 +17,8 @@ import {
   settledWithValue,
   slice,
 } from '../guest/wire.ts';
+import { authorsError } from './authorsError.ts';
+import { DoorClock } from './doorClock.ts';
 import type { Broken, Guest } from './guest.ts';
 import type { Delivery } from './mailbox.ts';
 import type { Meter } from './meter.ts';
@@ -52,15 +54,6 @@ interface OpenTurn {
   bytes: number;
 }
 
-interface OpenDoor {
-  readonly since: number;
-  /** Time in synchronous calls that have ended, and since when the present one lasts; 0 if there is none. Milliseconds. */
-  slept: number;
-  sleepsSince: number;
-  /** The turn at the head when the door opened; 0 if there was none. */
-  readonly first: number;
-}
-
 /** What a guest that was told to stop may still run before its isolate is given up. Milliseconds. */
 const cancelGrace = 50;
 
@@ -68,7 +61,7 @@ export class Instance {
   readonly number: number;
   readonly #plan: ActorPlan;
   readonly #listener: InstanceListener;
-  readonly #meter: Meter;
+  readonly #clock: DoorClock;
   readonly #locate: StackReader;
   readonly #replies: SynchronousReplies | undefined;
   #guest: Guest | undefined;
@@ -80,11 +73,6 @@ export class Instance {
   readonly #calls = new Set<number>();
   #background = { messages: 0, bytes: 0 };
   #logged = 0;
-  /** The door that is open: since when, and how long it slept in synchronous calls. */
-  #door: OpenDoor | undefined;
-  /** Processor time of the turn at the head, over the doors that it was served in. */
-  #spent = { turn: 0, cpu: 0 };
-  #mark = 0;
   #ended = false;
   #postmortem = 0;
 
@@ -92,7 +80,7 @@ export class Instance {
     this.number = number;
     this.#plan = plan;
     this.#listener = listener;
-    this.#meter = meter;
+    this.#clock = new DoorClock(meter);
     this.#locate = locate;
     this.#replies = replies;
   }
@@ -107,7 +95,7 @@ export class Instance {
 
   /** Milliseconds that the open door has run; 0 if none is open. */
   get runningFor(): number {
-    return this.#door === undefined ? 0 : performance.now() - this.#door.since;
+    return this.#clock.runningFor;
   }
 
   load(guest: Guest, files: readonly unknown[]): void {
@@ -144,7 +132,7 @@ export class Instance {
   reply(call: number, error: ErrorRecord | null, lane: Lane, text: string): void {
     if (this.#ended || !this.#calls.delete(call)) return;
     if (this.#replies?.expects(call)) {
-      this.#sleeps(false);
+      this.#clock.sleeps(false);
       this.#replies.answer(error, lane, text);
     } else void this.#enter('reply', [call, error === null ? '' : JSON.stringify(error), lane, text], () => this.#doorLimit());
   }
@@ -199,7 +187,7 @@ export class Instance {
     if (records.length % recordWidth !== 0) throw new Error('records are incomplete');
     let endings = 0;
     for (let i = 1; i < records.length; i += recordWidth) if ((records[i] as number) < 0 && (records[i] as number) >= settledWithError) endings++;
-    const share = this.#share(endings);
+    const share = this.#clock.share(endings);
     for (let i = 0; i < records.length; i += recordWidth) {
       const [id, code, lane, start, length] = [records[i], records[i + 1], records[i + 2], records[i + 3], records[i + 4]] as [number, number, Lane, number, number];
       if (!Number.isInteger(start) || !Number.isInteger(length) || start < 0 || length < 0 || start + length > body.length) throw new Error('a record points outside');
@@ -333,7 +321,7 @@ export class Instance {
     }
     if (event.synchronous && this.#replies !== undefined) {
       this.#replies.expect(event.id);
-      this.#sleeps(true);
+      this.#clock.sleeps(true);
     }
     this.#listener.called(event, this.#open.get(event.turn)?.delivery);
   }
@@ -346,26 +334,13 @@ export class Instance {
   }
 
   #authorsError(told: unknown): ErrorRecord {
-    const { code, message, name, stack, hint, file, line, column } = (typeof told === 'object' && told !== null ? told : {}) as Partial<Record<keyof ErrorRecord, unknown>>;
-    const text = (value: unknown, limit: number): string | undefined => (typeof value === 'string' ? value.slice(0, limit) : undefined);
-    const place = this.#locate(text(stack, textLimits.message));
-    const record: Record<string, unknown> = { code: isErrorCode(code) ? code : 'actor.failed', message: text(message, textLimits.message) ?? 'no message', actor: this.#plan.name };
-    const optional = {
-      name: text(name, 200),
-      stack: place.stack?.slice(0, textLimits.message),
-      file: place.file ?? text(file, 1024),
-      line: place.line ?? wholeNumber(line),
-      column: place.column ?? wholeNumber(column),
-      hint: text(hint, 1024),
-    };
-    for (const [key, value] of Object.entries(optional)) if (value !== undefined) record[key] = value;
-    return record as unknown as ErrorRecord;
+    return authorsError(told, this.#plan.name, this.#locate);
   }
 
   async #enter(door: Parameters<Guest['enter']>[0], args: readonly unknown[], limit: () => number): Promise<void> {
     const guest = this.#guest;
     if (guest === undefined || this.#ended) return;
-    const broken = await guest.enter(door, args, limit, () => this.#doorOpened(), () => this.#doorClosed());
+    const broken = await guest.enter(door, args, limit, () => this.#clock.opened(this.#head()), () => this.#clock.closed(this.#head()));
     if (this.#ended) return;
     if (broken !== undefined) {
       await this.#fellOver(guest, broken);
@@ -375,54 +350,16 @@ export class Instance {
     this.#listener.free();
   }
 
-  #doorOpened(): void {
-    const now = performance.now();
-    this.#meter.entered();
-    this.#door = { since: now, slept: 0, sleepsSince: 0, first: this.#head() };
-    this.#mark = now;
-  }
-
-  #doorClosed(): void {
-    const door = this.#door;
-    this.#door = undefined;
-    if (door === undefined) return;
-    if (door.sleepsSince !== 0) this.#meter.waits(false);
-    const cpu = this.#processorTime(door);
-    this.#meter.left();
-    if (door.first === 0 || door.first !== this.#head()) this.#spent = { turn: 0, cpu: 0 };
-    else if (this.#spent.turn === door.first) this.#spent.cpu += cpu;
-    else this.#spent = { turn: door.first, cpu };
-  }
-
   /** A turn that used its processor time in many small doors. */
   #checkSpent(): void {
-    const turn = this.#open.get(this.#spent.turn);
-    if (turn !== undefined && this.#spent.cpu > this.#plan.limits.cpu) this.#abort(this.#spent.turn, turn, this.#processorError());
+    const head = this.#head();
+    const turn = this.#open.get(head);
+    if (turn !== undefined && this.#clock.spentBy(head) > this.#plan.limits.cpu) this.#abort(head, turn, this.#processorError());
   }
 
   #head(): number {
     for (const id of this.#open.keys()) return id;
     return 0;
-  }
-
-  #processorTime(door: OpenDoor): number {
-    const now = performance.now();
-    const slept = door.slept + (door.sleepsSince === 0 ? 0 : now - door.sleepsSince);
-    return Math.max(0, now - door.since - slept) * this.#meter.scale;
-  }
-
-  #sleeps(sleeping: boolean): void {
-    const door = this.#door;
-    if (door === undefined) return;
-    const now = performance.now();
-    if (sleeping && door.sleepsSince === 0) {
-      door.sleepsSince = now;
-      this.#meter.waits(true);
-    } else if (!sleeping && door.sleepsSince !== 0) {
-      door.slept += now - door.sleepsSince;
-      door.sleepsSince = 0;
-      this.#meter.waits(false);
-    }
   }
 
   /**
@@ -432,15 +369,13 @@ export class Instance {
   #doorLimit(): number {
     const { cpu, wall } = this.#plan.limits;
     if (this.#replies !== undefined) return slice + wall;
-    const spent = this.#spent.turn === this.#head() ? this.#spent.cpu : 0;
-    return slice + Math.min(wall, Math.max(1, cpu - spent) / this.#meter.scale);
+    const left = Math.max(1, cpu - this.#clock.spentBy(this.#head()));
+    return slice + Math.min(wall, this.#clock.wallFor(left));
   }
 
   #checkProcessor(): void {
-    const door = this.#door;
-    if (door === undefined || this.#replies === undefined || this.#starting) return;
-    const spent = this.#spent.turn === door.first ? this.#spent.cpu : 0;
-    if (this.#processorTime(door) + spent > this.#plan.limits.cpu + slice) this.#break(this.#processorError());
+    if (this.#replies === undefined || this.#starting) return;
+    if (this.#clock.used() > this.#plan.limits.cpu + slice) this.#break(this.#processorError());
   }
 
   #wallError(): ErrorRecord {
@@ -449,15 +384,6 @@ export class Instance {
 
   #processorError(): ErrorRecord {
     return { code: 'limit.cpu', message: `the turn used more than ${this.#plan.limits.cpu} ms of processor time`, hint: 'limits: { cpu: … }' };
-  }
-
-  /** The time since the last report, shared by the turns that ended in this one. Microseconds each. */
-  #share(endings: number): number {
-    if (endings === 0 || this.#door === undefined) return 0;
-    const now = performance.now();
-    const share = Math.round(((now - this.#mark) * 1000) / endings);
-    this.#mark = now;
-    return share;
   }
 
   /** Reports the turn as failed, tells the guest, and takes the isolate away if it does not listen. */
@@ -512,5 +438,3 @@ export class Instance {
     this.#open = new Map();
   }
 }
-
-const wholeNumber = (value: unknown): number | undefined => (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < 2 ** 32 ? value : undefined);

@@ -24,6 +24,12 @@ import { Meter } from './meter.ts';
 import { dropPermissions } from './permissions.ts';
 import { SynchronousReplies } from './synchronous.ts';
 
+/** Names only, of what the host failed to keep from this process. */
+const environmentFound = Object.keys(process.env);
+
+// At level `process` the machine's time zone would show; a guest's clock is the same everywhere.
+process.env['TZ'] = 'UTC';
+
 const channelDescriptor = 3;
 
 /** A dead host, a broken frame, an impossible state: nothing is worth saving, and nothing may run on. */
@@ -115,5 +121,5 @@ testDoor(ivm, snapshot).then((holds) => {
       die();
     }
   });
-  send({ type: 'ready', version: protocolVersion, node: process.versions.node, denied, environment: Object.keys(process.env), boot: performance.now() }, []);
+  send({ type: 'ready', version: protocolVersion, node: process.versions.node, denied, environment: environmentFound, boot: performance.now() }, []);
 }, die);

@@ -7,33 +7,15 @@
 import type { ErrorRecord } from '../../sdk/errors.ts';
 import type { Lane } from '../protocol.ts';
 import { hostError, HostError } from './failure.ts';
-import type { Kernel } from './kernel.ts';
+import type { Calls, GuestPayload, Kernel, Request } from './kernel.ts';
 import { apply, fromCharCode, Int32ArrayIntrinsic, parse, PromiseIntrinsic, subarray, table, Uint8ArrayIntrinsic } from './primordials.ts';
 import type { Captured } from './realm.ts';
 import { failedCall, lastChunk, sharedHeader, waiting } from './wire.ts';
-
-/** A payload inside a guest: binary ones as one character a byte, which crosses the wall as a plain string. */
-export interface GuestPayload {
-  readonly lane: Lane;
-  readonly text: string;
-}
 
 interface Waiting {
   readonly background: boolean;
   resolve(payload: GuestPayload): void;
   reject(error: unknown): void;
-}
-
-type Request = { readonly is: 'call'; readonly capability: string; readonly operation: string } | { readonly is: 'ask'; readonly peer: string };
-
-export interface Calls {
-  /** @param background lives until `stop`; told by a language that knows better than the door */
-  call(turn: number, request: Request, payload: GuestPayload, background?: boolean): Promise<GuestPayload>;
-  callSynchronously(turn: number, request: Request, payload: GuestPayload): GuestPayload;
-  /** Blocks for so many milliseconds, which are not counted as processor time. */
-  sleep(delay: number): void;
-  reply(id: number, error: string, lane: Lane, text: string): void;
-  clearForeground(): void;
 }
 
 export function createCalls(kernel: Kernel, captured: Captured, shared: ArrayBuffer | undefined): Calls {

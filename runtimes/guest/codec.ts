@@ -1,7 +1,7 @@
 /** Messages inside an isolate: the codec of the SDK, with binary payloads as one character a byte. */
 import { type Budget, decode, defaultBudget, encode, type Message } from '../../sdk/message.ts';
 import { binaryLane, type Lane, textLane } from '../lanes.ts';
-import type { GuestPayload } from './calls.ts';
+import type { GuestPayload } from './kernel.ts';
 import { apply, charCodeAt, fromCharCode, subarray, Uint8ArrayIntrinsic } from './primordials.ts';
 
 /** Small enough for the arguments of one call. */

@@ -3,11 +3,38 @@
  * Three languages implement {@link Language}; turns, timers, calls, credit and limits are the same for all.
  */
 import type { Lane, LogLevel } from '../protocol.ts';
-import type { Calls, GuestPayload } from './calls.ts';
 import type { Outbox } from './outbox.ts';
 import type { Captured } from './realm.ts';
-import type { Timers } from './timers.ts';
 import type { Settings } from './wire.ts';
+
+/** A payload inside a guest: binary ones as one character a byte, which crosses the wall as a plain string. */
+export interface GuestPayload {
+  readonly lane: Lane;
+  readonly text: string;
+}
+
+/** What a guest wants of the host. */
+export type Request = { readonly is: 'call'; readonly capability: string; readonly operation: string } | { readonly is: 'ask'; readonly peer: string };
+
+export interface Calls {
+  /** @param background lives until `stop`; told by a language that knows better than the door */
+  call(turn: number, request: Request, payload: GuestPayload, background?: boolean): Promise<GuestPayload>;
+  callSynchronously(turn: number, request: Request, payload: GuestPayload): GuestPayload;
+  /** Blocks for so many milliseconds, which are not counted as processor time. */
+  sleep(delay: number): void;
+  reply(id: number, error: string, lane: Lane, text: string): void;
+  clearForeground(): void;
+}
+
+export interface Timers {
+  fire(id: number): void;
+  /** Forgets the timers of turns; those of `start` stay. */
+  clearForeground(): void;
+  /** @param background lives until `stop`; told by a language that knows better than the door */
+  set(callback: () => void, delay: unknown, background?: boolean): number;
+  every(callback: () => void, delay: unknown): number;
+  clear(id: unknown): void;
+}
 
 /** One message in one instance. */
 export interface Turn {

@@ -3,7 +3,7 @@
  * the clock and enters by the `timer` door, so a callback runs under the same limits as a message.
  */
 import { hostError } from './failure.ts';
-import type { Kernel } from './kernel.ts';
+import type { Kernel, Timers } from './kernel.ts';
 import { apply, defineProperty, NumberIntrinsic, resolved, table, then, TypeErrorIntrinsic } from './primordials.ts';
 
 interface Timer {
@@ -15,16 +15,6 @@ interface Timer {
 }
 
 const longestDelay = 2 ** 31 - 1;
-
-export interface Timers {
-  fire(id: number): void;
-  /** Forgets the timers of turns; those of `start` stay. */
-  clearForeground(): void;
-  /** @param background lives until `stop`; told by a language that knows better than the door */
-  set(callback: () => void, delay: unknown, background?: boolean): number;
-  every(callback: () => void, delay: unknown): number;
-  clear(id: unknown): void;
-}
 
 export function createTimers(kernel: Kernel): Timers {
   let pending = table<Timer>();

@@ -3,7 +3,7 @@
  * itself back when the slice is over. Order is the order of delivery.
  */
 import type { Lane } from '../protocol.ts';
-import type { GuestPayload } from './calls.ts';
+import type { GuestPayload } from './kernel.ts';
 import { describe, hostError, HostError } from './failure.ts';
 import type { Turn } from './kernel.ts';
 import type { Outbox } from './outbox.ts';

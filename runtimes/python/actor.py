@@ -53,12 +53,12 @@ def load(path):
     global _module
     try:
         _module = _import(path)
-        _handlers[:] = [_handler_of(inlet) for inlet in _settings["inlets"]]
+        found = {inlet: _handler_of(inlet) for inlet in _settings["inlets"]}
         for name in ("start", "stop"):
             if not callable(getattr(_module, name, len)):
                 raise _refusal("actor.start", f"`{name}` is reserved for a function")
-        served = [inlet for inlet, handler in zip(_settings["inlets"], _handlers) if handler is not None]
-        return dumps({"inlets": served})
+        _handlers[:] = [handler or (_unserved(inlet), False) for inlet, handler in found.items()]
+        return dumps({"inlets": [inlet for inlet, handler in found.items() if handler is not None]})
     except BaseException as error:
         return f'{{"error":{failure.record(error, "actor.start")}}}'
     finally:
@@ -89,6 +89,13 @@ def _handler_of(inlet):
     if not callable(function):
         raise _refusal("actor.inlet", f"the handler of the inlet `{inlet}`, `{name}`, is no function")
     return function, _wants_context(function)
+
+
+def _unserved(inlet):
+    def refuse(message):
+        raise _refusal("actor.inlet", f"this actor defines no handler for the inlet `{inlet}`")
+
+    return refuse
 
 
 def _wants_context(function):

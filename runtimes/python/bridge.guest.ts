@@ -4,7 +4,7 @@
  */
 import { describe, foreignError, hostError } from '../guest/failure.ts';
 import type { Kernel, Turn } from '../guest/kernel.ts';
-import type { GuestPayload } from '../guest/calls.ts';
+import type { GuestPayload } from '../guest/kernel.ts';
 import { defineProperty, NumberIntrinsic, now, resolved, StringIntrinsic, stringify, table, then } from '../guest/primordials.ts';
 import { binaryLane, textLane } from '../lanes.ts';
 import type { LogLevel } from '../protocol.ts';

@@ -19,6 +19,12 @@ background = contextvars.ContextVar("background", default=False)
 _longest_delay = 2**31 - 1
 
 
+class _Timer(asyncio.TimerHandle):
+    """A timer, with the number by which the cell knows it; 0 if it never fires."""
+
+    __slots__ = ("token",)
+
+
 class Loop(asyncio.AbstractEventLoop):
     def __init__(self):
         self._ready = deque()
@@ -122,7 +128,8 @@ class Loop(asyncio.AbstractEventLoop):
         return self.call_at(self.time() + delay, callback, *values, context=context)
 
     def call_at(self, when, callback, *values, context=None):
-        handle = asyncio.TimerHandle(when, callback, values, self, context)
+        handle = _Timer(when, callback, values, self, context)
+        handle.token = 0
         if when == float("inf"):
             return handle
         self._next_timer += 1
@@ -135,9 +142,8 @@ class Loop(asyncio.AbstractEventLoop):
         return handle
 
     def _timer_handle_cancelled(self, handle):
-        token = getattr(handle, "token", None)
-        if self._timers.pop(token, None) is not None:
-            host.untimer(token)
+        if self._timers.pop(handle.token, None) is not None:
+            host.untimer(handle.token)
 
     def fire(self, token):
         handle = self._timers.pop(token, None)

@@ -5,7 +5,7 @@
 import { writeBinary } from '../../sdk/codec/binary-writer.ts';
 import type { Budget, Message } from '../../sdk/message.ts';
 import { bytesToText, decodeGuest, encodeGuest, textToBytes } from '../guest/codec.ts';
-import type { GuestPayload } from '../guest/calls.ts';
+import type { GuestPayload } from '../guest/kernel.ts';
 import { hostError } from '../guest/failure.ts';
 import { binaryLane, textLane } from '../lanes.ts';
 import type { WasmCodec } from '../protocol.ts';

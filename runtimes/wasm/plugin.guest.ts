@@ -36,14 +36,22 @@ export interface Plugin {
    * @throws what ended the call, see {@link faultOf}; the instance takes no more calls.
    */
   call(name: string, input: Uint8Array, turn: Turn | undefined): Result | Promise<Result>;
+  /** Nothing of it goes on: a host function that it waits for never returns. */
+  abandon(): void;
+  /** All that it holds: its memory, its blocks, and the stack that it waits on. Bytes. */
+  size(): number;
 }
 
 /** So much of the blocks is not counted, so that a plugin that fills its memory can still be answered and answer. Bytes. */
 const uncounted = 1024 * 1024;
 
-/** @param caller belongs to this instance alone: it learns here which turn runs, and says when nothing may go on. */
-export async function openPlugin(source: PluginSource, caller: Caller): Promise<Plugin> {
+/** The stack of a call that can wait, as V8 makes it. Bytes. */
+const stackBytes = 1024 * 1024;
+
+/** @throws what the module's own start throws. */
+export async function openPlugin(source: PluginSource): Promise<Plugin> {
   const { kernel, link, module } = source;
+  const caller: Caller = { turn: undefined, abandoned: false };
   const { webAssembly } = kernel.captured;
   const limit = kernel.settings.limits.memory;
   let memory: { readonly buffer: ArrayBuffer } | undefined;
@@ -97,5 +105,9 @@ export async function openPlugin(source: PluginSource, caller: Caller): Promise<
         return broken(thrown);
       }
     },
+    abandon() {
+      caller.abandoned = true;
+    },
+    size: () => (memory?.buffer.byteLength ?? 0) + blocks.size() + (waits ? stackBytes : 0),
   };
 }

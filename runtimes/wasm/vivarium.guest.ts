@@ -1,6 +1,6 @@
 /** `extism:host/user`: emit, ask and services. While one of them waits, the plugin's stack is suspended (JSPI) and its turn stays open. */
 import { budgetFor, encodeGuest } from '../guest/codec.ts';
-import type { GuestPayload } from '../guest/calls.ts';
+import type { GuestPayload } from '../guest/kernel.ts';
 import { describe, hostError } from '../guest/failure.ts';
 import type { Kernel, Turn } from '../guest/kernel.ts';
 import type { Blocks } from './blocks.guest.ts';

@@ -11,13 +11,13 @@
 import { budgetFor } from '../guest/codec.ts';
 import { hostError } from '../guest/failure.ts';
 import type { Kernel, Language, Turn } from '../guest/kernel.ts';
+import { ArrayBufferIntrinsic } from '../guest/primordials.ts';
 import type { Settings } from '../guest/wire.ts';
 import { createCodec } from './codec.guest.ts';
 import { type ExtismScript, loadExtism } from './extism.guest.ts';
 import { failed } from './fault.guest.ts';
 import { type Handlers, handlersOf } from './handlers.guest.ts';
 import { openPlugin, type Plugin, type PluginSource, type Result } from './plugin.guest.ts';
-import type { Caller } from './vivarium.guest.ts';
 
 const nothing = new Uint8Array(0);
 
@@ -34,40 +34,41 @@ export function createWasm(kernel: Kernel): Language {
   /** The instance that takes calls, and whether it is in one. */
   let plugin: Plugin | undefined;
   let busy = false;
-  /** Of the instance that takes calls or is being opened. */
-  let caller: Caller = { turn: undefined, abandoned: false };
+  /** The instance that will: its `start` runs, and may wait for the host. */
+  let starting: Plugin | undefined;
   let opening = false;
   /** Turns for which there is no free instance. While there are any, one is busy or opening, or `proceed` runs. */
   let waiting: Turn[] = [];
+  /** What instances held that were given up since the last collection. Bytes. */
+  let garbage = 0;
 
-  const open = async (): Promise<Plugin> => {
-    caller = { turn: undefined, abandoned: false };
-    const fresh = await openPlugin(source, caller);
-    if (handlers.start) check(await fresh.call('start', nothing, undefined));
-    return fresh;
+  const open = async (): Promise<void> => {
+    if (garbage > settings.limits.memory / 2) {
+      collectGarbage();
+      garbage = 0;
+    }
+    starting = await openPlugin(source);
+    if (handlers.start) check(await starting.call('start', nothing, undefined));
+    plugin = starting;
+    starting = undefined;
   };
 
   const reopen = (): void => {
     if (opening) return;
     opening = true;
-    const opened = open();
-    const mine = caller;
-    opened.then(
-      (fresh) => {
-        if (mine.abandoned) return;
-        opening = false;
-        plugin = fresh;
-        proceed();
-      },
-      (error) => {
-        if (!mine.abandoned) kernel.fatal(error);
-      },
-    );
+    // An instance that is given up while it waits in `start` never settles this.
+    open().then(() => {
+      opening = false;
+      proceed();
+    }, kernel.fatal);
   };
 
   const giveUp = (): void => {
-    caller.abandoned = true;
+    const lost = plugin ?? starting;
+    lost?.abandon();
+    garbage += lost?.size() ?? 0;
     plugin = undefined;
+    starting = undefined;
     busy = false;
     opening = false;
   };
@@ -148,7 +149,7 @@ export function createWasm(kernel: Kernel): Language {
       handlers = handlersOf(webAssembly.Module.exports(compiled), settings);
       const link = loadExtism(script, webAssembly, wasm.wasi);
       source = { kernel, link, module: compiled, blocks: new webAssembly.Module(blocks), output, fillRandom };
-      plugin = await open();
+      await open();
       return handlers.served;
     },
 
@@ -174,6 +175,21 @@ function compile(webAssembly: Kernel['captured']['webAssembly'], bytes: ArrayBuf
     throw hostError('source.invalid', `the module does not compile: ${error instanceof Error ? error.message : 'no reason given'}`, 'build the plugin again');
   }
 }
+
+/**
+ * V8 does not count the memory of WebAssembly, so it would let dozens of dead instances lie. No isolate has a function that
+ * collects; but an allocation that cannot be granted makes V8 look for everything that can go first.
+ */
+function collectGarbage(): void {
+  try {
+    new ArrayBufferIntrinsic(moreThanThereIs);
+  } catch {
+    // As expected.
+  }
+}
+
+/** Bytes; below what V8 refuses without looking. */
+const moreThanThereIs = 2 ** 40;
 
 /** @throws HostError actor.failed with the text of the plugin. */
 function check({ failure }: Result): undefined {

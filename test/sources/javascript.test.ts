@@ -125,6 +125,7 @@ describe('imports', () => {
     ['lodash', 'only relative imports'],
     ['@scope/name', 'only relative imports'],
     ['node:fs', 'no Node in a guest'],
+    ['fs/promises', 'no Node in a guest'],
     ['data:text/javascript,export default 1', 'not a relative import'],
     ['https://example.com/a.js', 'not a relative import'],
     ['file:///etc/passwd', 'not a relative import'],
@@ -293,6 +294,12 @@ describe('the function body', () => {
   });
 });
 
+it('tells lines of the bundler from line separators in a source', async () => {
+  const forged = '\u2028{"type":"resolved","question":1,"name":"secret.ts"}\u2029';
+  const { text } = await evaluated({ 'main.ts': `import './other';\nexport const text = ${JSON.stringify(forged)}; // ${forged}`, 'other.ts': '' });
+  expect(text).toBe(forged);
+});
+
 describe('caps', () => {
   it('holds the number of files', async () => {
     const names = Array.from({ length: 501 }, (_, index) => `part${index}`);
@@ -321,13 +328,8 @@ describe('caps', () => {
   });
 
   it('refuses a source that becomes more than it was', async () => {
-    const error = await failureOf(() => load({ 'main.ts': `export const a = 1${'+1'.repeat(3_500_000)};` }));
+    const error = await failureOf(() => load({ 'main.ts': `export const a = "${'\u2028'.repeat(1_500_000)}";` }));
     expect(error.message).toMatch(/^main\.ts becomes \d+ characters/);
-  });
-
-  it('survives a source that esbuild does not', async () => {
-    const error = await failureOf(() => load({ 'main.ts': `export const a = ${'['.repeat(200_000)}${']'.repeat(200_000)};` }));
-    expect(error.record).toMatchObject({ code: 'source.invalid', message: expect.stringContaining('nested too deeply') });
   });
 
   it('refuses text that is not UTF-8', async () => {

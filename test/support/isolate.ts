@@ -179,8 +179,7 @@ export class TestInstance {
     const guest = this.#guest;
     if (guest === undefined || this.#fallen !== undefined) return undefined;
     const broken = await guest.enter(door, args, () => limit, () => {}, () => {});
-    if (process.env.RAW) console.log(door, broken);
-    if (broken?.by === "time") await guest.postmortem();
+    if (broken?.by === 'time') await guest.postmortem();
     if (broken !== undefined) this.#fall(broken);
     return broken;
   }
@@ -272,7 +271,7 @@ export class TestInstance {
   }
 
   #receive(head: string, body: string): void {
-    this.raw.push(head, body); if (process.env.RAW) console.log(head.slice(0,2000), body.slice(0,200));
+    this.raw.push(head, body);
     const { records, events } = JSON.parse(head) as Outgoing;
     for (let i = 0; i < records.length; i += recordWidth) {
       const [id, code, lane, start, length] = records.slice(i, i + recordWidth) as [number, number, Lane, number, number];

@@ -31,11 +31,11 @@ export interface Service<InputSchema extends StandardSchema = StandardSchema, Ou
 
 /** Services by group and name: `{ orders: { list } }` is called as `context.services.orders.list(input)`. */
 export interface ServiceTree {
-  readonly [name: string]: ServiceTree | Service<never, never>;
+  readonly [name: string]: ServiceTree | Service;
 }
 
-/** Binds the types of a service's function to its schemas. */
-export const defineService = <const InputSchema extends StandardSchema, const OutputSchema extends StandardSchema>(
+/** Binds the types of a service's function to its schemas; without it `handle` gets an `unknown`. */
+export const defineService = <InputSchema extends StandardSchema, OutputSchema extends StandardSchema>(
   service: Service<InputSchema, OutputSchema>,
 ): Service<InputSchema, OutputSchema> => service;
 
