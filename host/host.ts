@@ -195,7 +195,7 @@ export class Host {
 
   async #close(): Promise<void> {
     await Promise.all([...this.#flows.values()].map((flow) => flow.stop()));
-    this.#parts.spares.close();
+    await this.#parts.spares.close();
     clearInterval(this.#heartbeat);
     this.#deadlines.close();
   }

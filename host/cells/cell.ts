@@ -72,6 +72,7 @@ export class Cell implements RoutedCell {
   #pings = 0;
   #answered = 0;
   #dead: ErrorRecord | undefined;
+  readonly #gone = Promise.withResolvers<void>();
 
   constructor(unbound: UnboundProcess, identity: CellIdentity, shape: FlowShape, elsewhere: ReadonlySet<number>, router: Router, listener: CellListener) {
     this.place = identity.place;
@@ -165,7 +166,7 @@ export class Cell implements RoutedCell {
     else this.outbound.send({ type: 'ping', token: ++this.#pings });
   }
 
-  /** Stops every actor, then the process. */
+  /** Stops every actor, then the process; resolves when it is gone. */
   async stop(): Promise<void> {
     const actors = new Set(this.#instances.keys());
     if (this.#dead === undefined && actors.size > 0) {
@@ -182,6 +183,7 @@ export class Cell implements RoutedCell {
       });
     }
     this.kill({ code: 'host.closed', message: 'the flow was stopped' });
+    await this.#gone.promise;
   }
 
   /** Ends the process at once. `died` follows. */
@@ -290,6 +292,7 @@ export class Cell implements RoutedCell {
     this.#waiting?.settle(reason);
     this.#stopping?.done();
     this.#listener.died(this, reason);
+    this.#gone.resolve();
   }
 
   #grant(): void {

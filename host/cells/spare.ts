@@ -81,6 +81,7 @@ export class SpareCells {
   readonly #spares = new Set<UnboundProcess>();
   #living = 0;
   #closed = false;
+  #empty: (() => void) | undefined;
 
   constructor(settings: SpareSettings) {
     this.#settings = settings;
@@ -131,10 +132,12 @@ export class SpareCells {
     }
   }
 
-  close(): void {
+  /** Resolves when the last process is gone, spare or not. */
+  async close(): Promise<void> {
     this.#closed = true;
     for (const spare of this.#spares) spare.process.kill();
     this.#spares.clear();
+    if (this.#living > 0) await new Promise<void>((resolve) => (this.#empty = resolve));
   }
 
   #spawn(memoryBudget: number): UnboundProcess {
@@ -142,8 +145,8 @@ export class SpareCells {
     this.#living++;
     try {
       const unbound: UnboundProcess = new UnboundProcess({ ...this.#settings.options, memoryBudget }, () => {
-        this.#living--;
         this.#spares.delete(unbound);
+        if (--this.#living === 0) this.#empty?.();
       });
       return unbound;
     } catch (error) {

@@ -58,7 +58,7 @@ export class OutputBuffer implements OutputSink {
     if (this.#abandoned) return true;
     if (this.#held.length - this.#first >= this.#limits.messages || this.#bytes + bytes.byteLength > this.#limits.bytes) return false;
     this.#bytes += bytes.byteLength;
-    if (this.#streaming) credit.keep();
+    if (this.#streaming) credit.keep(bytes.byteLength);
     this.#held.push({ output, index: this.#index++, bytes: bytes.byteLength, payload: payloadOf(lane, bytes), credit: this.#streaming ? credit : undefined });
     this.#notify();
     return true;
@@ -103,7 +103,7 @@ export class OutputBuffer implements OutputSink {
       this.#first = 0;
     }
     this.#bytes -= next.bytes;
-    next.credit?.read();
+    next.credit?.read(next.bytes);
     return next;
   }
 
@@ -129,7 +129,7 @@ export class OutputBuffer implements OutputSink {
   }
 
   #release(): void {
-    for (let at = this.#first; at < this.#held.length; at++) this.#held[at]?.credit?.read();
+    for (const { credit, bytes } of this.#held.slice(this.#first)) credit?.read(bytes);
     this.#held = [];
     this.#first = 0;
     this.#bytes = 0;

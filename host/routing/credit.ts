@@ -2,21 +2,27 @@
  * How many messages a cell may still send to the host.
  *
  * Credit is counted in messages, memory in bytes: the window shrinks as the messages of a cell turn out to
- * be large, so that what one cell may have in flight and held stays near {@link budget}, whatever it sends.
+ * be large, so that what one cell has in flight and held stays near {@link budget}. A cell that sends small
+ * messages first and then large ones meets {@link mostHeld}.
  */
 
-/** Bytes that one cell may have on their way to the host or held by it. */
+/** Bytes that one cell is to have on their way to the host or held by it. */
 const budget = 32 * 1024 * 1024;
+/** Bytes that the host holds for one cell at most. */
+const mostHeld = 128 * 1024 * 1024;
 const smallest = 16;
-const largest = 8192;
-/** Before the first message: what a burst of messages of 32 KiB may have in flight. */
-export const firstCredit = 1024;
+const largest = 4096;
+/** Before the first message tells how large they are. */
+export const firstCredit = 128;
 
 export class ExportCredit {
   #allowance = firstCredit;
   #averageBytes = budget / firstCredit;
+  /** Messages that wait for room in an actor of another cell. */
   #queued = 0;
+  /** Messages that wait for whoever iterates over the outputs of their execution. */
   #unread = 0;
+  #heldBytes = 0;
   #overdraft = 0;
   readonly #overshoot: number;
   readonly #changed: () => void;
@@ -39,29 +45,32 @@ export class ExportCredit {
     return true;
   }
 
-  /** A message of the cell waits for room in an actor of another cell. */
-  queue(): void {
-    this.#queued++;
+  /** Whether the host can hold a message of so many bytes beside those that it holds for the cell. */
+  fits(bytes: number): boolean {
+    return this.#heldBytes + bytes <= mostHeld;
   }
 
-  unqueue(): void {
+  queue(bytes: number): void {
+    this.#queued++;
+    this.#heldBytes += bytes;
+  }
+
+  unqueue(bytes: number): void {
     this.#queued--;
+    this.#heldBytes -= bytes;
     this.#changed();
   }
 
-  /** Messages of the cell wait for whoever iterates over the outputs of their execution. */
-  keep(): void {
+  keep(bytes: number): void {
     this.#unread++;
+    this.#heldBytes += bytes;
   }
 
-  read(messages = 1): void {
-    this.#unread -= messages;
+  read(bytes: number): void {
+    this.#unread--;
+    this.#heldBytes -= bytes;
     if (this.#unread === 0) this.#overdraft = 0;
     this.#changed();
-  }
-
-  get #window(): number {
-    return Math.max(smallest, Math.min(largest, Math.floor(budget / Math.max(this.#averageBytes, 1))));
   }
 
   /** What to grant now; 0 while it would not be worth a frame. */
@@ -82,5 +91,9 @@ export class ExportCredit {
   overdraw(): void {
     this.#overdraft += this.#window;
     this.#changed();
+  }
+
+  get #window(): number {
+    return Math.max(smallest, Math.min(largest, Math.floor(budget / Math.max(this.#averageBytes, 1))));
   }
 }

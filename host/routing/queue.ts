@@ -50,7 +50,7 @@ export class ActorQueue {
 
   push(delivery: Delivery): void {
     this.#waiting.push(delivery);
-    delivery.credit?.queue();
+    delivery.credit?.queue(delivery.bytes.byteLength);
   }
 
   /** The next delivery; of this execution alone, if one is named, past those of others. */
@@ -65,7 +65,7 @@ export class ActorQueue {
   /** Takes out everything. */
   clear(): readonly Delivery[] {
     const waiting = this.#waiting.slice(this.#first);
-    for (const delivery of waiting) delivery.credit?.unqueue();
+    for (const delivery of waiting) delivery.credit?.unqueue(delivery.bytes.byteLength);
     this.#waiting = [];
     this.#first = 0;
     return waiting.filter((delivery) => !isStale(delivery));
@@ -73,7 +73,7 @@ export class ActorQueue {
 
   #remove(at: number): Delivery {
     const delivery = this.#waiting[at] as Delivery;
-    delivery.credit?.unqueue();
+    delivery.credit?.unqueue(delivery.bytes.byteLength);
     if (at !== this.#first) {
       this.#waiting.splice(at, 1);
       return delivery;

@@ -221,6 +221,10 @@ export class Router {
       return;
     }
     for (const { actor, inlet } of targets.remote) {
+      if (!cell.credit.fits(payload.byteLength)) {
+        this.#tracker.stop(execution, { code: 'limit.outputs', message: `messages for '${nameOf(this.#shape, actor)}' wait in the host, and hold as much memory as they may` }, 'failed');
+        return;
+      }
       execution.queued++;
       this.#enqueue({ execution, epoch: execution.epoch, actor, inlet, lane, bytes: payload, reply: 0, entry: false, credit: cell.credit });
     }

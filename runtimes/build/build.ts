@@ -29,7 +29,7 @@ const steps: readonly Step[] = [
   { name: 'cell', inputs: ['sdk', 'runtimes', lock], outputs: ['dist/cell/cell.cjs', 'dist/cell/isolated_vm.node'], run: () => buildCell(cell) },
   { name: 'python', inputs: [...guestSources, 'runtimes/build/python.ts'], outputs: ['dist/cell/python/memory.snapshot'], run: () => buildPython(cell) },
   { name: 'extism', inputs: ['runtimes/build/extism.ts', lock], outputs: ['dist/cell/extism/extism.js'], run: () => buildExtism(cell) },
-  { name: 'plugins', inputs: ['examples', 'test/fixtures/plugins', 'runtimes/build/plugins.ts', lock], outputs: ['examples/dependency-report/digest.wasm'], run: () => buildPlugins(join(root, 'dist')) },
+  { name: 'plugins', inputs: ['examples/dependency-report/digest', 'test/fixtures/plugins', 'runtimes/build/plugins.ts', lock], outputs: ['examples/dependency-report/digest.wasm', 'dist/test/plugins/echo.wasm'], run: () => buildPlugins(join(root, 'dist')) },
 ];
 
 const host: Step = { name: 'host', inputs: ['sdk', 'runtimes', 'host', 'tsconfig.json', 'tsconfig.build.json', lock], outputs: ['dist/host/index.js'], run: () => compile() };

@@ -53,10 +53,22 @@ const channel = new Socket({ fd: channelDescriptor, readable: true, writable: tr
 channel.on('error', die);
 channel.on('close', die);
 
+let corked = false;
+
+/**
+ * Frames of one turn of the event loop leave in one write. By `setImmediate`: what isolated-vm calls runs outside
+ * Node's callbacks, so `nextTick` would wait there for the next timer.
+ */
 const send = (message: CellMessage, payloads: readonly Buffer[]): void => {
-  channel.cork();
+  if (!corked) {
+    corked = true;
+    channel.cork();
+    setImmediate(() => {
+      corked = false;
+      channel.uncork();
+    });
+  }
   for (const piece of encodeFrame(message, payloads)) channel.write(piece);
-  process.nextTick(() => channel.uncork());
 };
 
 const cell = new Cell(send, (plan, payloads) => {

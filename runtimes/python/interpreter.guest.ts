@@ -1,6 +1,5 @@
 /** CPython as Pyodide compiles it, in this isolate: booted from nothing or from its memory snapshot, and entered from here alone. */
 import type { Kernel } from '../guest/kernel.ts';
-import { apply, fromCharCode, min, subarray } from '../guest/primordials.ts';
 import { readSnapshot, type Snapshot } from './memory.guest.ts';
 import { createEngine } from './webassembly.guest.ts';
 
@@ -22,7 +21,6 @@ export interface Module {
   readonly FS: { mkdirTree(path: string): void; writeFile(path: string, content: string): void };
   PyProxy_getPtr(proxy: unknown): number;
   callPyObject(pointer: number, args: unknown[]): unknown;
-  _asciiTextDecoder: { decode(bytes: Uint8Array): string };
 }
 
 export interface Pyodide {
@@ -75,7 +73,6 @@ export async function bootInterpreter(kernel: Kernel, files: InterpreterFiles): 
   leaveShell();
 
   const module = pyodide._module;
-  module._asciiTextDecoder = { decode: latin };
   const { PythonError } = pyodide.ffi;
   const { callPyObject } = module;
   let fatal = false;
@@ -164,15 +161,4 @@ async function createFrom(snapshot: Snapshot, create: (settings: object) => Prom
   const module = await create(settings);
   snapshot.restore(module.HEAPU8);
   return module;
-}
-
-/** Small enough for the arguments of one call. */
-const characters = 8192;
-
-function latin(bytes: Uint8Array): string {
-  let text = '';
-  for (let at = 0; at < bytes.length; at += characters) {
-    text += apply(fromCharCode, undefined, subarray(bytes, at, min(at + characters, bytes.length)) as never);
-  }
-  return text;
 }

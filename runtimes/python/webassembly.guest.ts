@@ -6,8 +6,9 @@
  * can be compiled, and the one memory that exists has a maximum that the cell wrote into the module. There is no stack switching either:
  * a suspended stack is memory that nobody counts.
  */
-import type { Captured } from '../guest/realm.ts';
 import { construct, defineProperty, getPrototypeOf, sliceBytes, table, TypeErrorIntrinsic, Uint8ArrayIntrinsic } from '../guest/primordials.ts';
+import type { Captured } from '../guest/realm.ts';
+import { replaceStrings } from './strings.guest.ts';
 
 export interface Engine {
   /** What Pyodide takes for `WebAssembly`. */
@@ -23,6 +24,8 @@ const moduleBytes = 4 * 1024 * 1024;
 
 const sections = { table: 4, memory: 5 } as const;
 
+type Imports = Record<string, Record<string, unknown>>;
+
 type Constructor = (new (...args: never[]) => object) & { prototype: object };
 
 export function createEngine(captured: Captured, interpreter: Uint8Array): Engine {
@@ -31,7 +34,16 @@ export function createEngine(captured: Captured, interpreter: Uint8Array): Engin
   const isAdmitted = admitted.has.bind(admitted);
   const admit = admitted.add.bind(admitted);
   let sealed = false;
+  let interpreterModule: object | undefined;
   let compiled = 0;
+
+  const instantiateInterpreter = (module: object, imports: Imports): object => {
+    interpreterModule = undefined;
+    let instance: { readonly exports: object } | undefined;
+    replaceStrings(imports['env'] as never, () => instance?.exports as never);
+    instance = construct(real.Instance, [module, imports]) as { exports: object };
+    return instance;
+  };
 
   /** What looks and behaves like a constructor of the engine, and decides before the engine does. */
   const replace = (name: keyof typeof real, make: (args: readonly unknown[], target: unknown) => object): Constructor => {
@@ -46,7 +58,11 @@ export function createEngine(captured: Captured, interpreter: Uint8Array): Engin
   };
 
   const Module = replace('Module', ([source], target) => {
-    if (!sealed) return construct(real.Module, [isPlaceholder(source) ? interpreter : source], target as never);
+    if (!sealed) {
+      const module = construct(real.Module, [isPlaceholder(source) ? interpreter : source], target as never) as object;
+      if (isPlaceholder(source)) interpreterModule = module;
+      return module;
+    }
     const bytes = ownCopy(source);
     compiled += bytes.length;
     if (compiled > moduleBytes) throw new TypeErrorIntrinsic('an actor may compile no more WebAssembly');
@@ -60,6 +76,7 @@ export function createEngine(captured: Captured, interpreter: Uint8Array): Engin
   }
 
   const Instance = replace('Instance', ([module, imports], target) => {
+    if (module === interpreterModule) return instantiateInterpreter(module, imports as Imports);
     if (sealed && !isAdmitted(module as object)) throw new TypeErrorIntrinsic('this WebAssembly module cannot be instantiated by an actor');
     return construct(real.Instance, [module, imports], target as never);
   });

@@ -4,6 +4,7 @@ import { hostError } from '../guest/failure.ts';
 import type { Kernel } from '../guest/kernel.ts';
 import type { LogLevel } from '../protocol.ts';
 import type { Blocks } from './blocks.guest.ts';
+import type { Functions } from './caller.guest.ts';
 import { toShow, toUtf8 } from './text.guest.ts';
 
 /** What the variables of one instance may hold, names included. Bytes. */
@@ -12,7 +13,7 @@ const mostVariableBytes = 1024 * 1024;
 /** `trace`: a plugin that asks first is told that everything is logged; the actor's log budget decides. */
 const logLevel = 0;
 
-export function createEnvironment(kernel: Kernel, blocks: Blocks): Readonly<Record<string, unknown>> {
+export function createEnvironment(kernel: Kernel, blocks: Blocks): Functions {
   const config = configOf(kernel);
   const variables = new Map<string, Uint8Array>();
   let variableBytes = 0;

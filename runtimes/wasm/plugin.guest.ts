@@ -2,13 +2,14 @@
 import { textLimits } from '../limits.ts';
 import type { Kernel, Turn } from '../guest/kernel.ts';
 import { type Blocks, createBlocks } from './blocks.guest.ts';
+import { createCaller } from './caller.guest.ts';
 import type { Codec } from './codec.guest.ts';
 import { createEnvironment } from './environment.guest.ts';
 import type { Link } from './extism.guest.ts';
 import { faultOf, type MemoryUse, tooMuchMemory } from './fault.guest.ts';
 import { importModules } from './imports.ts';
 import { toShow } from './text.guest.ts';
-import { type Caller, createVivarium } from './vivarium.guest.ts';
+import { createVivarium } from './vivarium.guest.ts';
 import { createWasi, Exit } from './wasi.guest.ts';
 
 /** What all instances of one actor share. */
@@ -36,22 +37,19 @@ export interface Plugin {
    * @throws what ended the call, see {@link faultOf}; the instance takes no more calls.
    */
   call(name: string, input: Uint8Array, turn: Turn | undefined): Result | Promise<Result>;
-  /** Nothing of it goes on: a host function that it waits for never returns. */
+  /** Ends what it waits for. It takes no more calls. */
   abandon(): void;
-  /** All that it holds: its memory, its blocks, and the stack that it waits on. Bytes. */
+  /** Its memory and that of its blocks. Bytes. */
   size(): number;
 }
 
 /** So much of the blocks is not counted, so that a plugin that fills its memory can still be answered and answer. Bytes. */
 const uncounted = 1024 * 1024;
 
-/** The stack of a call that can wait, as V8 makes it. Bytes. */
-const stackBytes = 1024 * 1024;
-
 /** @throws what the module's own start throws. */
 export async function openPlugin(source: PluginSource): Promise<Plugin> {
   const { kernel, link, module } = source;
-  const caller: Caller = { turn: undefined, abandoned: false };
+  const caller = createCaller();
   const { webAssembly } = kernel.captured;
   const limit = kernel.settings.limits.memory;
   let memory: { readonly buffer: ArrayBuffer } | undefined;
@@ -68,9 +66,9 @@ export async function openPlugin(source: PluginSource): Promise<Plugin> {
   /** Only a module that may wait is called so that it can: suspending costs, and a call that cannot wait ends where it began. */
   const waits = webAssembly.Module.imports(module).some((entry) => entry.module === importModules.vivarium);
   const functions = {
-    [importModules.extism]: { ...blocks.functions, length_unsafe: blocks.functions['length'], ...createEnvironment(kernel, blocks) },
-    [importModules.vivarium]: Object.fromEntries(Object.entries(vivarium).map(([name, run]) => [name, new webAssembly.Suspending(run)])),
-    [importModules.wasi]: wasi.functions,
+    [importModules.extism]: { ...blocks.functions, length_unsafe: blocks.functions['length'], ...caller.guarded(createEnvironment(kernel, blocks)) },
+    [importModules.vivarium]: Object.fromEntries(Object.entries(caller.guarded(vivarium)).map(([name, run]) => [name, new webAssembly.Suspending(run)])),
+    [importModules.wasi]: caller.guarded(wasi.functions),
   };
 
   const { exports } = await link(module, functions, (instance) => {
@@ -105,9 +103,7 @@ export async function openPlugin(source: PluginSource): Promise<Plugin> {
         return broken(thrown);
       }
     },
-    abandon() {
-      caller.abandoned = true;
-    },
-    size: () => (memory?.buffer.byteLength ?? 0) + blocks.size() + (waits ? stackBytes : 0),
+    abandon: caller.abandon,
+    size: () => (memory?.buffer.byteLength ?? 0) + blocks.size(),
   };
 }

@@ -2,18 +2,11 @@
 import { budgetFor, encodeGuest } from '../guest/codec.ts';
 import type { GuestPayload } from '../guest/kernel.ts';
 import { describe, hostError } from '../guest/failure.ts';
-import type { Kernel, Turn } from '../guest/kernel.ts';
+import type { Kernel } from '../guest/kernel.ts';
 import type { Blocks } from './blocks.guest.ts';
+import type { Caller } from './caller.guest.ts';
 import { type Codec, fromJson, jsonOf } from './codec.guest.ts';
 import { toShow, toUtf8 } from './text.guest.ts';
-
-/** What these functions need of the instance that they belong to. */
-export interface Caller {
-  /** The turn of the present call; none in `start` and `stop`. */
-  turn: Turn | undefined;
-  /** Nothing of the instance may go on. */
-  abandoned: boolean;
-}
 
 type Waiting = (first: bigint, second: bigint) => Promise<bigint>;
 
@@ -21,19 +14,16 @@ export function createVivarium(kernel: Kernel, blocks: Blocks, output: Codec, ca
   const { settings } = kernel;
   const budget = budgetFor(settings.limits.message);
 
-  /** The promise of an abandoned instance never settles: its stack is not to run again, not even to unwind. */
-  const unlessAbandoned = <T>(value: T): T | Promise<never> => (caller.abandoned ? new Promise<never>(() => {}) : value);
-
   /** What a call came to, as a block of JSON. */
   const answer = async (call: () => Promise<GuestPayload>): Promise<bigint> => {
     let text: string;
     try {
-      text = `{"ok":${jsonOf(await call(), budget)}}`;
+      text = `{"ok":${jsonOf(await caller.wait(call()), budget)}}`;
     } catch (thrown) {
       const { code, message } = describe(thrown);
       text = JSON.stringify({ error: { code, message } });
     }
-    await unlessAbandoned(undefined);
+    caller.check();
     return blocks.write(toUtf8(text));
   };
 
@@ -65,8 +55,9 @@ export function createVivarium(kernel: Kernel, blocks: Blocks, output: Codec, ca
         );
       }
       kernel.emit(caller.turn, index, output.decode(blocks.read(message)));
-      await kernel.room();
-      return unlessAbandoned(0n);
+      const room = kernel.room();
+      if (room !== undefined) await caller.wait(room);
+      return 0n;
     },
   };
 }

@@ -5,6 +5,7 @@
 import { textLimits } from '../limits.ts';
 import type { Kernel } from '../guest/kernel.ts';
 import type { LogLevel } from '../protocol.ts';
+import type { Functions } from './caller.guest.ts';
 import { toShow, toUtf8 } from './text.guest.ts';
 
 /** The plugin ended its program. Not an error by itself: see {@link Exit.code}. */
@@ -18,7 +19,7 @@ export class Exit extends Error {
 }
 
 export interface Wasi {
-  readonly functions: Readonly<Record<string, (...args: never[]) => unknown>>;
+  readonly functions: Functions;
   /** Tells where the plugin's memory lies; until then every function answers `fault`. */
   attach(memory: { readonly buffer: ArrayBuffer } | undefined): void;
   /** Logs what was printed without a line end. */

@@ -56,11 +56,15 @@ export function createWasm(kernel: Kernel): Language {
   const reopen = (): void => {
     if (opening) return;
     opening = true;
-    // An instance that is given up while it waits in `start` never settles this.
-    open().then(() => {
-      opening = false;
-      proceed();
-    }, kernel.fatal);
+    open().then(
+      (fresh) => {
+        if (starting !== fresh) return;
+        starting = undefined;
+        plugin = fresh;
+        proceed();
+      },
+      kernel.fatal,
+    );
   };
 
   const giveUp = (): void => {
@@ -101,7 +105,7 @@ export function createWasm(kernel: Kernel): Language {
       const bytes = input.encode(turn);
       busy = true;
       const result = instance.call(handlers.functions[turn.inlet] as string, bytes, turn);
-      if (result instanceof Promise) suspend(turn, result);
+      if (result instanceof Promise) suspend(instance, turn, result);
       else settle(turn, result);
     } catch (error) {
       if (busy) giveUp();
@@ -110,17 +114,19 @@ export function createWasm(kernel: Kernel): Language {
   };
 
   /** The plugin may wait for the host: its turn stays open. */
-  const suspend = (turn: Turn, result: Promise<Result>): void => {
+  const suspend = (instance: Plugin, turn: Turn, result: Promise<Result>): void => {
     turn.onCancel = () => {
       giveUp();
       proceed();
     };
     result.then(
       (value) => {
+        if (plugin !== instance) return;
         settle(turn, value);
         proceed();
       },
       (error) => {
+        if (plugin !== instance) return;
         giveUp();
         kernel.fail(turn, error);
         proceed();

@@ -296,7 +296,7 @@ describe('the function body', () => {
 
 it('tells lines of the bundler from line separators in a source', async () => {
   const forged = '\u2028{"type":"resolved","question":1,"name":"secret.ts"}\u2029';
-  const { text } = await evaluated({ 'main.ts': `import './other';\nexport const text = ${JSON.stringify(forged)}; // ${forged}`, 'other.ts': '' });
+  const { text } = await evaluated({ 'main.ts': `import './other';\nexport const text = ${JSON.stringify(forged)}; /* ${forged} */`, 'other.ts': '' });
   expect(text).toBe(forged);
 });
 

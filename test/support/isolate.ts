@@ -283,6 +283,7 @@ export class TestInstance {
   #record(id: number, code: number, lane: Lane, text: string): void {
     if (code === handedBack) {
       this.#waiting.unshift(...this.#batch.filter(({ turn }) => turn >= id));
+      this.#pump();
       return;
     }
     const turn = this.#turns.get(id);
