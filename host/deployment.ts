@@ -2,10 +2,11 @@
 import nodePath from 'node:path';
 import { VivariumError } from '../sdk/errors.ts';
 import type { ActorPlan } from '../runtimes/protocol.ts';
-import { type FlowActor, type FlowManifest, parseManifestObject, readManifest, requireFlow } from './manifest/index.ts';
+import { type Diagnostic, type FlowActor, type FlowManifest, parseManifestObject, readManifest, requireFlow } from './manifest/index.ts';
 import { type Ceiling, type Grant, grantedServices, grantPolicy, loadPolicies, type ResolvedPolicy, resolveEnvironment, unrestricted } from './policy/index.ts';
 import { type Base, type LoadedSource, loadSource, openBase } from './sources/index.ts';
 import { budgetOf, type FlowShape, type TopologyActor } from './routing/topology.ts';
+import { warningsOf } from './warnings.ts';
 
 export interface DeploymentRequest {
   /** The path of a manifest, or a manifest. */
@@ -15,8 +16,8 @@ export interface DeploymentRequest {
   readonly ceiling: Ceiling;
   /** Values that may be granted as environment. */
   readonly environment: Readonly<Record<string, string>>;
-  /** Names of the services that the host offers. */
-  readonly services: Iterable<string>;
+  /** Names of the services that the host offers; undefined where no host is known. */
+  readonly services: Iterable<string> | undefined;
   /** Actors in one cell, at most. */
   readonly isolates: number;
 }
@@ -31,14 +32,16 @@ export interface Deployment {
   readonly files: readonly (readonly Uint8Array[])[];
   /** By actor: inlets that its source must serve. */
   readonly inlets: readonly (readonly string[])[];
+  /** What is no mistake, and yet may surprise the author. For people. */
+  readonly warnings: readonly string[];
 }
 
 /** Sources are compiled in processes of their own: as many at once as a small machine bears. */
 const loadedAtOnce = 4;
 
-/** @throws VivariumError manifest.invalid, policy.invalid, policy.required, source.invalid, source.outside, source.missing */
+/** @throws VivariumError manifest.invalid, policy.invalid, policy.required, source.invalid, source.outside, source.missing, actor.inlet */
 export async function prepareDeployment(request: DeploymentRequest): Promise<Deployment> {
-  const { manifest, file } = await readFlow(request.manifest);
+  const { manifest, diagnostics, file } = await readFlow(request.manifest);
   const base = await openBase(request.base ?? nodePath.dirname(file));
   const location = { from: file, base: request.base ?? nodePath.dirname(file) };
   const policies = loadPolicies(manifest, location);
@@ -47,11 +50,11 @@ export async function prepareDeployment(request: DeploymentRequest): Promise<Dep
   );
   const environments = grants.map((grant) => resolveEnvironment(grant, request.environment));
   const inlets = manifest.actors.map((actor) => requiredInlets(manifest, actor));
-  const loaded = await inTurns(loadedAtOnce, manifest.actors, (actor) => load(actor, grants[actor.index] as Grant, inlets[actor.index] ?? [], file, base));
+  const loaded = await loadAll(manifest.actors, (actor) => load(actor, grants[actor.index] as Grant, inlets[actor.index] ?? [], file, base));
   const cells = placeActors(manifest, request.isolates);
   const actors = manifest.actors.map((actor, index): TopologyActor => {
     const grant = grants[index] as Grant;
-    const services = grantedServices(grant, request.services);
+    const services = grantedServices(grant, request.services ?? []);
     return { part: partOf(actor, grant, services, environments[index] ?? {}, loaded[index] as LoadedSource), outlets: actor.outlets, cell: cells.of[index] as number, budget: budgetOf(grant.limits) };
   });
   const shape: FlowShape = {
@@ -61,7 +64,7 @@ export async function prepareDeployment(request: DeploymentRequest): Promise<Dep
     outputs: [...manifest.outputs].flatMap(([name, outlets]) => outlets.map((outlet) => ({ name, ...outlet }))),
     cells: cells.count,
   };
-  return { namespace: request.namespace ?? manifest.namespace, manifest, shape, grants, files: loaded.map(filesOf), inlets };
+  return { namespace: request.namespace ?? manifest.namespace, manifest, shape, grants, files: loaded.map(filesOf), inlets, warnings: warningsOf({ diagnostics, grants, loaded, services: request.services }) };
 }
 
 /**
@@ -69,20 +72,36 @@ export async function prepareDeployment(request: DeploymentRequest): Promise<Dep
  * Values of the environment are not looked at: they are known when it runs.
  */
 export function checkDeployment(manifest: string): Promise<Deployment> {
-  return prepareDeployment({ manifest, ceiling: unrestricted, environment: anyEnvironment, services: [], isolates: Number.MAX_SAFE_INTEGER });
+  return prepareDeployment({ manifest, ceiling: unrestricted, environment: anyEnvironment, services: undefined, isolates: Number.MAX_SAFE_INTEGER });
 }
 
 /** Has a value for every name that is asked for. */
 const anyEnvironment: Readonly<Record<string, string>> = new Proxy({}, { get: () => '', has: () => true, getOwnPropertyDescriptor: () => ({ value: '', enumerable: true, configurable: true }) });
 
 /** A manifest written as an object lies, as it were, in the working folder. */
-async function readFlow(manifest: unknown): Promise<{ manifest: FlowManifest; file: string }> {
-  if (typeof manifest === 'string') return { manifest: requireFlow(await readManifest(manifest)), file: nodePath.resolve(manifest) };
-  return { manifest: requireFlow(parseManifestObject(manifest)), file: nodePath.resolve('manifest') };
+async function readFlow(manifest: unknown): Promise<{ manifest: FlowManifest; diagnostics: readonly Diagnostic[]; file: string }> {
+  const parsed = typeof manifest === 'string' ? await readManifest(manifest) : parseManifestObject(manifest);
+  return { manifest: requireFlow(parsed), diagnostics: parsed.diagnostics, file: nodePath.resolve(typeof manifest === 'string' ? manifest : 'manifest') };
 }
 
-const load = ({ name, runtime, source, wasm }: FlowActor, { limits }: Grant, inlets: readonly string[], file: string, base: Base): Promise<LoadedSource> =>
-  loadSource(
+/** Loads every source; the mistakes of all of them are told at once. */
+async function loadAll(actors: readonly FlowActor[], loadOne: (actor: FlowActor) => Promise<LoadedSource>): Promise<readonly LoadedSource[]> {
+  const outcomes = await inTurns(loadedAtOnce, actors, async (actor) => {
+    try {
+      return await loadOne(actor);
+    } catch (error) {
+      if (!(error instanceof VivariumError)) throw error;
+      return VivariumError.from({ ...error.record, actor: actor.name });
+    }
+  });
+  const failures = outcomes.filter((outcome) => outcome instanceof VivariumError);
+  const [first] = failures;
+  if (first === undefined) return outcomes as LoadedSource[];
+  throw failures.length === 1 ? first : VivariumError.from({ ...first.record, message: failures.map(({ message, record }) => `${record.actor}: ${message}`).join('\n') });
+}
+
+async function load({ name, runtime, source, wasm }: FlowActor, { limits }: Grant, inlets: readonly string[], file: string, base: Base): Promise<LoadedSource> {
+  const loaded = await loadSource(
     {
       name,
       runtime,
@@ -91,6 +110,19 @@ const load = ({ name, runtime, source, wasm }: FlowActor, { limits }: Grant, inl
     },
     base,
   );
+  if (loaded.runtime === 'javascript') demandInlets(name, inlets, loaded.exports.map((exported) => (exported === 'handle' || exported === 'default' ? 'in' : exported)));
+  return loaded;
+}
+
+/** @throws VivariumError actor.inlet */
+export function demandInlets(actor: string, required: readonly string[], served: readonly string[]): void {
+  const missing = required.filter((inlet) => !served.includes(inlet));
+  if (missing.length === 0) return;
+  throw new VivariumError('actor.inlet', `'${actor}' serves no inlet ${missing.map((inlet) => `'${inlet}'`).join(', ')}`, {
+    actor,
+    hint: missing[0] === 'in' ? 'export a function `handle`' : `export a function \`${missing[0]}\``,
+  });
+}
 
 const filesOf = (source: LoadedSource): readonly Uint8Array[] => {
   switch (source.runtime) {

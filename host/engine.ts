@@ -2,14 +2,14 @@
  * What makes a deployed flow go: its tracker, its router, its supervisor, and what guests say beside messages.
  * Flow is the public face of it.
  */
-import { type ErrorRecord, VivariumError } from '../sdk/errors.ts';
+import type { ErrorRecord } from '../sdk/errors.ts';
 import type { Payload } from '../sdk/message.ts';
 import { binaryLane, type Lane, textLane } from '../runtimes/protocol.ts';
 import { type Broker, toldToGuest } from './capabilities/broker.ts';
 import type { Cell } from './cells/cell.ts';
 import type { SpareCells } from './cells/spare.ts';
 import { Supervisor } from './cells/supervisor.ts';
-import type { Deployment } from './deployment.ts';
+import { type Deployment, demandInlets } from './deployment.ts';
 import type { Events, HostEvents } from './events.ts';
 import type { Deadlines } from './executions/deadlines.ts';
 import { EachOutput, type OutputLimits, payloadOf } from './executions/outputs.ts';
@@ -35,8 +35,6 @@ export interface HostContext {
   /** Different for every execution of this host, and of others. */
   readonly newId: () => string;
 }
-
-export type NewExecution = Omit<ExecutionSettings, 'parents' | 'trace' | 'deadline'> & Partial<Pick<ExecutionSettings, 'parents' | 'trace' | 'deadline'>>;
 
 export class Engine {
   readonly deployment: Deployment;
@@ -83,7 +81,7 @@ export class Engine {
           events.emit('cell', { time: Date.now(), namespace, ...event });
           if (event.event !== 'started') context.logger?.warn(`cell ${event.cell} of '${namespace}': ${event.event}`, { actor: event.actor, reason: event.reason });
         },
-        admit: (actor, inlets) => this.#admit(actor, inlets),
+        admit: (actor, inlets) => demandInlets(nameOf(shape, actor), deployment.inlets[actor] ?? [], inlets),
       },
       this.#tracker,
       this.#router,
@@ -106,8 +104,8 @@ export class Engine {
   }
 
   /** @throws VivariumError execution.duplicate, execution.deadline */
-  begin(settings: NewExecution): TrackedExecution {
-    const execution = this.#tracker.begin({ parents: [], trace: '', deadline: 0, ...settings });
+  begin(settings: ExecutionSettings): TrackedExecution {
+    const execution = this.#tracker.begin(settings);
     this.#router.enter(execution);
     return execution;
   }
@@ -145,7 +143,7 @@ export class Engine {
     const id = this.context.newId();
     const sink = new EachOutput((place, payload) => this.#emitted(place, payload, id));
     const inputs = settings.inputs.map((input): ExecutionInput => ({ ...input, bytes: Uint8Array.from(input.bytes) }));
-    return this.begin({ id, sink, ...settings, inputs, ended: () => undefined });
+    return this.begin({ id, parents: [], trace: '', deadline: 0, sink, ...settings, inputs, ended: () => undefined });
   }
 
   #emitted(place: number, payload: Payload, execution: string | undefined): void {
@@ -160,16 +158,6 @@ export class Engine {
     const { id, status, attempt, errors, startedAt } = execution;
     const time = Date.now();
     events.emit('execution', { time, namespace: this.deployment.namespace, id, status, attempt, duration: time - startedAt, errors: [...errors] });
-  }
-
-  #admit(actor: number, inlets: readonly string[]): void {
-    const missing = (this.deployment.inlets[actor] ?? []).filter((inlet) => !inlets.includes(inlet));
-    if (missing.length === 0) return;
-    const name = nameOf(this.deployment.shape, actor);
-    throw new VivariumError('actor.inlet', `'${name}' serves no inlet ${missing.map((inlet) => `'${inlet}'`).join(', ')}`, {
-      actor: name,
-      hint: missing[0] === 'in' ? 'export a function `handle`' : `export a function \`${missing[0]}\``,
-    });
   }
 
   #auditEnvironment(): void {

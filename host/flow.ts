@@ -3,14 +3,14 @@ import { randomBytes } from 'node:crypto';
 import { type ErrorRecord, VivariumError } from '../sdk/errors.ts';
 import { type Budget, decode, encode, type Message, type Payload } from '../sdk/message.ts';
 import { binaryLane, textLane } from '../runtimes/protocol.ts';
-import type { Engine, NewExecution } from './engine.ts';
+import type { Engine } from './engine.ts';
 import { Events } from './events.ts';
 import { type Execution, OutputReader } from './execution.ts';
 import { FirstOutput, OutputBuffer, payloadOf } from './executions/outputs.ts';
 import { type Opened, refusedResult, resultOf, type RunResult } from './executions/result.ts';
-import type { ExecutionInput, TrackedExecution } from './executions/tracked.ts';
+import type { ExecutionInput, ExecutionSettings, TrackedExecution } from './executions/tracked.ts';
 import { Pipe, type PipedExecution } from './pipe.ts';
-import { outputBudget } from './routing/topology.ts';
+import { outputBudget, type Port } from './routing/topology.ts';
 
 export interface WaitOptions {
   /** Milliseconds until the execution fails with `execution.deadline`. */
@@ -34,6 +34,9 @@ export interface RunOptions extends WaitOptions {
 
 type Raw = { readonly raw: true };
 
+/** What an execution is to its caller. */
+type NewExecution = Omit<ExecutionSettings, 'inputs' | 'parents' | 'trace' | 'deadline'>;
+
 /** Messages by input. */
 export type FlowInputs<Inputs extends string> = { readonly [Input in Inputs]?: unknown };
 
@@ -42,6 +45,7 @@ export interface PipeOptions<Inputs extends string> {
   readonly input: Inputs;
   /** Executions under way or unread at once. Default 1024. */
   readonly window?: number;
+  /** When it is aborted, no more messages are taken; what is under way is cancelled, its results come, and then the results end. */
   readonly signal?: AbortSignal;
   /** Outputs come as payloads, undecoded. */
   readonly raw?: boolean;
@@ -108,6 +112,11 @@ export class Flow<Inputs extends string = string, Outputs extends string = strin
     return this.#engine.deployment.grants;
   }
 
+  /** What is no mistake of the manifest, its policies and sources, and yet may surprise their author: one text each. */
+  get warnings(): readonly string[] {
+    return this.#engine.deployment.warnings;
+  }
+
   /** Executions that have not ended. */
   get live(): number {
     return this.#engine.live;
@@ -150,8 +159,9 @@ export class Flow<Inputs extends string = string, Outputs extends string = strin
     const { input, window = usualWindow, raw = false, signal } = options;
     if (!Number.isSafeInteger(window) || window < 1) throw new VivariumError('host.option', `the window of a pipe is a whole number from 1, and not ${window}`);
     this.#demandInput(input);
-    const begin = (value: unknown, ended: () => void): PipedExecution => this.#beginPiped(input, value, { raw, ...(signal === undefined ? {} : { signal }) }, ended);
-    return new Pipe(source, window, begin) as AsyncIterableIterator<RunResult<Outputs, never>, undefined>;
+    const port = this.#demandInput(input);
+    const begin = (value: unknown, ended: () => void): PipedExecution => this.#beginPiped(port, value, raw, ended);
+    return new Pipe(source, window, begin, signal) as AsyncIterableIterator<RunResult<Outputs, never>, undefined>;
   }
 
   /**
@@ -240,35 +250,28 @@ export class Flow<Inputs extends string = string, Outputs extends string = strin
     };
   }
 
-  #beginPiped(input: Inputs, value: unknown, options: RunOptions, ended: () => void): PipedExecution {
+  #beginPiped(ports: readonly Port[], value: unknown, raw: boolean, ended: () => void): PipedExecution {
     this.#demandRunning();
-    const { context, deployment } = this.#engine;
-    const { shape } = deployment;
-    const raw = options.raw ?? false;
-    const sink = new OutputBuffer(context.outputLimits);
-    const id = context.newId();
+    const engine = this.#engine;
+    const id = engine.context.newId();
     try {
-      const execution = this.#track({ [input]: value } as FlowInputs<Inputs>, options, { id, sink, ended });
-      return {
-        result: () => resultOf(execution, sink, shape, raw),
-        bytes: () => sink.bytes,
-        accepted: acceptance(execution),
-        cancel: () => this.#engine.stopExecution(execution, cancelled('nobody reads the results of the pipe any more'), 'cancelled'),
-      };
+      const inputs = ports.map((port) => this.#input(port, value));
+      const sink = new OutputBuffer(engine.context.outputLimits);
+      return new PipedRun(engine, engine.begin({ id, inputs, parents: [], trace: '', deadline: 0, sink, ended }), sink, raw);
     } catch (error) {
       queueMicrotask(ended);
-      return { result: () => refusedResult(id, error, shape), bytes: () => 0, accepted: undefined, cancel: () => undefined };
+      return { result: () => refusedResult(id, error, engine.deployment.shape), bytes: () => 0, accepted: undefined, cancel: () => undefined };
     }
   }
 
-  #track(inputs: FlowInputs<Inputs>, options: RunOptions, settings: Omit<NewExecution, 'inputs'>): TrackedExecution {
+  #track(inputs: FlowInputs<Inputs>, options: RunOptions, settings: NewExecution): TrackedExecution {
     const entries = Object.entries(inputs).filter(([, message]) => message !== undefined);
     if (entries.length === 0) throw new VivariumError('flow.input', 'no message was given for any input', { hint: `the inputs: ${this.#inputNames()}` });
     const tracked = entries.flatMap(([name, message]) => this.#demandInput(name).map((port) => this.#input(port, message)));
     return this.#trackInputs(tracked, options, settings);
   }
 
-  #trackInputs(inputs: readonly ExecutionInput[], options: RunOptions, settings: Omit<NewExecution, 'inputs'>): TrackedExecution {
+  #trackInputs(inputs: readonly ExecutionInput[], options: RunOptions, settings: NewExecution): TrackedExecution {
     this.#demandRunning();
     const { signal, parents = [], trace = '' } = options;
     checkTexts(settings.id, parents, trace);
@@ -284,7 +287,7 @@ export class Flow<Inputs extends string = string, Outputs extends string = strin
     return execution;
   }
 
-  #input({ actor, inlet }: { actor: number; inlet: number }, message: unknown): ExecutionInput {
+  #input({ actor, inlet }: Port, message: unknown): ExecutionInput {
     const { shape } = this.#engine.deployment;
     const { budget, part } = shape.actors[actor] as (typeof shape.actors)[number];
     try {
@@ -295,7 +298,7 @@ export class Flow<Inputs extends string = string, Outputs extends string = strin
     }
   }
 
-  #demandInput(name: string): readonly { actor: number; inlet: number }[] {
+  #demandInput(name: string): readonly Port[] {
     const { inputs } = this.#engine.deployment.shape;
     const ports = Object.hasOwn(inputs, name) ? inputs[name] : undefined;
     if (ports === undefined) throw new VivariumError('flow.input', `the flow has no input '${name}'`, { hint: `the inputs: ${this.#inputNames()}` });
@@ -314,6 +317,35 @@ export class Flow<Inputs extends string = string, Outputs extends string = strin
 
   #demandRunning(): void {
     if (this.#stopped !== undefined) throw new VivariumError('host.closed', `the flow in '${this.namespace}' has been stopped`);
+  }
+}
+
+/** One execution of a pipe. */
+class PipedRun implements PipedExecution {
+  readonly accepted: Promise<void> | undefined;
+  readonly #engine: Engine;
+  readonly #execution: TrackedExecution;
+  readonly #sink: OutputBuffer;
+  readonly #raw: boolean;
+
+  constructor(engine: Engine, execution: TrackedExecution, sink: OutputBuffer, raw: boolean) {
+    this.accepted = acceptance(execution);
+    this.#engine = engine;
+    this.#execution = execution;
+    this.#sink = sink;
+    this.#raw = raw;
+  }
+
+  result(): RunResult<string, Opened> {
+    return resultOf(this.#execution, this.#sink, this.#engine.deployment.shape, this.#raw);
+  }
+
+  bytes(): number {
+    return this.#sink.bytes;
+  }
+
+  cancel(reason: string): void {
+    this.#engine.stopExecution(this.#execution, cancelled(reason), 'cancelled');
   }
 }
 

@@ -8,7 +8,7 @@ import { cellFiles } from './cells/files.ts';
 import type { SandboxLevel } from './cells/levels.ts';
 import { chooseLevel, detectSandbox } from './cells/sandbox.ts';
 import { SpareCells } from './cells/spare.ts';
-import { checkVersions } from './cells/versions.ts';
+import { checkVersions, demandThisNode } from './cells/versions.ts';
 import { prepareDeployment } from './deployment.ts';
 import { Engine, type HostContext } from './engine.ts';
 import { Events, type HostEvents, type Listener } from './events.ts';
@@ -56,20 +56,22 @@ const replacementDrain = 5_000;
  * await using host = await createHost({ sandbox: { minimum: 'process' } });
  */
 export async function createHost(options: HostOptions = {}): Promise<Host> {
+  demandThisNode();
   const checked = checkOptions(options);
   const services = registerServices(checked.services);
   const ceiling = resolveCeiling(checked.ceiling, 'ceiling') ?? emptyPolicy;
   const files = await cellFiles();
   const node = await checkVersions({ node: checked.node, isolatedVm: files.isolatedVm });
   const sandbox = await detectSandbox(node.path);
-  const level = await chooseLevel(checked.sandbox.minimum, node.path);
+  const { minimum, maximum } = checked.sandbox;
+  const level = await chooseLevel(minimum, node.path, maximum);
   const spares = new SpareCells({
     options: { sandbox, level, folder: files.folder, entry: 'cell.cjs' },
     memoryBudget: checked.limits.cellMemory,
     spares: checked.spare,
     most: checked.limits.cells,
   });
-  const missing = level === 'jail' ? undefined : { reason: sandbox.jail.reason ?? 'the jail is not available', hint: sandbox.jail.hint };
+  const missing = level === 'jail' ? undefined : { reason: sandbox.jail.reason ?? 'the option `sandbox.maximum` forbids the jail', hint: sandbox.jail.hint };
   return new Host(checked, { services, ceiling, spares }, { sandbox: level, missing, weaknesses: sandbox.weaknesses, node });
 }
 
@@ -145,6 +147,7 @@ export class Host {
     });
     this.#demandOpen();
     const { namespace } = deployment;
+    for (const warning of deployment.warnings) this.#options.logger?.warn(warning, { namespace });
     const outputs = new Events<{ output: SpontaneousOutput }>(this.#options.logger);
     const engine = new Engine(deployment, this.#context, (output: string, payload: Payload, execution: string | undefined) => outputs.emit('output', { output, payload, execution }));
     this.#engines.add(engine);

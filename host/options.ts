@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { VivariumError } from '../sdk/errors.ts';
 import type { ServiceTree } from './capabilities/services/registry.ts';
-import { type SandboxLevel, sandboxLevels } from './cells/levels.ts';
+import { type SandboxLevel, sandboxLevels, strongestLevel } from './cells/levels.ts';
 import { defaultMemoryBudget } from './cells/memory.ts';
 import type { PolicyInput, unrestricted } from './policy/index.ts';
 
@@ -19,8 +19,11 @@ export interface Logger {
 export type CeilingInput = PolicyInput | typeof unrestricted;
 
 export interface HostOptions {
-  /** The level that cells must reach; the host does not start where it cannot be had. Default `process`; the highest available is used. */
-  readonly sandbox?: { readonly minimum?: SandboxLevel };
+  /**
+   * `minimum`: the level that cells must reach; the host does not start where it cannot be had. Default `process`; the highest
+   * available is used. `maximum`: no higher level is used, for tests of how a weaker machine behaves.
+   */
+  readonly sandbox?: { readonly minimum?: SandboxLevel; readonly maximum?: SandboxLevel };
   /** The most that any actor of any deployment is granted. Default `pure`: computing, nothing else. */
   readonly ceiling?: CeilingInput;
   /** Functions of the embedder that guests may call, by group and name. */
@@ -53,7 +56,10 @@ const record = z.custom<ServiceTree>((value) => typeof value === 'object' && val
 const policy = z.custom<CeilingInput>((value) => typeof value === 'string' || (typeof value === 'object' && value !== null), 'a policy is a name, a file, an object, or a list of these');
 
 const schema = z.strictObject({
-  sandbox: z.strictObject({ minimum: z.enum(sandboxLevels).default('process') }).prefault({}),
+  sandbox: z
+    .strictObject({ minimum: z.enum(sandboxLevels).default('process'), maximum: z.enum(sandboxLevels).optional() })
+    .refine(({ minimum, maximum = strongestLevel }) => sandboxLevels.indexOf(minimum) <= sandboxLevels.indexOf(maximum), '`minimum` is above `maximum`')
+    .prefault({}),
   ceiling: policy.optional(),
   services: record.default({}),
   environment: z.record(z.string(), z.string()).default({}),

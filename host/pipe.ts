@@ -10,12 +10,12 @@ import type { Opened, RunResult } from './executions/result.ts';
 /** One input on its way. */
 export interface PipedExecution {
   /** Its result, once it has ended. */
-  readonly result: () => RunResult<string, Opened>;
+  result(): RunResult<string, Opened>;
   /** Bytes of its outputs that are held. */
-  readonly bytes: () => number;
+  bytes(): number;
   /** Settles when a cell has room for the input; undefined if it had. */
   readonly accepted: Promise<void> | undefined;
-  cancel(): void;
+  cancel(reason: string): void;
 }
 
 /** Begins the execution of one input. */
@@ -35,6 +35,7 @@ export class Pipe implements AsyncIterableIterator<RunResult<string, Opened>, un
   readonly #source: Iterator<unknown> | AsyncIterator<unknown>;
   readonly #begin: BeginPiped;
   readonly #window: number;
+  readonly #signal: AbortSignal | undefined;
   #entries: Entry[] = [];
   #first = 0;
   #held = 0;
@@ -44,10 +45,12 @@ export class Pipe implements AsyncIterableIterator<RunResult<string, Opened>, un
   #over = false;
   #failure: unknown;
 
-  constructor(source: Iterable<unknown> | AsyncIterable<unknown>, window: number, begin: BeginPiped) {
+  /** @param signal aborted: no more is taken, what is under way is cancelled and comes out as such, then the results end */
+  constructor(source: Iterable<unknown> | AsyncIterable<unknown>, window: number, begin: BeginPiped, signal?: AbortSignal) {
     this.#source = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
     this.#begin = begin;
     this.#window = window;
+    this.#signal = signal;
   }
 
   [Symbol.asyncIterator](): this {
@@ -57,7 +60,11 @@ export class Pipe implements AsyncIterableIterator<RunResult<string, Opened>, un
   next(): Promise<Next> {
     if (!this.#begun) {
       this.#begun = true;
-      void this.#run();
+      if (this.#signal?.aborted === true) this.#abort();
+      else {
+        this.#signal?.addEventListener('abort', this.#abort, { once: true });
+        void this.#run();
+      }
     }
     const next = this.#readers.length === 0 ? this.#take() : undefined;
     if (next !== undefined) return Promise.resolve(next);
@@ -71,15 +78,26 @@ export class Pipe implements AsyncIterableIterator<RunResult<string, Opened>, un
   async return(): Promise<Next> {
     this.#begun = true;
     this.#over = true;
+    this.#pump?.();
+    this.#leaveSignal();
     const left = this.#entries.slice(this.#first);
     this.#entries = [];
     this.#first = 0;
-    for (const { execution } of left) execution?.cancel();
-    this.#pump?.();
+    for (const { execution } of left) execution?.cancel('nobody reads the results of the pipe any more');
     for (const reader of this.#readers.splice(0)) reader.resolve({ done: true, value: undefined });
     await this.#source.return?.();
     return { done: true, value: undefined };
   }
+
+  readonly #abort = (): void => {
+    this.#over = true;
+    this.#pump?.();
+    const reason: unknown = this.#signal?.reason;
+    for (const { execution } of this.#entries.slice(this.#first)) execution?.cancel(reason instanceof Error ? reason.message : String(reason));
+    // A source that waits for something that never comes is left to itself.
+    Promise.resolve(this.#source.return?.()).catch(() => undefined);
+    this.#serve();
+  };
 
   async #run(): Promise<void> {
     try {
@@ -139,6 +157,7 @@ export class Pipe implements AsyncIterableIterator<RunResult<string, Opened>, un
   }
 
   #takeFailure(): unknown {
+    this.#leaveSignal();
     const failure = this.#failure;
     this.#failure = undefined;
     return failure;
@@ -146,7 +165,7 @@ export class Pipe implements AsyncIterableIterator<RunResult<string, Opened>, un
 
   #take(): Next | undefined {
     const entry = this.#entries[this.#first];
-    if (entry === undefined) return this.#over && this.#failure === undefined ? { done: true, value: undefined } : undefined;
+    if (entry === undefined) return this.#over && this.#failure === undefined ? this.#done() : undefined;
     const { execution } = entry;
     if (!entry.ended || execution === undefined) return undefined;
     this.#entries[this.#first++] = undefined as never;
@@ -157,6 +176,15 @@ export class Pipe implements AsyncIterableIterator<RunResult<string, Opened>, un
     this.#held -= execution.bytes();
     if (this.#hasRoom) this.#pump?.();
     return { done: false, value: execution.result() };
+  }
+
+  #done(): Next {
+    this.#leaveSignal();
+    return { done: true, value: undefined };
+  }
+
+  #leaveSignal(): void {
+    this.#signal?.removeEventListener('abort', this.#abort);
   }
 
   #serve(): void {

@@ -11,7 +11,7 @@ import { Outbound } from '../routing/outbound.ts';
 import type { RoutedCell, Router, Said } from '../routing/router.ts';
 import { actorPlan, type CellRoutes, cellRoutes, type FlowShape, nameOf } from '../routing/topology.ts';
 import { GuestCalls } from './calls.ts';
-import { escapeError } from '../telemetry/escape.ts';
+import { escapeError, escapeText } from '../telemetry/escape.ts';
 import type { CellProcess } from './process.ts';
 import type { UnboundProcess } from './spare.ts';
 import { ProtocolViolation } from './violation.ts';
@@ -228,8 +228,7 @@ export class Cell implements RoutedCell {
         return;
       case 'wedged':
         this.#demandOwn(message.actor);
-        this.wedgedActor = message.actor;
-        return this.kill({ code: 'cell.died', message: `'${nameOf(this.#shape, message.actor)}' holds a thread that cannot be taken back: ${message.reason}` });
+        return this.#wedged(message);
       case 'pong':
         return this.#pong(message);
       case 'ready':
@@ -277,6 +276,12 @@ export class Cell implements RoutedCell {
       this.reply(actor, instance, number, error, lane, undefined);
     } else if (message.type === 'call') this.#listener.called(this, message, payload, call);
     else this.#router.ask(this, message, payload, () => this.#calls.end(actor, call));
+  }
+
+  #wedged({ actor, reason }: Said<'wedged'>): void {
+    this.wedgedActor = actor;
+    const code = /out.of.memory/i.test(reason) ? 'limit.memory' : 'cell.died';
+    this.kill({ code, message: `'${nameOf(this.#shape, actor)}' holds a thread that cannot be taken back: ${escapeText(reason)}` });
   }
 
   #pong({ token, oldest }: Said<'pong'>): void {

@@ -11,6 +11,8 @@ import type { Programs } from './programs.ts';
 export const sandboxLevels = ['process', 'jail'] as const;
 export type SandboxLevel = (typeof sandboxLevels)[number];
 
+export const strongestLevel: SandboxLevel = 'jail';
+
 export interface Jail {
   readonly available: boolean;
   /** Why not, in one sentence. */

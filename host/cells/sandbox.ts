@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import { VivariumError } from '../../sdk/errors.ts';
 import { cellCommand } from './command.ts';
 import { leakingDescriptors } from './descriptors.ts';
-import { type Jail, type Sandbox, type SandboxLevel, sandboxLevels } from './levels.ts';
+import { type Jail, type Sandbox, type SandboxLevel, sandboxLevels, strongestLevel } from './levels.ts';
 import { findPrograms, type Programs } from './programs.ts';
 import { askNode, isAtLeast } from './versions.ts';
 
@@ -29,12 +29,13 @@ export function detectSandbox(node: string = process.execPath): Promise<Sandbox>
 }
 
 /**
- * The level for the cells: the strongest that is available.
+ * The level for the cells: the strongest that is available, or `maximum` if that is weaker.
  *
- * @throws VivariumError `sandbox.unavailable` when that is weaker than `minimum`, saying what is missing
+ * @throws VivariumError `sandbox.unavailable` when what is available is weaker than `minimum`, saying what is missing
  */
-export async function chooseLevel(minimum: SandboxLevel = 'process', node?: string): Promise<SandboxLevel> {
-  return demandLevel(await detectSandbox(node), minimum);
+export async function chooseLevel(minimum: SandboxLevel = 'process', node?: string, maximum: SandboxLevel = strongestLevel): Promise<SandboxLevel> {
+  const reached = demandLevel(await detectSandbox(node), minimum);
+  return sandboxLevels.indexOf(reached) <= sandboxLevels.indexOf(maximum) ? reached : maximum;
 }
 
 /** {@link chooseLevel} for a sandbox that was detected. */

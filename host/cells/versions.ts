@@ -52,6 +52,9 @@ export async function checkVersions(options: { readonly node?: string | undefine
   return { path, version };
 }
 
+/** To be called before anything else: what follows may need a Node that is not there. @throws VivariumError `host.unsupported` */
+export const demandThisNode = (): void => demandNode(process.versions.node, process.execPath);
+
 /** Evaluates an expression in a Node executable with an empty environment, and returns what it prints. */
 export async function askNode(path: string, expression: string): Promise<string> {
   try {

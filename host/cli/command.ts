@@ -20,7 +20,10 @@ export interface CommandOption {
 
 export interface Command {
   readonly name: string;
+  /** One sentence. */
   readonly summary: string;
+  /** What `--help` adds to it. */
+  readonly details?: string;
   /** Positional arguments: `<manifest>`. */
   readonly arguments: readonly { readonly name: string; readonly description: string }[];
   readonly options: readonly CommandOption[];

@@ -1,8 +1,9 @@
-/** NDJSON: one message a line, read and written with bounded memory. */
-import { createReadStream, createWriteStream } from 'node:fs';
-import { once } from 'node:events';
-import type { Readable, Writable } from 'node:stream';
+/** NDJSON in: one message a line, read with bounded memory. */
+import { type Stats, createReadStream, fstatSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import type { Readable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
+import { cannotOpen } from './files.ts';
 
 export interface Line {
   /** From 1. */
@@ -12,11 +13,26 @@ export interface Line {
   readonly tooLong: boolean;
 }
 
-/** `-` is standard input. */
-export const openInput = (file: string): Readable => (file === '-' ? process.stdin : createReadStream(file));
+export interface Input {
+  /** For messages to people. */
+  readonly name: string;
+  readonly stream: Readable;
+  readonly status: Stats;
+}
 
-/** `-` is standard output. */
-export const openOutput = (file: string): Writable => (file === '-' ? process.stdout : createWriteStream(file));
+/** @param file `-` is standard input @throws VivariumError host.option for what is no readable file */
+export async function openInput(file: string): Promise<Input> {
+  if (file === '-') return { name: 'standard input', stream: process.stdin, status: fstatSync(0) };
+  try {
+    const handle = await open(file);
+    const status = await handle.stat();
+    if (!status.isDirectory()) return { name: file, stream: createReadStream(file, { fd: handle }), status };
+    await handle.close();
+  } catch (error) {
+    throw cannotOpen('the input', file, error);
+  }
+  throw cannotOpen('the input', file, { code: 'EISDIR' });
+}
 
 /** The lines of a stream that hold anything. A line beyond `limit` characters is cut, the rest of it is skipped. */
 export async function* readLines(input: Readable, limit: number): AsyncGenerator<Line> {
@@ -49,15 +65,4 @@ export async function* readLines(input: Readable, limit: number): AsyncGenerator
   add(decoder.end());
   const last = take();
   if (last.text.trim() !== '') yield last;
-}
-
-/** Writes a line, and waits while the reader is slow. */
-export async function writeLine(output: Writable, value: unknown): Promise<void> {
-  if (!output.write(`${JSON.stringify(value)}\n`)) await once(output, 'drain');
-}
-
-export async function endOutput(output: Writable): Promise<void> {
-  if (output === process.stdout) return;
-  output.end();
-  await once(output, 'finish');
 }

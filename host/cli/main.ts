@@ -1,11 +1,10 @@
 #!/usr/bin/env node
 /** `vivarium`: the command line. Commands are data; this file hands them to commander. */
 import { Command as Program, CommanderError } from 'commander';
-import { ManifestError, formatDiagnostics } from '../manifest/index.ts';
-import { VivariumError } from '../../sdk/errors.ts';
 import { checkCommand } from './check.ts';
 import { type Command, exitCodes } from './command.ts';
 import { doctorCommand } from './doctor.ts';
+import { explain } from './explain.ts';
 import { runCommand } from './run.ts';
 import { packageVersion } from './version.ts';
 
@@ -15,15 +14,23 @@ function createProgram(): Program {
   const program = new Program('vivarium')
     .description('Runs flows of JavaScript, Python and WebAssembly actors, each behind three walls and its own policy.')
     .version(packageVersion())
-    .showHelpAfterError()
+    .showHelpAfterError('`vivarium --help` shows what there is.')
     .exitOverride()
-    .addHelpText('after', `\nExamples:\n${commands.map((command) => `  $ ${command.examples[0]}`).join('\n')}\n\nExit codes: 0 all went well; 1 some of it failed; 2 the command, the manifest or the machine is wrong.`);
+    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, '')) })
+    .addHelpText(
+      'after',
+      `\nExamples:\n${commands.map((command) => `  $ ${command.examples[0]}`).join('\n')}\n\nExit codes: 0 all went well; 1 some of it failed; 2 the command, the manifest or the machine is wrong.`,
+    );
   for (const command of commands) addCommand(program, command);
   return program;
 }
 
 function addCommand(program: Program, command: Command): void {
-  const added = program.command(command.name).summary(command.summary).description(command.summary);
+  const added = program
+    .command(command.name)
+    .summary(command.summary)
+    .description(command.details === undefined ? command.summary : `${command.summary}\n\n${command.details}`)
+    .showHelpAfterError(`\`vivarium ${command.name} --help\` shows what there is.`);
   for (const { name, description } of command.arguments) added.argument(name, description);
   for (const { flags, description } of command.options) added.option(flags, description);
   added.addHelpText('after', `\nExamples:\n${command.examples.map((example) => `  $ ${example}`).join('\n')}`);
@@ -32,17 +39,6 @@ function addCommand(program: Program, command: Command): void {
     const options = given[command.arguments.length] as Record<string, unknown>;
     process.exitCode = await command.run(positional, options);
   });
-}
-
-/** What a person can mend is said in words; a stack is shown only for what is our own mistake. */
-function explain(error: unknown): string {
-  if (error instanceof ManifestError) return formatDiagnostics(error.diagnostics);
-  if (error instanceof VivariumError) {
-    const { file, line, column, hint, actor } = error.record;
-    const place = file === undefined ? '' : `${file}:${line ?? 1}:${column ?? 1}: `;
-    return `${place}${error.message} [${error.code}]${actor === undefined ? '' : `\n  actor: ${actor}`}${hint === undefined ? '' : `\n  mend: ${hint}`}`;
-  }
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
 try {

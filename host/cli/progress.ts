@@ -1,24 +1,38 @@
-/** One line on a terminal that is written over; nothing where nobody looks. */
+/** What `vivarium run` says on standard error while it runs: lines, and on a terminal one below them that is written over. */
 import { clearLine, cursorTo } from 'node:readline';
+import { isatty } from 'node:tty';
+import { escapeText } from '../telemetry/escape.ts';
+
+export interface ProgressOptions {
+  /** For programs: nothing is said. */
+  readonly quiet: boolean;
+  /** Outputs go to standard output: where that is a terminal too, they are the progress. */
+  readonly sharesTerminal: boolean;
+}
 
 export class Progress {
   readonly #stream: NodeJS.WriteStream;
-  readonly #shown: boolean;
-  readonly #timer: NodeJS.Timeout | undefined;
-  #text: () => string;
+  readonly #quiet: boolean;
+  readonly #redrawn: boolean;
+  readonly #text: () => string;
+  #timer: NodeJS.Timeout | undefined;
 
-  /** @param quiet for programs: nothing is shown */
-  constructor(text: () => string, quiet: boolean, stream: NodeJS.WriteStream = process.stderr) {
-    this.#stream = stream;
+  constructor(text: () => string, { quiet, sharesTerminal }: ProgressOptions, stream: NodeJS.WriteStream = process.stderr) {
     this.#text = text;
-    this.#shown = !quiet && stream.isTTY === true;
-    if (this.#shown) this.#timer = setInterval(() => this.#draw(), 100).unref();
+    this.#stream = stream;
+    this.#quiet = quiet;
+    this.#redrawn = !quiet && stream.isTTY === true && !(sharesTerminal && isatty(1));
+  }
+
+  begin(): void {
+    if (this.#redrawn) this.#timer ??= setInterval(() => this.#draw(), 100).unref();
   }
 
   /** A line above the progress. */
   print(line: string): void {
+    if (this.#quiet) return;
     this.#clear();
-    this.#stream.write(`${line}\n`);
+    this.#stream.write(`${escapeText(line)}\n`);
   }
 
   end(): void {
@@ -32,7 +46,7 @@ export class Progress {
   }
 
   #clear(): void {
-    if (!this.#shown) return;
+    if (!this.#redrawn) return;
     clearLine(this.#stream, 0);
     cursorTo(this.#stream, 0);
   }

@@ -1,107 +1,179 @@
 /** `vivarium run`: messages in, one a line; messages out, one a line; a summary for people on standard error. */
-import type { Writable } from 'node:stream';
 import { VivariumError } from '../../sdk/errors.ts';
 import { fromJson, toJson } from '../../sdk/json.ts';
+import type { CellEvent, LogEvent } from '../events.ts';
 import type { RunResult } from '../executions/result.ts';
 import type { Flow } from '../flow.ts';
 import { createHost, type Host } from '../host.ts';
 import { type Command, type ExitCode, exitCodes } from './command.ts';
-import { endOutput, type Line, openInput, openOutput, readLines, writeLine } from './lines.ts';
+import { reasonOf } from './files.ts';
+import { type Input, type Line, openInput, readLines } from './lines.ts';
+import { demandOtherFile, jsonLine, type LineOutput, openOutput } from './output.ts';
 import { Progress } from './progress.ts';
 import { Summary } from './summary.ts';
 
 /** A line longer than this cannot be a message: none is larger, and JSON for files is at most a few times longer. Characters. */
 const longestLine = 64 * 1024 * 1024;
 
+interface RunOptions {
+  readonly input: string;
+  readonly to: string | undefined;
+  readonly output: string;
+  readonly json: boolean;
+}
+
 export const runCommand: Command = {
   name: 'run',
   summary: 'Runs a flow over messages: each line of the input starts one execution.',
+  details:
+    'Outputs go to standard output in the order of the lines they come from. What people want to know goes to standard error: logs, failures, and at the end a summary with what each actor was granted. Ctrl-C cancels what is under way.',
   arguments: [{ name: '<manifest>', description: 'the manifest of the flow' }],
   options: [
     { flags: '--input <file>', description: 'messages as JSON, one a line; - is standard input (default: -)' },
     { flags: '--to <input>', description: 'the input that the messages go to, where the flow has several' },
     { flags: '--output <file>', description: 'where outputs go, as {execution, index, output, message}, one a line; - is standard output (default: -)' },
-    { flags: '--json', description: 'writes the summary as JSON, and no progress' },
+    { flags: '--json', description: 'writes the summary as one line of JSON; no progress and no lines of logs' },
   ],
-  examples: ['vivarium run vivarium.yaml --input records.ndjson', 'cat records.ndjson | vivarium run vivarium.yaml --to records --output results.ndjson', 'vivarium run vivarium.yaml --input records.ndjson --json 2> summary.json'],
-  run: async ([manifest = ''], options) => {
-    const { input = '-', to, output = '-', json = false } = options as { input?: string; to?: string; output?: string; json?: boolean };
-    // Whoever runs the command is the operator: nothing is cut away, and what is granted is shown.
-    await using host = await createHost({ ceiling: 'unrestricted', environment: environmentOf(process.env) });
-    await using flow = await host.deploy(manifest);
-    return await runLines(host, flow, chooseInput(flow, to), { input, output, json });
+  examples: [
+    'vivarium run vivarium.yaml --input records.ndjson',
+    'cat records.ndjson | vivarium run vivarium.yaml --to records --output results.ndjson',
+    'vivarium run vivarium.yaml --input records.ndjson --json 2> summary.json',
+  ],
+  run: async ([manifest = ''], { input = '-', to, output = '-', json = false }) => {
+    const options = { input, to, output, json } as RunOptions;
+    const source = await openInput(options.input);
+    demandOtherFile(source.status, options.output);
+    try {
+      // Whoever runs the command is the operator: nothing is cut away, and what is granted is shown.
+      await using host = await createHost({ ceiling: 'unrestricted', environment: environmentOf(process.env) });
+      return await new Run(host, source, options).run(manifest);
+    } finally {
+      source.stream.destroy();
+    }
   },
 };
 
-async function runLines(host: Host, flow: Flow, to: string, { input, output, json }: { input: string; output: string; json: boolean }): Promise<ExitCode> {
-  const source = openInput(input);
-  await opened(source, input);
-  const target = openOutput(output);
-  await opened(target, output);
-  const summary = new Summary(host, flow);
-  const progress = new Progress(() => summary.progress(), json);
-  const forget = host.on('log', (line) => {
-    if (!json) progress.print(`${line.level.padEnd(5)} ${line.actor}: ${line.text}${line.dropped > 0 ? ` (${line.dropped} lines dropped)` : ''}`);
-  });
-  const bad: Line[] = [];
-  try {
-    for await (const result of flow.pipe(messages(source, bad), { input: to })) {
-      summary.add(result);
-      await writeOutputs(target, result);
-      if (!json) for (const error of result.errors) progress.print(summary.describe(result.id, error));
+class Run {
+  readonly #host: Host;
+  readonly #source: Input;
+  readonly #options: RunOptions;
+  readonly #stop = new AbortController();
+  readonly #summary = new Summary();
+  readonly #progress: Progress;
+  /** Numbers of the lines whose executions have not come back yet, in their order. */
+  readonly #lines: number[] = [];
+
+  constructor(host: Host, source: Input, options: RunOptions) {
+    this.#host = host;
+    this.#source = source;
+    this.#options = options;
+    this.#progress = new Progress(() => this.#summary.progress(), { quiet: options.json, sharesTerminal: options.output === '-' });
+  }
+
+  async run(manifest: string): Promise<ExitCode> {
+    // Actors may write logs when they start and when they stop.
+    this.#host.on('log', (line) => this.#progress.print(logLine(line)));
+    this.#host.on('cell', (event) => {
+      if (event.event === 'died' || event.event === 'quarantined') this.#progress.print(cellLine(event));
+    });
+    await using flow = await this.#host.deploy(manifest);
+    for (const warning of flow.warnings) this.#progress.print(`warning: ${warning}`);
+    const to = chooseInput(flow, this.#options.to);
+    const target = await openOutput(this.#options.output, (error) => this.#interrupt(describeWriteError(this.#options.output, error)));
+    const interrupted = (): void => this.#interrupt('interrupted');
+    process.once('SIGINT', interrupted).once('SIGTERM', interrupted);
+    try {
+      await this.#pump(flow, to, target);
+      await target.end();
+      await flow.stop();
+    } finally {
+      process.off('SIGINT', interrupted).off('SIGTERM', interrupted);
+      this.#progress.end();
     }
-  } finally {
-    forget();
-    progress.end();
-    await endOutput(target);
+    const state = { report: this.#host.report(), grants: flow.grants };
+    process.stderr.write(this.#options.json ? jsonLine(this.#summary.toJSON(state)) : this.#summary.toText(state));
+    return this.#summary.allWell ? exitCodes.ok : exitCodes.failed;
   }
-  for (const line of bad) summary.addBadLine(line);
-  process.stderr.write(json ? `${JSON.stringify(summary.toJSON())}\n` : summary.toString());
-  return summary.failed > 0 ? exitCodes.failed : exitCodes.ok;
+
+  async #pump(flow: Flow, to: string, target: LineOutput): Promise<void> {
+    if (this.#options.input === '-' && process.stdin.isTTY) this.#progress.print('Reading messages from the terminal: JSON, one a line. Ctrl-D ends.');
+    this.#summary.begin();
+    this.#progress.begin();
+    for await (const result of flow.pipe(this.#messages(), { input: to, signal: this.#stop.signal })) {
+      const line = this.#lines.shift() as number;
+      this.#summary.add(line, result);
+      if (result.status === 'failed') for (const error of result.errors) this.#progress.print(this.#summary.describe(line, error));
+      await writeOutputs(target, result);
+    }
+  }
+
+  /** A line that is no message is told with its number; the others go on. */
+  async *#messages(): AsyncGenerator<unknown> {
+    try {
+      for await (const line of readLines(this.#source.stream, longestLine)) {
+        const message = parse(line);
+        if ('reason' in message) {
+          this.#summary.addBadLine(line.number, message.reason);
+          this.#progress.print(`line ${line.number} is left out: ${message.reason}`);
+          continue;
+        }
+        this.#lines.push(line.number);
+        yield message.value;
+      }
+    } catch (error) {
+      if (!this.#stop.signal.aborted) this.#summary.endedEarly(`${this.#source.name} cannot be read any further: ${reasonOf(error)}`);
+    }
+  }
+
+  /** Cancels what is under way and takes no more. Once: a second signal ends the process as signals do. */
+  #interrupt(reason: string): void {
+    if (this.#stop.signal.aborted) return;
+    this.#summary.endedEarly(reason);
+    this.#stop.abort(reason);
+    this.#source.stream.destroy();
+  }
 }
 
-/** A line that is no message is told at the end by its number; the others go on. */
-async function* messages(source: Parameters<typeof readLines>[0], bad: Line[]): AsyncGenerator<unknown> {
-  for await (const line of readLines(source, longestLine)) {
-    const message = parse(line);
-    if (message === undefined) bad.push({ ...line, text: line.text.slice(0, 80) });
-    else yield message.value;
-  }
-}
-
-function parse(line: Line): { readonly value: unknown } | undefined {
-  if (line.tooLong) return undefined;
+function parse(line: Line): { readonly value: unknown } | { readonly reason: string } {
+  if (line.tooLong) return { reason: `it is longer than ${longestLine} characters` };
   try {
     return { value: fromJson(JSON.parse(line.text)) };
-  } catch {
-    return undefined;
+  } catch (error) {
+    return { reason: (error as Error).message };
   }
 }
 
-async function writeOutputs(target: Writable, result: RunResult): Promise<void> {
+async function writeOutputs(target: LineOutput, result: RunResult): Promise<void> {
   let index = 0;
   for (const [output, messages] of Object.entries(result.outputs)) {
-    for (const message of messages) await writeLine(target, { execution: result.id, index: index++, output, message: toJson(message) });
+    for (const message of messages) {
+      const full = target.write({ execution: result.id, index: index++, output, message: toJson(message) });
+      if (full !== undefined) await full;
+    }
   }
 }
 
 function chooseInput(flow: Flow, to: string | undefined): string {
-  const names = flow.inputs;
-  if (to !== undefined && names.includes(to)) return to;
-  const known = names.length === 0 ? 'the flow has no inputs' : `its inputs: ${names.join(', ')}`;
-  if (to !== undefined) throw new VivariumError('flow.input', `the flow has no input \`${to}\``, { hint: known });
-  if (names.length === 1) return names[0] as string;
-  throw new VivariumError('flow.input', names.length === 0 ? 'the flow has no input to send messages to' : 'the flow has several inputs', { hint: names.length === 0 ? 'inputs: { records: ACTOR }' : `--to ${names.join(' | ')}` });
+  const { inputs } = flow;
+  const [only] = inputs;
+  if (only === undefined) throw new VivariumError('flow.input', 'the flow has no input to send messages to', { hint: 'inputs: { records: ACTOR }' });
+  if (to === undefined && inputs.length > 1)
+    throw new VivariumError('flow.input', `the flow has ${inputs.length} inputs, and the messages go to one`, { hint: `--to ${inputs.join(' | ')}` });
+  if (to !== undefined && !inputs.includes(to))
+    throw new VivariumError('flow.input', `the flow has no input \`${to}\``, { hint: `--to ${inputs.join(' | ')}` });
+  return to ?? only;
 }
+
+const logLine = ({ level, actor, text, dropped }: LogEvent): string =>
+  `${level.padEnd(5)} ${actor}: ${text}${dropped > 0 ? ` (${dropped} lines before it were dropped)` : ''}`;
+
+const cellLine = ({ event, cell, actor, reason }: CellEvent): string =>
+  `warn  ${event === 'quarantined' ? `${actor ?? 'an actor'} is in quarantine` : `cell ${cell} died`}${reason === undefined ? '' : `: ${reason.message} [${reason.code}]`}`;
+
+const describeWriteError = (output: string, error: NodeJS.ErrnoException): string => {
+  if (error.code === 'EPIPE') return 'the reader of the output left';
+  return `${output === '-' ? 'standard output' : output} cannot be written any further: ${reasonOf(error)}`;
+};
 
 const environmentOf = (environment: NodeJS.ProcessEnv): Record<string, string> =>
   Object.fromEntries(Object.entries(environment).filter((entry): entry is [string, string] => entry[1] !== undefined));
-
-/** A file that cannot be opened is a mistake in the command, and nothing has run yet. */
-function opened(stream: NodeJS.EventEmitter, file: string): Promise<void> {
-  if (file === '-') return Promise.resolve();
-  return new Promise((resolve, reject) => {
-    stream.once('open', () => resolve());
-    stream.once('error', (error: NodeJS.ErrnoException) => reject(new VivariumError('host.option', `cannot open ${file}: ${error.code ?? error.message}`)));
-  });
-}

@@ -1,39 +1,49 @@
 /** What `vivarium run` says when it is done: what happened, how long it took, and what each actor was allowed. */
 import type { ErrorRecord } from '../../sdk/errors.ts';
 import type { RunResult } from '../executions/result.ts';
-import type { Flow } from '../flow.ts';
-import type { Host } from '../host.ts';
-import { grantLines, refusalText } from '../policy/index.ts';
-import type { Line } from './lines.ts';
-import { table } from './table.ts';
+import type { HostReport } from '../host.ts';
+import { type Grant, grantLines, refusalText } from '../policy/index.ts';
+import { escapeText } from '../telemetry/escape.ts';
+import { counted, table } from './table.ts';
 
-/** Errors that are told one by one; the others are counted. */
-const told = 20;
+/** Errors and lines of the input that a summary lists; it counts the others. */
+const listed = 20;
+
+/** What is known of the host and the flow when all is done. */
+export interface SummaryState {
+  readonly report: HostReport;
+  readonly grants: readonly Grant[];
+}
 
 export class Summary {
-  readonly #host: Host;
-  readonly #flow: Flow;
-  readonly #started = performance.now();
+  #started = performance.now();
   readonly #actors = new Map<string, { messages: number; time: number }>();
   readonly #outputs = new Map<string, number>();
-  readonly #errors: { readonly execution: string; readonly error: ErrorRecord }[] = [];
-  readonly #badLines: { readonly line: number; readonly message: string }[] = [];
-  #completed = 0;
-  #failed = 0;
+  readonly #executions = { completed: 0, failed: 0, cancelled: 0 };
+  readonly #errors: { readonly inputLine: number; readonly error: ErrorRecord }[] = [];
+  #errorCount = 0;
+  readonly #badLines: { readonly inputLine: number; readonly message: string }[] = [];
+  #badLineCount = 0;
+  #endedEarly: string | undefined;
 
-  constructor(host: Host, flow: Flow) {
-    this.#host = host;
-    this.#flow = flow;
+  /** Every line of the input was a message, and its execution completed. */
+  get allWell(): boolean {
+    const { failed, cancelled } = this.#executions;
+    return failed + cancelled + this.#badLineCount === 0 && this.#endedEarly === undefined;
   }
 
-  get failed(): number {
-    return this.#failed + this.#badLines.length;
+  /** Time counts from here. */
+  begin(): void {
+    this.#started = performance.now();
   }
 
-  add(result: RunResult): void {
-    if (result.status === 'completed') this.#completed++;
-    else this.#failed++;
-    for (const error of result.errors) if (this.#errors.length < told) this.#errors.push({ execution: result.id, error });
+  /** @param line of the input */
+  add(line: number, result: RunResult): void {
+    this.#executions[result.status]++;
+    if (result.status === 'failed') {
+      this.#errorCount += result.errors.length;
+      for (const error of result.errors.slice(0, listed - this.#errors.length)) this.#errors.push({ inputLine: line, error: { ...error, execution: result.id } });
+    }
     for (const [actor, work] of Object.entries(result.actors)) {
       const sum = this.#actors.get(actor) ?? { messages: 0, time: 0 };
       this.#actors.set(actor, { messages: sum.messages + work.messages, time: sum.time + work.time });
@@ -41,50 +51,74 @@ export class Summary {
     for (const [output, messages] of Object.entries(result.outputs)) this.#outputs.set(output, (this.#outputs.get(output) ?? 0) + messages.length);
   }
 
-  addBadLine({ number, tooLong }: Line): void {
-    this.#badLines.push({ line: number, message: tooLong ? 'the line is too long to be a message' : 'the line is no JSON that can be a message' });
+  addBadLine(line: number, message: string): void {
+    this.#badLineCount++;
+    if (this.#badLines.length < listed) this.#badLines.push({ inputLine: line, message });
+  }
+
+  /** The input was not read to its end, or its executions were cancelled. The first reason stands. */
+  endedEarly(reason: string): void {
+    this.#endedEarly ??= reason;
   }
 
   progress(): string {
+    const { completed, failed } = this.#executions;
     const seconds = (performance.now() - this.#started) / 1000;
-    const done = this.#completed + this.#failed;
-    return `${done} executions, ${this.#failed} failed, ${Math.round(done / Math.max(seconds, 0.001))} a second`;
+    return `${counted(completed + failed, 'execution')}, ${failed} failed, ${Math.round((completed + failed) / Math.max(seconds, 0.001))} a second`;
   }
 
-  /** `execution 3f.0 failed at score: KeyError: 'price' (score.py:12)` */
-  describe(execution: string, error: ErrorRecord): string {
-    const place = error.file === undefined ? '' : ` (${error.file}${error.line === undefined ? '' : `:${error.line}`}${error.column === undefined ? '' : `:${error.column}`})`;
-    const name = error.name === undefined ? '' : `${error.name}: `;
-    return `execution ${execution} failed${error.actor === undefined ? '' : ` at ${error.actor}`}: ${name}${error.message}${place} [${error.code}]`;
+  /** `line 3 failed at score: KeyError: 'price' (score.py:12) [actor.failed]` */
+  describe(line: number, error: ErrorRecord): string {
+    const { actor, name, message, file, line: row, column, code } = error;
+    const place = file === undefined ? '' : ` (${[file, row, column].filter((part) => part !== undefined).join(':')})`;
+    return escapeText(`line ${line} failed${actor === undefined ? '' : ` at ${actor}`}: ${name === undefined ? '' : `${name}: `}${message}${place} [${code}]`);
   }
 
-  toJSON(): object {
+  toJSON({ report, grants }: SummaryState): object {
     return {
-      executions: { completed: this.#completed, failed: this.#failed },
+      executions: this.#executions,
       milliseconds: Math.round(performance.now() - this.#started),
-      actors: Object.fromEntries(this.#actors),
+      ...(this.#endedEarly === undefined ? {} : { endedEarly: this.#endedEarly }),
+      actors: Object.fromEntries([...this.#actors].map(([actor, { messages, time }]) => [actor, { messages, milliseconds: Math.round(time * 1000) / 1000 }])),
       outputs: Object.fromEntries(this.#outputs),
-      errors: this.#errors.map(({ execution, error }) => ({ execution, ...error })),
-      badLines: this.#badLines,
-      sandbox: this.#host.report().sandbox,
-      grants: this.#flow.grants.map((grant) => ({ actor: grant.actor, granted: grantLines(grant), refused: grant.refused.map(refusalText) })),
+      errors: { count: this.#errorCount, first: this.#errors.map(({ inputLine, error }) => ({ inputLine, ...error })) },
+      badLines: { count: this.#badLineCount, first: this.#badLines },
+      sandbox: report.sandbox,
+      grants: grants.map((grant) => ({ actor: grant.actor, granted: grantLines(grant), refused: grant.refused.map(refusalText) })),
     };
   }
 
-  toString(): string {
-    const { sandbox, missing } = this.#host.report();
+  toText({ report, grants }: SummaryState): string {
+    const { completed, failed, cancelled } = this.#executions;
     const seconds = ((performance.now() - this.#started) / 1000).toFixed(2);
-    const lines = ['', `${this.#completed} executions completed, ${this.#failed} failed, in ${seconds} s at sandbox level ${sandbox}`];
-    if (missing !== undefined) lines.push(`  no higher level: ${missing.reason}${missing.hint === undefined ? '' : ` (${missing.hint})`}`);
-    const counts = [...this.#outputs].map(([output, count]) => `${output} ${count}`).join(', ');
-    if (counts !== '') lines.push(`  outputs: ${counts}`);
-    for (const { line, message } of this.#badLines) lines.push(`  line ${line} of the input was left out: ${message}`);
-    lines.push('', ...table(['actor', 'messages', 'time', 'granted'], this.#flow.grants.map((grant) => this.#row(grant))));
-    for (const grant of this.#flow.grants) for (const refusal of grant.refused) lines.push(`  ${grant.actor}: ${refusalText(refusal)}`);
-    return `${lines.join('\n')}\n`;
+    const lines = [
+      '',
+      `${counted(completed, 'execution')} completed, ${failed} failed${cancelled > 0 ? `, ${cancelled} cancelled` : ''}, in ${seconds} s at sandbox level ${report.sandbox}`,
+    ];
+    if (this.#endedEarly !== undefined) lines.push(`  ended early: ${this.#endedEarly}`);
+    if (report.missing !== undefined)
+      lines.push(`  no higher level: ${report.missing.reason}${report.missing.hint === undefined ? '' : ` (${report.missing.hint})`}`);
+    const outputs = [...this.#outputs].map(([output, count]) => `${output} ${count}`).join(', ');
+    if (outputs !== '') lines.push(`  outputs: ${outputs}`);
+    if (this.#badLineCount > 0) lines.push(`  ${counted(this.#badLineCount, 'line')} of the input left out: ${this.#badLineNumbers()}`);
+    lines.push(
+      '',
+      ...table(
+        ['actor', 'messages', 'time', 'granted'],
+        grants.map((grant) => this.#row(grant)),
+      ),
+    );
+    for (const grant of grants) for (const refusal of grant.refused) lines.push(`  ${grant.actor}: ${refusalText(refusal)}`);
+    return `${escapeText(lines.join('\n'))}\n`;
   }
 
-  #row(grant: Flow['grants'][number]): string[] {
+  #badLineNumbers(): string {
+    const numbers = this.#badLines.map(({ inputLine }) => inputLine).join(', ');
+    const more = this.#badLineCount - this.#badLines.length;
+    return more > 0 ? `${numbers} and ${more} more` : numbers;
+  }
+
+  #row(grant: Grant): string[] {
     const { messages, time } = this.#actors.get(grant.actor) ?? { messages: 0, time: 0 };
     return [grant.actor, String(messages), `${time.toFixed(1)} ms`, grantLines(grant).join('; ') || 'nothing but computing'];
   }

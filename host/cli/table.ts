@@ -10,3 +10,6 @@ export function table(header: readonly string[], rows: readonly (readonly string
     `  ${cells.map((cell, column) => (right[column] ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0))).join('  ')}`.trimEnd();
   return [line(header), line(widths.map((width) => '─'.repeat(width))), ...rows.map(line)];
 }
+
+/** `1 line`, `2 lines` */
+export const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;

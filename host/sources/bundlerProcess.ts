@@ -1,7 +1,7 @@
 /** Starts the bundler for one actor, answers its questions, and kills it: when it is done, or when it takes too long. */
 import { spawn } from 'node:child_process';
 import { realpathSync } from 'node:fs';
-import { createRequire, findPackageJSON } from 'node:module';
+import nodeModule, { createRequire } from 'node:module';
 import path from 'node:path';
 import { Transform } from 'node:stream';
 import { fileURLToPath } from 'node:url';
@@ -93,7 +93,8 @@ function bundlerProgram(): ConfinedProgram {
   const library = realpathSync(createRequire(import.meta.url).resolve('esbuild'));
   const binary = realpathSync(createRequire(library).resolve(`@esbuild/${process.platform}-${process.arch}/bin/esbuild`));
   // Node reads it to learn that the script is an ES module.
-  const packageFile = realpathSync(findPackageJSON(import.meta.url) as string);
+  // By the default export: an older Node then gets as far as being told that it is too old.
+  const packageFile = realpathSync(nodeModule.findPackageJSON(import.meta.url) as string);
   return { script: script as string, arguments: [library, binary], readable: [lines as string, packageFile, library, binary] };
 }
 

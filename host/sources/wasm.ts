@@ -7,7 +7,7 @@ import { VivariumError } from '../../sdk/errors.ts';
 import { type Base, findEntry, readSource } from './base.ts';
 import type { ActorSource, WasmSource } from './source.ts';
 
-/** @throws VivariumError `source.outside`, `source.missing`, `source.invalid`, `limit.memory` */
+/** @throws VivariumError `source.outside`, `source.missing`, `source.invalid`, `actor.inlet`, `limit.memory` */
 export async function loadWasm(actor: ActorSource, base: Base): Promise<WasmSource> {
   if (actor.source === undefined)
     throw new VivariumError('source.invalid', 'A WASM actor cannot be written inline.', { actor: actor.name, hint: 'Write `source: ./module.wasm`.' });
@@ -16,7 +16,7 @@ export async function loadWasm(actor: ActorSource, base: Base): Promise<WasmSour
   try {
     const memoryPages = Math.floor((actor.memory ?? defaultLimits.wasm.memory) / pageBytes);
     const module = checkModule(bytes, allowedImports({ wasi: actor.wasi ?? false }), { memoryPages });
-    for (const name of actor.functions ?? []) requireFunction(module.exports, name);
+    for (const name of actor.functions ?? []) requireFunction(module.exports, name, actor.name);
     const hash = createHash('sha256').update(module.bytes).digest('hex');
     return { runtime: 'wasm', file: file.name, bytes: module.bytes, imports: module.imports, exports: module.exports, hash };
   } catch (error) {
@@ -26,11 +26,12 @@ export async function loadWasm(actor: ActorSource, base: Base): Promise<WasmSour
 }
 
 /** Extism calls functions without arguments: the message is read, the result set, by calls to the host. */
-function requireFunction(exports: readonly CheckedExport[], name: string): void {
+function requireFunction(exports: readonly CheckedExport[], name: string, actor: string): void {
   const found = exports.find((entry) => entry.name === name && entry.kind === 'function');
   if (found === undefined) {
     const functions = exports.filter(({ kind }) => kind === 'function').map((entry) => entry.name);
-    throw new VivariumError('source.invalid', `The module exports no function ${JSON.stringify(name)}.`, {
+    throw new VivariumError('actor.inlet', `The module exports no function ${JSON.stringify(name)}.`, {
+      actor,
       hint: `It exports ${functions.slice(0, 20).join(', ') || 'no function at all'}.`,
     });
   }

@@ -28,7 +28,7 @@ const steps: readonly Step[] = [
   { name: 'guest', inputs: [...guestSources, 'runtimes/build/guest.ts'], outputs: ['dist/cell/guest.js', 'dist/cell/guest.snapshot'], run: () => buildGuest(cell) },
   { name: 'cell', inputs: ['sdk', 'runtimes', lock], outputs: ['dist/cell/cell.cjs', 'dist/cell/isolated_vm.node'], run: () => buildCell(cell) },
   { name: 'python', inputs: [...guestSources, 'runtimes/build/python.ts'], outputs: ['dist/cell/python/memory.snapshot'], run: () => buildPython(cell) },
-  { name: 'extism', inputs: ['runtimes/build/extism.ts', lock], outputs: ['dist/cell/extism/extism.js'], run: () => buildExtism(cell) },
+  { name: 'extism', inputs: ['runtimes/build/extism.ts', 'runtimes/wasm/assembly', lock], outputs: ['dist/cell/extism/extism.js', 'dist/cell/extism/blocks.wasm'], run: () => buildExtism(cell) },
   { name: 'plugins', inputs: ['examples/dependency-report/digest', 'test/fixtures/plugins', 'runtimes/build/plugins.ts', lock], outputs: ['examples/dependency-report/digest.wasm', 'dist/test/plugins/echo.wasm'], run: () => buildPlugins(join(root, 'dist')) },
 ];
 

@@ -18,9 +18,8 @@ export async function buildPlugins(outDir: string): Promise<void> {
   await compile(example.source, example.output);
   const folder = path.join(outDir, 'test/plugins');
   mkdirSync(folder, { recursive: true });
-  for (const file of readdirSync(path.join(root, fixtures)).sort()) {
-    await compile(`${fixtures}/${file}`, path.join(folder, file.replace(/\.ts$/, '.wasm')));
-  }
+  const files = readdirSync(path.join(root, fixtures)).filter((file) => file.endsWith('.ts'));
+  for (const file of files.sort()) await compile(`${fixtures}/${file}`, path.join(folder, file.replace(/\.ts$/, '.wasm')));
 }
 
 /** @param source a path from the root of the repository; each plugin has a function `abort` of its own, because Extism offers none. */

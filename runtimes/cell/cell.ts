@@ -190,7 +190,8 @@ export class Cell implements Router {
       if (outlet.host) room = Math.min(room, this.#exports);
       for (const target of outlet.local) {
         const receiver = this.#actors[target.actor];
-        if (receiver !== undefined && receiver.plan.overflow === 'block') room = Math.min(room, receiver.mailbox.room);
+        // Only the actor itself can empty its own mailbox: waiting for that would be for ever.
+        if (receiver !== undefined && receiver !== actor && receiver.plan.overflow === 'block') room = Math.min(room, receiver.mailbox.room);
       }
     }
     return room;
@@ -221,12 +222,12 @@ export class Cell implements Router {
       this.#exports--;
       this.#outbound.emit(actor.plan.index, outlet, execution.handle, lane, text);
     }
-    for (const target of route.local) this.#send(target.actor, target.inlet, execution, lane, text, undefined);
+    for (const target of route.local) this.#send(actor, target.actor, target.inlet, execution, lane, text, undefined);
   }
 
-  #send(to: number, inlet: number, execution: Execution, lane: Lane, text: string, reply: Reply | undefined): void {
+  #send(from: Actor, to: number, inlet: number, execution: Execution, lane: Lane, text: string, reply: Reply | undefined): void {
     const receiver = this.#actors[to];
-    if (receiver !== undefined && receiver.plan.overflow === 'reject' && receiver.mailbox.room <= 0) {
+    if (receiver !== undefined && (receiver.plan.overflow === 'reject' || receiver === from) && receiver.mailbox.room <= 0) {
       const error: ErrorRecord = { code: 'mailbox.full', message: `the mailbox of \`${receiver.plan.name}\` is full`, actor: receiver.plan.name, hint: 'overflow: block' };
       this.#fail(to, execution, error);
       this.#respond(reply, error, textLane, '');
@@ -298,7 +299,7 @@ export class Cell implements Router {
     if (event.is === 'ask') {
       const peer = actor.plan.peers[event.peer];
       if (peer !== null && peer !== undefined && execution !== undefined) {
-        this.#send(peer.actor, peer.inlet, execution, event.lane, event.payload, { to: 'actor', actor: actor.plan.index, instance, call: event.id });
+        this.#send(actor, peer.actor, peer.inlet, execution, event.lane, event.payload, { to: 'actor', actor: actor.plan.index, instance, call: event.id });
         return;
       }
     }

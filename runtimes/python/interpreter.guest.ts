@@ -1,5 +1,7 @@
 /** CPython as Pyodide compiles it, in this isolate: booted from nothing or from its memory snapshot, and entered from here alone. */
+import { describe, foreignError } from '../guest/failure.ts';
 import type { Kernel } from '../guest/kernel.ts';
+import { slice, stringify } from '../guest/primordials.ts';
 import { readSnapshot, type Snapshot } from './memory.guest.ts';
 import { createEngine } from './webassembly.guest.ts';
 
@@ -32,6 +34,9 @@ export interface Pyodide {
   makeMemorySnapshot(): Uint8Array;
 }
 
+/** What a door gives when the interpreter is no more: the cell has been told, and turns stay open for it to blame. */
+export const lost = Number.NaN;
+
 export type Door = (...args: (string | number)[]) => unknown;
 
 export interface Interpreter {
@@ -42,7 +47,7 @@ export interface Interpreter {
    */
   doors<Name extends string>(module: string, names: readonly Name[]): Record<Name, Door>;
   writeFile(path: string, text: string): void;
-  /** Before the first line of the author's code. */
+  /** To be called before the first line of the author's code. */
   seal(): void;
 }
 
@@ -57,6 +62,7 @@ const realm = globalThis as unknown as Record<string, unknown>;
 export async function bootInterpreter(kernel: Kernel, files: InterpreterFiles): Promise<Interpreter> {
   const engine = createEngine(kernel.captured, files.wasm);
   const snapshot = files.memory === undefined ? undefined : readSnapshot(files.memory);
+  const dump = createDump();
   const leaveShell = enterShell((name) => (name === libraryFile ? files.library : engine.placeholder));
   const { create, load } = files.factory(engine.webAssembly, standIns());
   const pyodide = await load({
@@ -66,7 +72,9 @@ export async function bootInterpreter(kernel: Kernel, files: InterpreterFiles): 
     env: { HOME: '/actor', PYTHONDONTWRITEBYTECODE: '1' },
     // What is written past `sys.stdout`: by C code, or to the descriptor.
     stdout: (line: string) => kernel.log('info', line),
-    stderr: (line: string) => kernel.log('error', line),
+    stderr: (line: string) => {
+      if (!dump.takes(line)) kernel.log('error', line);
+    },
     createPyodideModule: snapshot === undefined ? create : (settings: object) => createFrom(snapshot, create, settings),
     ...(snapshot === undefined ? { _makeSnapshot: true } : { _loadSnapshot: snapshot.head }),
   });
@@ -80,18 +88,20 @@ export async function bootInterpreter(kernel: Kernel, files: InterpreterFiles): 
   const lose = (error: unknown): void => {
     if (fatal) return;
     fatal = true;
-    kernel.fatal(error);
+    const message = `the Python interpreter cannot go on: ${describe(error).message}`;
+    kernel.fatal(foreignError(stringify({ __proto__: null, code: 'actor.fatal', message, stack: dump.stack() })));
   };
   pyodide._api.on_fatal = lose;
 
   const door = (pointer: number): Door => (...args) => {
-    if (fatal) return undefined;
+    if (fatal) return lost;
     try {
       return callPyObject(pointer, args);
     } catch (error) {
-      // Our functions in Python raise nothing, so this is Pyodide failing, or memory that ran out before they began.
-      if (!(error instanceof PythonError)) lose(error);
-      throw error;
+      // Our functions in Python raise nothing, so this is the interpreter failing, or memory that ran out before they began.
+      if (error instanceof PythonError && !fatal) throw error;
+      lose(error);
+      return lost;
     }
   };
 
@@ -113,6 +123,28 @@ export async function bootInterpreter(kernel: Kernel, files: InterpreterFiles): 
       delete pyodide._api.config['createPyodideModule'];
       engine.seal();
     },
+  };
+}
+
+/** The last traceback that the interpreter wrote by itself, which it does as it dies: the innermost frame first. */
+function createDump(): { takes(line: string): boolean; stack(): string | undefined } {
+  const begin = 'Stack (most recent call first):';
+  const frame = '  File "';
+  const authors = '  File "/actor/';
+  let frames: string | undefined;
+  let open = false;
+  return {
+    takes(line) {
+      if (line === begin) {
+        frames = '';
+        open = true;
+        return true;
+      }
+      open &&= slice(line, 0, frame.length) === frame;
+      if (open && slice(line, 0, authors.length) === authors) frames = `${frame}${slice(line, authors.length)}\n${frames}`;
+      return open;
+    },
+    stack: () => (frames === undefined || frames === '' ? undefined : `Traceback (most recent call last):\n${frames}`),
   };
 }
 

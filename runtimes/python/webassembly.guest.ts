@@ -76,7 +76,7 @@ export function createEngine(captured: Captured, interpreter: Uint8Array): Engin
   }
 
   const Instance = replace('Instance', ([module, imports], target) => {
-    if (module === interpreterModule) return instantiateInterpreter(module, imports as Imports);
+    if (module !== undefined && module === interpreterModule) return instantiateInterpreter(module as object, imports as Imports);
     if (sealed && !isAdmitted(module as object)) throw new TypeErrorIntrinsic('this WebAssembly module cannot be instantiated by an actor');
     return construct(real.Instance, [module, imports], target as never);
   });

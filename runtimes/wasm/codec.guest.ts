@@ -74,10 +74,15 @@ function toJson(value: Message): string {
     const entry = this[key];
     if (typeof entry === 'bigint') return rawJson(String(entry));
     if (typeof entry === 'number' && !Number.isFinite(entry)) throw unfit(entry, 'JSON');
+    // Without a point it would be read as an integer, and a float of 2^53 and more is none.
+    if (typeof entry === 'number' && Number.isInteger(entry) && !Number.isSafeInteger(entry)) return rawJson(wholeFloat(entry));
     if (entry instanceof Uint8Array || entry instanceof Date || entry instanceof Error) throw unfit(entry, 'JSON');
     return shown;
   });
 }
+
+/** JavaScript writes digits alone up to 1e21. */
+const wholeFloat = (value: number): string => (Math.abs(value) < 1e21 ? `${value}.0` : String(value));
 
 const { rawJSON: rawJson } = JSON as unknown as { rawJSON(text: string): unknown };
 

@@ -67,7 +67,7 @@ export async function openPlugin(source: PluginSource): Promise<Plugin> {
   const waits = webAssembly.Module.imports(module).some((entry) => entry.module === importModules.vivarium);
   const functions = {
     [importModules.extism]: { ...blocks.functions, length_unsafe: blocks.functions['length'], ...caller.guarded(createEnvironment(kernel, blocks)) },
-    [importModules.vivarium]: Object.fromEntries(Object.entries(caller.guarded(vivarium)).map(([name, run]) => [name, new webAssembly.Suspending(run)])),
+    [importModules.vivarium]: Object.fromEntries(Object.entries(caller.guarded(vivarium)).map(([name, run]) => [name, new webAssembly.Suspending(run as (...args: never[]) => Promise<unknown>)])),
     [importModules.wasi]: caller.guarded(wasi.functions),
   };
 

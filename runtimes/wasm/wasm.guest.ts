@@ -11,81 +11,47 @@
 import { budgetFor } from '../guest/codec.ts';
 import { hostError } from '../guest/failure.ts';
 import type { Kernel, Language, Turn } from '../guest/kernel.ts';
-import { ArrayBufferIntrinsic } from '../guest/primordials.ts';
+import type { Captured } from '../guest/realm.ts';
 import type { Settings } from '../guest/wire.ts';
 import { createCodec } from './codec.guest.ts';
 import { type ExtismScript, loadExtism } from './extism.guest.ts';
-import { failed } from './fault.guest.ts';
 import { type Handlers, handlersOf } from './handlers.guest.ts';
-import { openPlugin, type Plugin, type PluginSource, type Result } from './plugin.guest.ts';
+import { checkResult, createInstances, type Instances } from './instances.guest.ts';
+import type { Plugin, Result } from './plugin.guest.ts';
 
 const nothing = new Uint8Array(0);
 
 export function createWasm(kernel: Kernel): Language {
-  const { settings, captured } = kernel;
+  const { settings } = kernel;
+  const { webAssembly } = kernel.captured;
   const wasm = settings.wasm as NonNullable<Settings['wasm']>;
   const budget = budgetFor(settings.limits.message);
   const input = createCodec(wasm.input, budget);
   const output = createCodec(wasm.output, budget);
   const { crypto } = globalThis as unknown as { crypto: { getRandomValues(bytes: Uint8Array): void } };
   const fillRandom = (bytes: Uint8Array): void => crypto.getRandomValues(bytes);
-  let source: PluginSource;
   let handlers: Handlers;
-  /** The instance that takes calls, and whether it is in one. */
-  let plugin: Plugin | undefined;
+  let instances: Instances;
+  /** A call runs, or waits for the host. */
   let busy = false;
-  /** The instance that will: its `start` runs, and may wait for the host. */
-  let starting: Plugin | undefined;
-  let opening = false;
-  /** Turns for which there is no free instance. While there are any, one is busy or opening, or `proceed` runs. */
+  /** Turns for which there was no free instance. While there are any, one is busy or being opened, or `proceed` runs. */
   let waiting: Turn[] = [];
-  /** What instances held that were given up since the last collection. Bytes. */
-  let garbage = 0;
-
-  const open = async (): Promise<void> => {
-    if (garbage > settings.limits.memory / 2) {
-      collectGarbage();
-      garbage = 0;
-    }
-    starting = await openPlugin(source);
-    if (handlers.start) check(await starting.call('start', nothing, undefined));
-    plugin = starting;
-    starting = undefined;
-  };
-
-  const reopen = (): void => {
-    if (opening) return;
-    opening = true;
-    open().then(
-      (fresh) => {
-        if (starting !== fresh) return;
-        starting = undefined;
-        plugin = fresh;
-        proceed();
-      },
-      kernel.fatal,
-    );
-  };
 
   const giveUp = (): void => {
-    const lost = plugin ?? starting;
-    lost?.abandon();
-    garbage += lost?.size() ?? 0;
-    plugin = undefined;
-    starting = undefined;
+    instances.giveUp();
     busy = false;
-    opening = false;
   };
 
   /** Runs what waits for an instance. */
   const proceed = (): void => {
     while (!busy && waiting.length > 0) {
-      if (plugin === undefined) {
-        reopen();
+      const instance = instances.ready;
+      if (instance === undefined) {
+        if (!instances.opening) instances.open().then(proceed, kernel.fatal);
         return;
       }
       const turn = waiting.shift() as Turn;
-      if (!turn.ended) run(plugin, turn);
+      if (!turn.ended) run(instance, turn);
     }
   };
 
@@ -94,7 +60,7 @@ export function createWasm(kernel: Kernel): Language {
     turn.onCancel = () => {
       waiting = waiting.filter((other) => !other.ended);
       // Its `start` may wait for a call that went with the turn.
-      if (opening) giveUp();
+      if (instances.opening) instances.giveUp();
       proceed();
     };
     proceed();
@@ -121,12 +87,12 @@ export function createWasm(kernel: Kernel): Language {
     };
     result.then(
       (value) => {
-        if (plugin !== instance) return;
+        if (instances.ready !== instance) return;
         settle(turn, value);
         proceed();
       },
       (error) => {
-        if (plugin !== instance) return;
+        if (instances.ready !== instance) return;
         giveUp();
         kernel.fail(turn, error);
         proceed();
@@ -140,7 +106,7 @@ export function createWasm(kernel: Kernel): Language {
     turn.onCancel = undefined;
     if (result.over) giveUp();
     try {
-      check(result);
+      checkResult(result);
       kernel.settle(turn, result.output.length === 0 ? undefined : output.decode(result.output));
     } catch (error) {
       kernel.fail(turn, error);
@@ -150,54 +116,34 @@ export function createWasm(kernel: Kernel): Language {
   return {
     async load(files) {
       const [script, module, blocks] = files as [ExtismScript, ArrayBuffer, ArrayBuffer];
-      const { webAssembly } = captured;
       const compiled = compile(webAssembly, module);
       handlers = handlersOf(webAssembly.Module.exports(compiled), settings);
       const link = loadExtism(script, webAssembly, wasm.wasi);
-      source = { kernel, link, module: compiled, blocks: new webAssembly.Module(blocks), output, fillRandom };
-      await open();
+      instances = createInstances(kernel, { kernel, link, module: compiled, blocks: new webAssembly.Module(blocks), output, fillRandom }, handlers.start);
+      await instances.open();
       return handlers.served;
     },
 
     begin(turn) {
-      if (handlers.functions[turn.inlet] === undefined)
-        throw hostError('actor.inlet', `the plugin exports no function for the inlet \`${settings.inlets[turn.inlet]}\``);
-      if (plugin === undefined || busy || waiting.length > 0) wait(turn);
-      else run(plugin, turn);
+      if (handlers.functions[turn.inlet] === undefined) throw hostError('actor.inlet', `the plugin exports no function for the inlet \`${settings.inlets[turn.inlet]}\``);
+      const instance = instances.ready;
+      if (instance === undefined || busy || waiting.length > 0) wait(turn);
+      else run(instance, turn);
     },
 
     stop() {
-      if (!handlers.stop || plugin === undefined || busy) return undefined;
-      const stopping = plugin.call('stop', nothing, undefined);
-      return stopping instanceof Promise ? stopping.then(check) : check(stopping);
+      const instance = instances.ready;
+      if (!handlers.stop || instance === undefined || busy) return undefined;
+      const stopping = instance.call('stop', nothing, undefined);
+      return stopping instanceof Promise ? stopping.then(checkResult) : checkResult(stopping);
     },
   };
 }
 
-function compile(webAssembly: Kernel['captured']['webAssembly'], bytes: ArrayBuffer): WebAssembly.Module {
+function compile(webAssembly: Captured['webAssembly'], bytes: ArrayBuffer): WebAssembly.Module {
   try {
     return new webAssembly.Module(bytes);
   } catch (error) {
     throw hostError('source.invalid', `the module does not compile: ${error instanceof Error ? error.message : 'no reason given'}`, 'build the plugin again');
   }
-}
-
-/**
- * V8 does not count the memory of WebAssembly, so it would let dozens of dead instances lie. No isolate has a function that
- * collects; but an allocation that cannot be granted makes V8 look for everything that can go first.
- */
-function collectGarbage(): void {
-  try {
-    new ArrayBufferIntrinsic(moreThanThereIs);
-  } catch {
-    // As expected.
-  }
-}
-
-/** Bytes; below what V8 refuses without looking. */
-const moreThanThereIs = 2 ** 40;
-
-/** @throws HostError actor.failed with the text of the plugin. */
-function check({ failure }: Result): undefined {
-  if (failure !== undefined) throw failed(failure);
 }

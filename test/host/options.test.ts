@@ -8,6 +8,7 @@ const wrong = (options: unknown) => failureOf(() => createHost(options as never)
 test('an option that does not exist, or cannot be, is refused before anything starts', async () => {
   expect(await wrong({ sandbx: {} })).toMatchObject({ code: 'host.option', message: expect.stringContaining('sandbx') });
   expect(await wrong({ sandbox: { minimum: 'fortress' } })).toMatchObject({ code: 'host.option' });
+  expect(await wrong({ sandbox: { minimum: 'jail', maximum: 'process' } })).toMatchObject({ code: 'host.option', message: expect.stringContaining('above') });
   expect(await wrong({ limits: { cells: 0 } })).toMatchObject({ code: 'host.option' });
   expect(await wrong({ logger: { info() {} } })).toMatchObject({ code: 'host.option', message: expect.stringContaining('logger') });
   expect(await wrong({ ceiling: 'no-such-preset' })).toMatchObject({ code: 'policy.invalid' });
@@ -29,4 +30,11 @@ test('the report says what was reached', async () => {
   expect(['process', 'jail']).toContain(sandbox);
   expect(node.version).toBe(process.versions.node);
   expect({ cells, namespaces }).toEqual({ cells: 0, namespaces: [] });
+});
+
+test('no level above the maximum is used', async () => {
+  await using host = await createHost({ spare: false, sandbox: { maximum: 'process' } });
+  const { sandbox, missing } = host.report();
+  expect(sandbox).toBe('process');
+  expect(missing?.reason).toBeTruthy();
 });

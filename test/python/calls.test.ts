@@ -103,7 +103,7 @@ describe('calls from Python', () => {
               raise
       async def handle(message, context):
           asyncio.ensure_future(leftover(context))
-          asyncio.get_event_loop().call_later(0.001, log.append, "late")
+          asyncio.get_event_loop().call_later(3600, log.append, "late")
           await asyncio.sleep(0)
       def not_begun(message, context):
           asyncio.ensure_future(leftover(context))
@@ -116,6 +116,7 @@ describe('calls from Python', () => {
     await actor.deliver(0);
     expect((await actor.deliver(0, 'seen')).value).toEqual(['cancelled', 'actor.turn-ended', 'cancelled', 'actor.turn-ended']);
     expect(actor.background).toEqual([]);
+    expect(actor.pendingTimers).toBe(0);
     actor.dispose();
   });
 

@@ -198,6 +198,7 @@ export class TestInstance {
 
   /** The same, for payloads as another actor may have made them. */
   deliverPayloads(payloads: readonly { lane: Lane; text: string }[], inlet = 'in'): Promise<TurnResult[]> {
+    if (this.#fallen !== undefined) return Promise.reject(this.#fallen);
     const number = (this.#options.inlets ?? ['in']).indexOf(inlet);
     const first = this.#nextTurn;
     this.#nextTurn += payloads.length;
@@ -228,6 +229,10 @@ export class TestInstance {
   }
 
   #batch: { turn: number; header: string; text: string }[] = [];
+
+  get pendingTimers(): number {
+    return this.#timers.size;
+  }
 
   /** The turn that a postmortem named; 0 if none was made. */
   get blamed(): number {
@@ -322,7 +327,7 @@ export class TestInstance {
         return this.#stopped?.();
       case 'timer':
         clearTimeout(this.#timers.get(event.id));
-        this.#timers.set(event.id, setTimeout(() => void this.enter('timer', [event.id]), event.delay));
+        this.#setTimer(event.id, event.delay);
         return;
       case 'untimer':
         clearTimeout(this.#timers.get(event.id));
@@ -346,6 +351,14 @@ export class TestInstance {
       case 'postmortem':
         this.#postmortem = event.turn;
     }
+  }
+
+  #setTimer(id: number, delay: number): void {
+    const fire = (): void => {
+      this.#timers.delete(id);
+      void this.enter('timer', [id]);
+    };
+    this.#timers.set(id, setTimeout(fire, delay));
   }
 
   async #call(event: Extract<GuestEvent, { is: 'call' | 'ask' }>): Promise<void> {

@@ -1,0 +1,3 @@
+import type { Handler } from 'vivarium/actor';
+
+export const handle: Handler = (message) => message;

@@ -1,0 +1,75 @@
+/** One host for a test file, and in it one flow for each language. */
+import { afterAll, beforeAll } from 'vitest';
+import { createHost, type Flow, type Host, type HostOptions, type LogEvent, type ManifestObject } from '../../host/index.ts';
+import { type Language, languages, root } from './languages.ts';
+
+export type FlowPlan = Omit<ManifestObject, 'vivarium' | 'namespace'>;
+
+export class Stage {
+  readonly #options: HostOptions;
+  readonly #logs: LogEvent[] = [];
+  readonly #flows = new Map<Language, Flow>();
+  readonly #listeners = new Set<() => void>();
+  #host: Host | undefined;
+
+  constructor(options: HostOptions) {
+    this.#options = options;
+  }
+
+  get host(): Host {
+    if (this.#host === undefined) throw new Error('the host has not been created');
+    return this.#host;
+  }
+
+  flow(language: Language): Flow {
+    const flow = this.#flows.get(language);
+    if (flow === undefined) throw new Error(`no flow is deployed for ${language}`);
+    return flow;
+  }
+
+  /** Deploys one more flow, from the root of the repository. */
+  async deploy(plan: FlowPlan, namespace: string, rest: { environment?: Record<string, string> } = {}): Promise<Flow> {
+    return (await this.host.deploy({ vivarium: 1, namespace, ...plan } as ManifestObject, { base: root, ...rest })) as unknown as Flow;
+  }
+
+  /** What was logged of an execution, or by all if none is named. */
+  logs(execution?: string): readonly LogEvent[] {
+    return execution === undefined ? this.#logs : this.#logs.filter((event) => event.execution === execution);
+  }
+
+  /** Resolves as soon as a log line fits. The test's own time limit ends it otherwise. */
+  async logged(fits: (event: LogEvent) => boolean): Promise<LogEvent> {
+    for (;;) {
+      const found = this.#logs.find(fits);
+      if (found !== undefined) return found;
+      await new Promise<void>((resolve) => this.#listeners.add(resolve));
+    }
+  }
+
+  async open(planOf?: (language: Language) => FlowPlan): Promise<void> {
+    this.#host = await createHost({ ceiling: 'unrestricted', ...this.#options });
+    this.#host.on('log', (event) => {
+      this.#logs.push(event);
+      for (const resolve of this.#listeners) resolve();
+      this.#listeners.clear();
+    });
+    if (planOf === undefined) return;
+    for (const language of languages) this.#flows.set(language, await this.deploy(planOf(language), language.name));
+  }
+
+  async close(): Promise<void> {
+    await this.#host?.close();
+  }
+}
+
+/** @param planOf the flow that is deployed for each language before the first test. */
+export function setStage(options: HostOptions, planOf?: (language: Language) => FlowPlan): Stage {
+  const stage = new Stage(options);
+  beforeAll(() => stage.open(planOf), 120_000);
+  afterAll(() => stage.close());
+  return stage;
+}
+
+/** Inputs that bear the names of the inlets they lead to. */
+export const inputsTo = (actor: string, inlets: readonly string[]): Record<string, string> =>
+  Object.fromEntries(inlets.map((inlet) => [inlet === 'in' ? 'handle' : inlet, inlet === 'in' ? actor : `${actor}.${inlet}`]));

@@ -1,0 +1,57 @@
+/** A host whose cells are stand-ins: they speak the protocol, and lie. */
+import { onTestFinished } from 'vitest';
+import { registerServices, type ServiceTree } from '../../host/capabilities/services/registry.ts';
+import { chooseLevel, detectSandbox } from '../../host/cells/sandbox.ts';
+import { SpareCells } from '../../host/cells/spare.ts';
+import { Host } from '../../host/host.ts';
+import { checkOptions } from '../../host/options.ts';
+import { unrestricted } from '../../host/policy/index.ts';
+import { writeStandIn } from './standIn.ts';
+
+/**
+ * What an honest cell does, as far as these tests need it: creates actors, echoes messages to `out`, answers, settles.
+ * A lie replaces one of the functions of `cell`, or adds to it.
+ */
+const honest = `
+let names = [];
+const settle = (handles) => send({ type: 'settled', execution: handles, received: handles.map(() => 1), parts: handles.map(() => 0), work: [] });
+const cell = {
+  hello() {},
+  create({ actor }) {
+    names[actor.index] = actor.name;
+    send({ type: 'created', actor: actor.index, instance: 1, inlets: actor.inlets, millis: 0 });
+  },
+  deliver(message, payloads) {
+    let at = 0;
+    message.actor.forEach((actor, row) => {
+      const payload = payloads.subarray(at, (at += message.length[row]));
+      this.message(actor, message.execution[row], message.reply[row], payload);
+    });
+  },
+  message(actor, execution, reply, payload) {
+    send({ type: 'emit', actor: [actor], outlet: [0], execution: [execution], lane: [0], length: [payload.length] }, payload);
+    if (reply > 0) send({ type: 'answer', reply, error: null, lane: 0, length: [payload.length] }, payload);
+    send({ type: 'credit', actor: [actor], messages: [1] });
+    settle([execution]);
+  },
+  ping({ token }) { send({ type: 'pong', token, oldest: 0, live: 1, cpu: 0 }); },
+  stop({ actor }) { send({ type: 'stopped', actor }); },
+  cancel({ execution }) {},
+  careful() {},
+  credit() {},
+  reply() {},
+};
+received((message, payloads) => cell[message.type](message, payloads));
+dieWithHost();
+`;
+
+/** @param lie statements that change `cell`; `names` holds the names of its actors by index, `settle([execution])` ends executions */
+export async function rogueHost(lie: string, services: ServiceTree = {}): Promise<Host> {
+  const { folder, entry } = writeStandIn(`${honest}${lie}\nready();`);
+  const options = checkOptions({});
+  const level = await chooseLevel();
+  const spares = new SpareCells({ options: { sandbox: await detectSandbox(), level, folder, entry }, memoryBudget: options.limits.cellMemory, spares: 0, most: 16 });
+  const host = new Host(options, { services: registerServices(services), ceiling: unrestricted, spares }, { sandbox: level, missing: undefined, weaknesses: [], node: { path: '', version: '' } });
+  onTestFinished(() => host.close());
+  return host;
+}
