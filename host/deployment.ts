@@ -55,7 +55,12 @@ export async function prepareDeployment(request: DeploymentRequest): Promise<Dep
   const actors = manifest.actors.map((actor, index): TopologyActor => {
     const grant = grants[index] as Grant;
     const services = grantedServices(grant, request.services ?? []);
-    return { part: partOf(actor, grant, services, environments[index] ?? {}, loaded[index] as LoadedSource), outlets: actor.outlets, cell: cells.of[index] as number, budget: budgetOf(grant.limits) };
+    return {
+      part: partOf(actor, grant, services, environments[index] ?? {}, loaded[index] as LoadedSource),
+      outlets: actor.outlets,
+      cell: cells.of[index] as number,
+      budget: budgetOf(grant.limits),
+    };
   });
   const shape: FlowShape = {
     actors,
@@ -64,7 +69,15 @@ export async function prepareDeployment(request: DeploymentRequest): Promise<Dep
     outputs: [...manifest.outputs].flatMap(([name, outlets]) => outlets.map((outlet) => ({ name, ...outlet }))),
     cells: cells.count,
   };
-  return { namespace: request.namespace ?? manifest.namespace, manifest, shape, grants, files: loaded.map(filesOf), inlets, warnings: warningsOf({ diagnostics, grants, loaded, services: request.services }) };
+  return {
+    namespace: request.namespace ?? manifest.namespace,
+    manifest,
+    shape,
+    grants,
+    files: loaded.map(filesOf),
+    inlets,
+    warnings: warningsOf({ diagnostics, grants, loaded, services: request.services }),
+  };
 }
 
 /**
@@ -76,7 +89,10 @@ export function checkDeployment(manifest: string): Promise<Deployment> {
 }
 
 /** Has a value for every name that is asked for. */
-const anyEnvironment: Readonly<Record<string, string>> = new Proxy({}, { get: () => '', has: () => true, getOwnPropertyDescriptor: () => ({ value: '', enumerable: true, configurable: true }) });
+const anyEnvironment: Readonly<Record<string, string>> = new Proxy(
+  {},
+  { get: () => '', has: () => true, getOwnPropertyDescriptor: () => ({ value: '', enumerable: true, configurable: true }) },
+);
 
 /** A manifest written as an object lies, as it were, in the working folder. */
 async function readFlow(manifest: unknown): Promise<{ manifest: FlowManifest; diagnostics: readonly Diagnostic[]; file: string }> {
@@ -97,7 +113,9 @@ async function loadAll(actors: readonly FlowActor[], loadOne: (actor: FlowActor)
   const failures = outcomes.filter((outcome) => outcome instanceof VivariumError);
   const [first] = failures;
   if (first === undefined) return outcomes as LoadedSource[];
-  throw failures.length === 1 ? first : VivariumError.from({ ...first.record, message: failures.map(({ message, record }) => `${record.actor}: ${message}`).join('\n') });
+  throw failures.length === 1
+    ? first
+    : VivariumError.from({ ...first.record, message: failures.map(({ message, record }) => `${record.actor}: ${message}`).join('\n') });
 }
 
 async function load({ name, runtime, source, wasm }: FlowActor, { limits }: Grant, inlets: readonly string[], file: string, base: Base): Promise<LoadedSource> {
@@ -106,11 +124,18 @@ async function load({ name, runtime, source, wasm }: FlowActor, { limits }: Gran
       name,
       runtime,
       ...(source.kind === 'inline' ? { code: source.code } : { source: nodePath.relative(base.given, nodePath.resolve(nodePath.dirname(file), source.path)) }),
-      ...(wasm === null ? {} : { memory: limits.memory, wasi: wasm.wasi, functions: inlets.map((inlet) => (inlet === 'in' ? wasm.function : (wasm.functions[inlet] ?? inlet))) }),
+      ...(wasm === null
+        ? {}
+        : { memory: limits.memory, wasi: wasm.wasi, functions: inlets.map((inlet) => (inlet === 'in' ? wasm.function : (wasm.functions[inlet] ?? inlet))) }),
     },
     base,
   );
-  if (loaded.runtime === 'javascript') demandInlets(name, inlets, loaded.exports.map((exported) => (exported === 'handle' || exported === 'default' ? 'in' : exported)));
+  if (loaded.runtime === 'javascript')
+    demandInlets(
+      name,
+      inlets,
+      loaded.exports.map((exported) => (exported === 'handle' || exported === 'default' ? 'in' : exported)),
+    );
   return loaded;
 }
 
@@ -135,7 +160,13 @@ const filesOf = (source: LoadedSource): readonly Uint8Array[] => {
   }
 };
 
-const partOf = (actor: FlowActor, { limits }: Grant, services: readonly string[], environment: Readonly<Record<string, string>>, source: LoadedSource): TopologyActor['part'] => ({
+const partOf = (
+  actor: FlowActor,
+  { limits }: Grant,
+  services: readonly string[],
+  environment: Readonly<Record<string, string>>,
+  source: LoadedSource,
+): TopologyActor['part'] => ({
   index: actor.index,
   name: actor.name,
   runtime: actor.runtime,
@@ -168,7 +199,9 @@ function requiredInlets({ connections, inputs }: FlowManifest, { index, inlets, 
 function placeActors({ actors }: FlowManifest, most: number): { of: readonly number[]; count: number } {
   const shared = actors.filter(({ ownCell }) => !ownCell).length;
   if (shared > most) {
-    throw new VivariumError('cell.start', `${shared} actors would share a cell, and one holds ${most}`, { hint: 'createHost({ limits: { isolates: … } }), or `cell: own` for some of them' });
+    throw new VivariumError('cell.start', `${shared} actors would share a cell, and one holds ${most}`, {
+      hint: 'createHost({ limits: { isolates: … } }), or `cell: own` for some of them',
+    });
   }
   let count = shared > 0 ? 1 : 0;
   const of = actors.map(({ ownCell }) => (ownCell ? count++ : 0));

@@ -79,7 +79,8 @@ export class Engine {
         concurrency,
         tell: (event) => {
           events.emit('cell', { time: Date.now(), namespace, ...event });
-          if (event.event !== 'started') context.logger?.warn(`cell ${event.cell} of '${namespace}': ${event.event}`, { actor: event.actor, reason: event.reason });
+          if (event.event !== 'started')
+            context.logger?.warn(`cell ${event.cell} of '${namespace}': ${event.event}`, { actor: event.actor, reason: event.reason });
         },
         admit: (actor, inlets) => demandInlets(nameOf(shape, actor), deployment.inlets[actor] ?? [], inlets),
       },
@@ -217,4 +218,5 @@ export class Engine {
   }
 }
 
-const encoded = (payload: Payload): readonly [Lane, Uint8Array] => (payload.lane === 'text' ? [textLane, Buffer.from(payload.text)] : [binaryLane, payload.bytes]);
+const encoded = (payload: Payload): readonly [Lane, Uint8Array] =>
+  payload.lane === 'text' ? [textLane, Buffer.from(payload.text)] : [binaryLane, payload.bytes];

@@ -71,7 +71,10 @@ export class Events<All extends object> {
   /** @returns a function that removes the listener */
   on<Name extends keyof All>(name: Name, listener: Listener<All[Name]>): () => void {
     let listeners = this.#listeners.get(name);
-    if (listeners === undefined) this.#listeners.set(name, (listeners = new Set()));
+    if (listeners === undefined) {
+      listeners = new Set();
+      this.#listeners.set(name, listeners);
+    }
     listeners.add(listener);
     return () => listeners.delete(listener);
   }

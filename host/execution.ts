@@ -51,7 +51,12 @@ export class OutputReader implements AsyncIterable<OutputMessage<string, Opened>
     try {
       for (;;) {
         const next = this.#buffer.shift();
-        if (next !== undefined) yield { output: this.#shape.outputs[next.output]?.name ?? '', message: open(next.payload, this.#raw, outputBudget(this.#shape, next.output)), index: next.index };
+        if (next !== undefined)
+          yield {
+            output: this.#shape.outputs[next.output]?.name ?? '',
+            message: open(next.payload, this.#raw, outputBudget(this.#shape, next.output)),
+            index: next.index,
+          };
         else if (this.#buffer.ended) return;
         else await this.#buffer.changed();
       }

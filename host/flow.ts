@@ -4,33 +4,14 @@ import { type ErrorRecord, VivariumError } from '../sdk/errors.ts';
 import { type Budget, decode, encode, type Message, type Payload } from '../sdk/message.ts';
 import { binaryLane, textLane } from '../runtimes/protocol.ts';
 import type { Engine } from './engine.ts';
-import { Events } from './events.ts';
+import type { Events } from './events.ts';
 import { type Execution, OutputReader } from './execution.ts';
 import { FirstOutput, OutputBuffer, payloadOf } from './executions/outputs.ts';
 import { type Opened, refusedResult, resultOf, type RunResult } from './executions/result.ts';
 import type { ExecutionInput, ExecutionSettings, TrackedExecution } from './executions/tracked.ts';
 import { Pipe, type PipedExecution } from './pipe.ts';
+import { cancelled, checkTexts, deadlineOf, reasonText, type RunOptions, type WaitOptions } from './request.ts';
 import { outputBudget, type Port } from './routing/topology.ts';
-
-export interface WaitOptions {
-  /** Milliseconds until the execution fails with `execution.deadline`. */
-  readonly timeout?: number;
-  /** Cancels the execution when it is aborted. */
-  readonly signal?: AbortSignal;
-}
-
-export interface RunOptions extends WaitOptions {
-  /** Names the execution; default: a new id. No two that run at once may have the same. At most 256 characters. */
-  readonly id?: string;
-  /** The point in time at which the execution fails with `execution.deadline`. */
-  readonly deadline?: Date;
-  /** Ids of executions whose messages led to this one. */
-  readonly parents?: readonly string[];
-  /** A W3C `traceparent`, passed on to the actors. */
-  readonly trace?: string;
-  /** Outputs come as payloads, undecoded: for whoever only passes them on. */
-  readonly raw?: boolean;
-}
 
 type Raw = { readonly raw: true };
 
@@ -68,8 +49,6 @@ export interface ActorHandle {
   ask(message: unknown, options?: WaitOptions & { readonly inlet?: string }): Promise<Message>;
 }
 
-const longestText = 256;
-const mostParents = 64;
 const usualWindow = 1024;
 
 /**
@@ -191,7 +170,8 @@ export class Flow<Inputs extends string = string, Outputs extends string = strin
       ask: async (message, options = {}) => {
         const { inlet: inletName = 'in' } = options;
         const inlet = part.inlets.indexOf(inletName);
-        if (inlet < 0) throw new VivariumError('actor.inlet', `'${name}' has no inlet '${inletName}'`, { actor: name, hint: `its inlets: ${part.inlets.join(', ')}` });
+        if (inlet < 0)
+          throw new VivariumError('actor.inlet', `'${name}' has no inlet '${inletName}'`, { actor: name, hint: `its inlets: ${part.inlets.join(', ')}` });
         const { promise, resolve, reject } = Promise.withResolvers<Message>();
         const id = this.#engine.context.newId();
         this.#trackInputs([this.#input({ actor: index, inlet }, message)], options, {
@@ -237,7 +217,12 @@ export class Flow<Inputs extends string = string, Outputs extends string = strin
     const raw = options.raw ?? false;
     const sink = new OutputBuffer(context.outputLimits);
     const id = options.id ?? context.newId();
-    const execution = this.#track(inputs, options, { id, named: options.id !== undefined, sink, ended: (ended) => resolve(resultOf(ended, sink, deployment.shape, raw)) });
+    const execution = this.#track(inputs, options, {
+      id,
+      named: options.id !== undefined,
+      sink,
+      ended: (ended) => resolve(resultOf(ended, sink, deployment.shape, raw)),
+    });
     return {
       id,
       outputs: new OutputReader(sink, deployment.shape, raw),
@@ -292,7 +277,9 @@ export class Flow<Inputs extends string = string, Outputs extends string = strin
     const { budget, part } = shape.actors[actor] as (typeof shape.actors)[number];
     try {
       const payload = encode(message, { ...budget, bytes: part.limits.message });
-      return payload.lane === 'text' ? { actor, inlet, lane: textLane, bytes: Buffer.from(payload.text) } : { actor, inlet, lane: binaryLane, bytes: payload.bytes };
+      return payload.lane === 'text'
+        ? { actor, inlet, lane: textLane, bytes: Buffer.from(payload.text) }
+        : { actor, inlet, lane: binaryLane, bytes: payload.bytes };
     } catch (error) {
       throw error instanceof VivariumError ? VivariumError.from({ ...error.record, actor: part.name }) : error;
     }
@@ -376,24 +363,4 @@ const answerOf = (error: ErrorRecord | null, payload: Payload, budget: Budget): 
   return decode(payload, budget);
 };
 
-const cancelled = (reason: string | undefined): ErrorRecord => ({ code: 'execution.cancelled', message: reason === undefined ? 'the execution was cancelled' : `the execution was cancelled: ${reason.slice(0, 1024)}` });
-
-const reasonText = (reason: unknown): string => (reason instanceof Error ? reason.message : String(reason));
-
 const noAnswer = (id: string): VivariumError => new VivariumError('execution.no-answer', 'the execution ended without an answer', { execution: id });
-
-const deadlineOf = ({ timeout, deadline }: RunOptions): number => {
-  const points = [...(timeout === undefined ? [] : [Date.now() + timeout]), ...(deadline === undefined ? [] : [deadline.getTime()])];
-  if (points.length === 0) return 0;
-  const point = Math.min(...points);
-  if (!Number.isFinite(point)) throw new VivariumError('host.option', 'a deadline is a valid Date, a timeout a number of milliseconds');
-  return Math.max(1, Math.floor(point));
-};
-
-function checkTexts(id: string, parents: readonly string[], trace: string): void {
-  if (id.length === 0 || id.length > longestText) throw new VivariumError('host.option', `an id of an execution has 1 to ${longestText} characters`);
-  if (parents.length > mostParents || parents.some((parent) => parent.length > longestText)) {
-    throw new VivariumError('host.option', `an execution has ${mostParents} parents at most, of ${longestText} characters each`);
-  }
-  if (trace.length > longestText) throw new VivariumError('host.option', `a traceparent has ${longestText} characters at most`);
-}

@@ -149,7 +149,9 @@ export class Host {
     const { namespace } = deployment;
     for (const warning of deployment.warnings) this.#options.logger?.warn(warning, { namespace });
     const outputs = new Events<{ output: SpontaneousOutput }>(this.#options.logger);
-    const engine = new Engine(deployment, this.#context, (output: string, payload: Payload, execution: string | undefined) => outputs.emit('output', { output, payload, execution }));
+    const engine = new Engine(deployment, this.#context, (output: string, payload: Payload, execution: string | undefined) =>
+      outputs.emit('output', { output, payload, execution }),
+    );
     this.#engines.add(engine);
     const flow = new Flow(engine, outputs, () => {
       this.#engines.delete(engine);

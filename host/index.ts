@@ -16,7 +16,7 @@
  */
 export { type CatalogueEntry, type ErrorCode, type ErrorRecord, errorCatalogue, isErrorCode, type Reaction, VivariumError } from '../sdk/errors.ts';
 export { decode, encode, type Message, type Payload } from '../sdk/message.ts';
-export { type Limits } from '../runtimes/limits.ts';
+export type { Limits } from '../runtimes/limits.ts';
 export { defineService, type Service, type ServiceCaller, type ServiceTree } from './capabilities/services/registry.ts';
 export type { StandardSchema } from './capabilities/services/schema.ts';
 export type { SandboxLevel } from './cells/levels.ts';
@@ -24,7 +24,7 @@ export type { CellEvent, ExecutionEvent, HostEvents, Listener, LogEvent } from '
 export type { Execution, OutputMessage } from './execution.ts';
 export type { ActorWork, RunResult } from './executions/result.ts';
 export type { ExecutionStatus } from './executions/tracked.ts';
-export type { ActorHandle, Flow, FlowInputs, PipeOptions, RunOptions, SpontaneousOutput, WaitOptions } from './flow.ts';
+export type { ActorHandle, Flow, FlowInputs, PipeOptions, SpontaneousOutput } from './flow.ts';
 export { createHost, type DeployOptions, type Host, type HostReport } from './host.ts';
 export {
   type ActorNames,
@@ -42,5 +42,6 @@ export {
   parseManifest,
   parseManifestObject,
 } from './manifest/index.ts';
+export type { RunOptions, WaitOptions } from './request.ts';
 export type { CeilingInput, HostOptions, Logger } from './options.ts';
 export { type AuditEvent, type Grant, grantLines, type PolicyInput, policyJsonSchema, presetNames, refusalText, unrestricted } from './policy/index.ts';

@@ -49,11 +49,15 @@ export interface HostOptions {
 
 const isFunction = (value: unknown): boolean => typeof value === 'function';
 const logger = z.custom<Logger>(
-  (value) => typeof value === 'object' && value !== null && ['debug', 'info', 'warn', 'error'].every((level) => isFunction((value as Record<string, unknown>)[level])),
+  (value) =>
+    typeof value === 'object' && value !== null && ['debug', 'info', 'warn', 'error'].every((level) => isFunction((value as Record<string, unknown>)[level])),
   'a logger has the functions debug, info, warn and error',
 );
 const record = z.custom<ServiceTree>((value) => typeof value === 'object' && value !== null && !Array.isArray(value), 'services are an object of groups');
-const policy = z.custom<CeilingInput>((value) => typeof value === 'string' || (typeof value === 'object' && value !== null), 'a policy is a name, a file, an object, or a list of these');
+const policy = z.custom<CeilingInput>(
+  (value) => typeof value === 'string' || (typeof value === 'object' && value !== null),
+  'a policy is a name, a file, an object, or a list of these',
+);
 
 const schema = z.strictObject({
   sandbox: z

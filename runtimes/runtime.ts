@@ -6,15 +6,18 @@ import type { Context, Isolate } from 'isolated-vm';
 import type { Limits } from './limits.ts';
 import type { ActorPlan, RuntimeName } from './protocol.ts';
 
-/** Reads a file of the cell's own folder. Only possible before permissions are dropped. */
-export type ReadFile = (name: string) => Buffer;
+/**
+ * Opens a file of the cell's own folder, which is only possible before permissions are dropped. What it returns reads
+ * the file, once: a cell without Python never holds Python's thirty megabytes.
+ */
+export type OpenFile = (name: string) => () => Buffer;
 
 export interface Runtime {
   readonly name: RuntimeName;
   /** Its guests may wait for the host in the middle of a function: they get a shared buffer. */
   readonly synchronous: boolean;
-  /** Reads what every isolate of this language will need. Called once, before permissions are dropped. */
-  prepare(read: ReadFile): void;
+  /** Opens what isolates of this language will need. Called once, before permissions are dropped. */
+  prepare(open: OpenFile): void;
   /** The heap limit of the isolate in MiB: what V8 counts. Memory of WebAssembly is bounded inside. */
   heap(limits: Limits): number;
   /**

@@ -15,7 +15,7 @@ export interface CatalogueEntry {
 
 export const errorCatalogue = {
   'actor.failed': { meaning: 'The code of the actor threw; message and stack are the author’s.', reaction: 'mend' },
-  'actor.start': { meaning: 'The actor could not be started: its source does not compile, its module threw, or `start` failed.', reaction: 'mend' },
+  'actor.start': { meaning: 'The actor could not be started: its module threw, or `start` failed.', reaction: 'mend' },
   'actor.unknown': { meaning: 'No actor of that name is deployed, or no connection leads to it.', reaction: 'mend' },
   'actor.inlet': { meaning: 'The actor has no handler for that inlet.', reaction: 'mend' },
   'actor.outlet': { meaning: 'The actor has no outlet of that name.', reaction: 'mend' },

@@ -7,7 +7,10 @@ export class GuestCalls {
   /** @returns undefined if the actor has `most` calls in flight already */
   begin(actor: number, most: number): AbortController | undefined {
     let calls = this.#open.get(actor);
-    if (calls === undefined) this.#open.set(actor, (calls = new Set()));
+    if (calls === undefined) {
+      calls = new Set();
+      this.#open.set(actor, calls);
+    }
     if (calls.size >= most) return undefined;
     const call = new AbortController();
     calls.add(call);

@@ -42,7 +42,9 @@ const missedPings = 8;
 /** What a cell may take to notice that a guest exceeds its limit, and to end it. Milliseconds. */
 const limitGrace = 2_500;
 /** What the guests' own `stop` may take before the cell is ended anyway. Milliseconds. */
-const stopPatience = 1_000;
+const stopPatience = 2_000;
+/** What a cell may take to create an actor, beyond the limit that the actor has for its start. Milliseconds. */
+const createGrace = 5_000;
 
 export class Cell implements RoutedCell {
   readonly place: number;
@@ -118,9 +120,15 @@ export class Cell implements RoutedCell {
         reject(VivariumError.from(this.#dead));
         return;
       }
+      const { start } = plan.limits;
+      const overdue = setTimeout(
+        () => this.kill({ code: 'limit.start', message: `'${plan.name}' had not started after ${start} ms, and its cell does not end it` }),
+        start + createGrace,
+      );
       this.#waiting = {
         actor,
         settle: (error) => {
+          clearTimeout(overdue);
           this.#waiting = undefined;
           if (error === undefined) resolve();
           else reject(VivariumError.from({ ...escapeError(error), actor: plan.name }));
@@ -196,41 +204,54 @@ export class Cell implements RoutedCell {
     if (this.#dead !== undefined) return;
     switch (message.type) {
       case 'emit':
-        return this.#router.emit(this, message, payloads);
+        this.#router.emit(this, message, payloads);
+        return;
       case 'settled':
-        return this.#router.settled(this, message);
+        this.#router.settled(this, message);
+        return;
       case 'credit':
-        return this.#router.credit(this, message);
+        this.#router.credit(this, message);
+        return;
       case 'answer':
-        return this.#router.answer(this, { ...message, error: message.error && escapeError(message.error) }, payloads);
+        this.#router.answer(this, { ...message, error: message.error && escapeError(message.error) }, payloads);
+        return;
       case 'failure':
         this.#demandOwn(message.actor);
-        return this.#router.failure(this, { ...message, error: this.#attributed(message.actor, message.error) });
+        this.#router.failure(this, { ...message, error: this.#attributed(message.actor, message.error) });
+        return;
       case 'call':
       case 'ask':
-        return this.#call(message, payloads[0] as Uint8Array);
+        this.#call(message, payloads[0] as Uint8Array);
+        return;
       case 'log':
         this.#demandOwn(message.actor);
-        return this.#listener.logged(this, message);
+        this.#listener.logged(this, message);
+        return;
       case 'created':
-        return this.#created(message);
+        this.#created(message);
+        return;
       case 'failed':
-        return this.#failed(message);
+        this.#failed(message);
+        return;
       case 'stopped':
-        return this.#stopped(message.actor);
+        this.#stopped(message.actor);
+        return;
       case 'violation':
         this.#demandOwn(message.actor);
         this.#calls.abort(message.actor);
-        return this.#listener.violated(this, { ...message, error: this.#attributed(message.actor, message.error) });
+        this.#listener.violated(this, { ...message, error: this.#attributed(message.actor, message.error) });
+        return;
       case 'begin':
         this.#demandOwn(message.actor);
         this.lastBegun = message;
         return;
       case 'wedged':
         this.#demandOwn(message.actor);
-        return this.#wedged(message);
+        this.#wedged(message);
+        return;
       case 'pong':
-        return this.#pong(message);
+        this.#pong(message);
+        return;
       case 'ready':
         throw new ProtocolViolation('a second `ready`');
       default:
@@ -243,7 +264,6 @@ export class Cell implements RoutedCell {
     const before = this.#instances.get(actor);
     if (before === undefined && this.#waiting?.actor !== actor) throw new ProtocolViolation(`an instance of actor ${actor}, which nobody asked for`);
     if (before !== undefined && instance <= before) throw new ProtocolViolation(`instance ${instance} of actor ${actor} a second time`);
-    this.#calls.abort(actor);
     this.#instances.set(actor, instance);
     this.#inlets.set(actor, inlets);
     if (this.#waiting?.actor === actor) this.#waiting.settle(undefined);

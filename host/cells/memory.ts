@@ -17,12 +17,14 @@ import { watchPeriod } from './watchdog.ts';
 
 const MiB = 1024 * 1024;
 
-/** What a cell without guests is counted with until one was measured on this Node: 568 MB on 26.10, x64, and 45–96 for the files of the runtimes. */
+/** What a cell without guests is counted with until one was measured on this Node: 568 MB on 26.10, x64, and what its own program needs. */
 const expectedData = 680 * MiB;
 /** What one isolate adds to RLIMIT_DATA’s count. Measured 516–539 MB, with Python 600–700. */
 const dataPerIsolate: Readonly<Record<RuntimeName, number>> = { javascript: 544 * MiB, wasm: 544 * MiB, python: 704 * MiB };
 /** What one isolate keeps in memory while its guest does nothing, beyond the budget: measured 1.5–2.5 MB, with Python 83–134. */
 const residentPerIsolate: Readonly<Record<RuntimeName, number>> = { javascript: 4 * MiB, wasm: 4 * MiB, python: 140 * MiB };
+/** What a cell reads when the first actor of a language starts, once. The files of Python have 31 MB, and are held twice for a moment. */
+const filesOfRuntime: Readonly<Record<RuntimeName, number>> = { javascript: 0, wasm: 4 * MiB, python: 96 * MiB };
 /** A cell creates and disposes of an isolate while it tests itself at its start. */
 const isolatesAtStart: IsolateCounts = { javascript: 1 };
 /** After isolates were given up, what they held may be there for a while: milliseconds. */
@@ -50,6 +52,9 @@ export const dataLimitAtStart = (node: string, budget: number): number =>
 
 const cost = (isolates: IsolateCounts, each: Readonly<Record<RuntimeName, number>>): number =>
   Object.entries(isolates).reduce((sum, [runtime, isolateCount]) => sum + each[runtime as RuntimeName] * isolateCount, 0);
+
+const filesOf = (isolates: IsolateCounts): number =>
+  Object.entries(isolates).reduce((sum, [runtime, isolateCount]) => sum + (isolateCount > 0 ? filesOfRuntime[runtime as RuntimeName] : 0), 0);
 
 export interface CellMemoryOptions {
   readonly pid: number;
@@ -117,7 +122,7 @@ export class CellMemory {
    * @throws VivariumError `cell.start` when the limit cannot be moved though the cell is alive
    */
   reserve(isolates: IsolateCounts): Promise<void> {
-    const { budget } = this.#options;
+    const budget = this.#options.budget + filesOf(isolates);
     this.#wanted = {
       resident: this.#bare.resident + cost(isolates, residentPerIsolate) + budget,
       data: this.#bare.data + cost(isolates, dataPerIsolate) + budget,

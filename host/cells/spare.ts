@@ -60,7 +60,8 @@ const outOfMemorySignals: ReadonlySet<string | null> = new Set(['SIGABRT', 'SIGT
 
 function reasonOf({ code, signal, reason, lastWords }: CellExit): ErrorRecord {
   if (reason !== undefined) return reason.record;
-  if (outOfMemorySignals.has(signal) && /out of memory|allocation failed|heap limit/i.test(lastWords)) return { code: 'limit.memory', message: 'the cell ran out of memory' };
+  if (outOfMemorySignals.has(signal) && /out of memory|allocation failed|heap limit/i.test(lastWords))
+    return { code: 'limit.memory', message: 'the cell ran out of memory' };
   return { code: 'cell.died', message: `the cell ended by itself: ${signal ?? `exit code ${code}`}` };
 }
 

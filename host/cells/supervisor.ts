@@ -50,6 +50,8 @@ interface Place {
   readonly actors: readonly number[];
   readonly memoryBudget: number;
   cell: Cell | undefined;
+  /** One whose actors are just being created. */
+  starting: Cell | undefined;
   generation: number;
   startedAt: number;
   /** Starts that failed, and deaths soon after a start, in a row. */
@@ -65,6 +67,7 @@ export class Supervisor implements CellListener {
   readonly #quarantine = new Map<number, ErrorRecord>();
   readonly #blame = new Blame();
   readonly #recovery: Recovery;
+  readonly #pauses = new Set<() => void>();
   #stopped = false;
 
   constructor(settings: SupervisorSettings, tracker: Tracker, router: Router, guests: GuestListener) {
@@ -76,7 +79,7 @@ export class Supervisor implements CellListener {
     this.#places = Array.from({ length: shape.cells }, (_, index) => {
       const actors = shape.actors.flatMap(({ cell }, actor) => (cell === index ? [actor] : []));
       const memoryBudget = Math.max(...actors.map((actor) => (shape.actors[actor] as FlowShape['actors'][number]).part.limits.memory));
-      return { index, actors, memoryBudget, cell: undefined, generation: 0, startedAt: 0, failures: 0 };
+      return { index, actors, memoryBudget, cell: undefined, starting: undefined, generation: 0, startedAt: 0, failures: 0 };
     });
     this.#recovery = new Recovery(
       {
@@ -101,6 +104,8 @@ export class Supervisor implements CellListener {
 
   async stop(): Promise<void> {
     this.#stopped = true;
+    this.#endPauses();
+    for (const { starting } of this.#places) starting?.kill(stopped);
     await Promise.all(this.#places.map(({ cell }) => cell?.stop()));
   }
 
@@ -172,7 +177,8 @@ export class Supervisor implements CellListener {
 
   /** Who killed the cell, as far as that can be known. */
   #findCulprit(cell: Cell, place: Place): { culprit: TrackedExecution | undefined; actor: number | undefined } {
-    const inside = (execution: TrackedExecution | undefined): execution is TrackedExecution => execution !== undefined && (execution.outstanding[place.index] ?? 0) > 0;
+    const inside = (execution: TrackedExecution | undefined): execution is TrackedExecution =>
+      execution !== undefined && (execution.outstanding[place.index] ?? 0) > 0;
     const begun = this.#recovery.recovers(place.index) ? cell.lastBegun : undefined;
     const last = begun === undefined ? undefined : this.#tracker.get(begun.execution);
     const { current } = this.#recovery;
@@ -237,30 +243,24 @@ export class Supervisor implements CellListener {
   /** @throws why the cell, or an actor in it, did not start; after a deploy such an actor is in quarantine then */
   async #bringUp(place: Place): Promise<void> {
     const began = performance.now();
-    const { shape, spares, files, nextCell, concurrency } = this.#settings;
+    const { shape, spares, nextCell, concurrency } = this.#settings;
     const isFirst = place.generation === 0;
     const unbound = await spares.take(place.memoryBudget);
     const identity = { number: nextCell(), generation: place.generation, place: place.index };
-    const starting = new StartingCell(this);
-    const cell = new Cell(unbound, identity, shape, new Set(this.#quarantine.keys()), this.#router, starting);
-    cell.hello(concurrency);
-    for (const actor of place.actors) {
-      if (this.#quarantine.has(actor)) continue;
-      try {
-        await cell.create(actor, files[actor] ?? []);
-      } catch (error) {
-        const died = !cell.alive;
-        cell.kill({ code: 'actor.start', message: 'an actor did not start' });
-        const record = this.#startError(actor, error, died);
-        if (!isFirst && (!died || this.#blame.died(actor))) this.#holdBack(place, actor, record);
-        throw VivariumError.from(record);
-      }
+    const listener = new StartingCell(this);
+    const cell = new Cell(unbound, identity, shape, new Set(this.#quarantine.keys()), this.#router, listener);
+    place.starting = cell;
+    try {
+      if (this.#stopped) throw VivariumError.from(stopped);
+      cell.hello(concurrency);
+      await this.#createActors(place, cell, isFirst);
+    } catch (error) {
+      cell.kill(recordOf(error));
+      throw error;
+    } finally {
+      place.starting = undefined;
     }
-    if (this.#stopped || !cell.alive) {
-      cell.kill({ code: 'host.closed', message: 'the flow was stopped' });
-      throw new VivariumError('cell.start', 'the cell ended as soon as it had started');
-    }
-    starting.over = true;
+    listener.over = true;
     place.cell = cell;
     place.startedAt = Date.now();
     this.#tell(place, isFirst ? 'started' : 'replaced', { millis: performance.now() - began });
@@ -268,6 +268,21 @@ export class Supervisor implements CellListener {
     this.#router.attach(cell, this.#recovery.replaced(place.index));
     this.#recovery.proceed();
     spares.refill();
+  }
+
+  /** One after another, so that it is known who kills the cell; those that are released meanwhile too. */
+  async #createActors(place: Place, cell: Cell, isFirst: boolean): Promise<void> {
+    const missing = (): number | undefined => place.actors.find((actor) => !cell.hosts(actor) && !this.#quarantine.has(actor));
+    for (let actor = missing(); actor !== undefined; actor = missing()) {
+      try {
+        await cell.create(actor, this.#settings.files[actor] ?? []);
+      } catch (error) {
+        const record = this.#startError(actor, error, !cell.alive);
+        if (!isFirst && !this.#stopped && (cell.alive || this.#blame.died(actor))) this.#holdBack(place, actor, record);
+        throw VivariumError.from(record);
+      }
+    }
+    if (!cell.alive) throw new VivariumError('cell.start', 'the cell ended as soon as it had started');
   }
 
   #startError(actor: number, error: unknown, died: boolean): ErrorRecord {
@@ -279,8 +294,16 @@ export class Supervisor implements CellListener {
   #holdBack(place: Place, actor: number, reason: ErrorRecord): void {
     if (this.#quarantine.has(actor)) return;
     const name = nameOf(this.#settings.shape, actor);
-    const why = reason.code === 'actor.start' || reason.code === 'limit.start' ? 'could not be started again' : `caused ${tolerance.deaths} deaths of its cell within ${tolerance.within / 1000} s`;
-    const error: ErrorRecord = { code: 'actor.quarantined', message: `'${name}' ${why}, and is held back: ${reason.message}`, actor: name, hint: `flow.release('${name}')` };
+    const why =
+      reason.code === 'actor.start' || reason.code === 'limit.start'
+        ? 'could not be started again'
+        : `caused ${tolerance.deaths} deaths of its cell within ${tolerance.within / 1000} s`;
+    const error: ErrorRecord = {
+      code: 'actor.quarantined',
+      message: `'${name}' ${why}, and is held back: ${reason.message}`,
+      actor: name,
+      hint: `flow.release('${name}')`,
+    };
     this.#quarantine.set(actor, error);
     this.#router.refuse(actor, error);
     this.#tell(place, 'quarantined', { actor, reason });
@@ -302,10 +325,25 @@ export class Supervisor implements CellListener {
     return this.#places.find(({ actors }) => actors.includes(actor)) as Place;
   }
 
+  /** Keeps the process of the host alive: somebody waits for what comes after. */
   #pause(milliseconds: number): Promise<void> {
-    return new Promise((resolve) => this.#settings.deadlines.at(Date.now() + milliseconds, resolve));
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => end(), milliseconds);
+      const end = (): void => {
+        clearTimeout(timer);
+        this.#pauses.delete(end);
+        resolve();
+      };
+      this.#pauses.add(end);
+    });
+  }
+
+  #endPauses(): void {
+    for (const end of [...this.#pauses]) end();
   }
 }
+
+const stopped: ErrorRecord = { code: 'host.closed', message: 'the flow was stopped' };
 
 /** Hears a cell while its actors start: its death is then the failure of that start, and nothing to be replaced. */
 class StartingCell implements CellListener {

@@ -25,7 +25,9 @@ export interface HeldOutput {
 
 /** Copies: a payload is a view of a whole frame, which would live as long as its smallest output. */
 export const payloadOf = (lane: Lane, bytes: Uint8Array): Payload =>
-  lane === textLane ? { lane: 'text', text: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8') } : { lane: 'binary', bytes: Uint8Array.from(bytes) };
+  lane === textLane
+    ? { lane: 'text', text: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8') }
+    : { lane: 'binary', bytes: Uint8Array.from(bytes) };
 
 /** What takes the outputs of an execution as they arrive. */
 export interface OutputSink {

@@ -60,7 +60,10 @@ export class Tracker {
   /** @throws VivariumError execution.duplicate, execution.deadline */
   begin(settings: ExecutionSettings): TrackedExecution {
     if (this.#ids.has(settings.id)) {
-      throw new VivariumError('execution.duplicate', `an execution '${settings.id}' is running already`, { execution: settings.id, hint: 'wait for its end, or leave the id to Vivarium' });
+      throw new VivariumError('execution.duplicate', `an execution '${settings.id}' is running already`, {
+        execution: settings.id,
+        hint: 'wait for its end, or leave the id to Vivarium',
+      });
     }
     if (settings.deadline > 0 && settings.deadline <= Date.now()) {
       throw new VivariumError('execution.deadline', `the deadline of execution '${settings.id}' had passed before it began`, { execution: settings.id });

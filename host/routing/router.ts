@@ -11,7 +11,7 @@ import { ProtocolViolation } from '../cells/violation.ts';
 import { payloadOf } from '../executions/outputs.ts';
 import type { ExecutionInput, ExecutionSettings, TrackedExecution } from '../executions/tracked.ts';
 import type { Tracker } from '../executions/tracker.ts';
-import { Asks, type Settle } from './asks.ts';
+import type { Asks, Settle } from './asks.ts';
 import type { ExportCredit } from './credit.ts';
 import type { Outbound } from './outbound.ts';
 import { ActorQueue, type Delivery } from './queue.ts';
@@ -217,12 +217,24 @@ export class Router {
     if (execution?.phase !== 'running') return;
     for (const output of targets.outputs) {
       if (execution.settings.sink.take(output, lane, payload, cell.credit)) continue;
-      this.#tracker.stop(execution, { code: 'limit.outputs', message: 'the execution holds more unread outputs than the host keeps for one', hint: 'createHost({ limits: { outputs: … } }), or read `execution.outputs`' }, 'failed');
+      this.#tracker.stop(
+        execution,
+        {
+          code: 'limit.outputs',
+          message: 'the execution holds more unread outputs than the host keeps for one',
+          hint: 'createHost({ limits: { outputs: … } }), or read `execution.outputs`',
+        },
+        'failed',
+      );
       return;
     }
     for (const { actor, inlet } of targets.remote) {
       if (!cell.credit.fits(payload.byteLength)) {
-        this.#tracker.stop(execution, { code: 'limit.outputs', message: `messages for '${nameOf(this.#shape, actor)}' wait in the host, and hold as much memory as they may` }, 'failed');
+        this.#tracker.stop(
+          execution,
+          { code: 'limit.outputs', message: `messages for '${nameOf(this.#shape, actor)}' wait in the host, and hold as much memory as they may` },
+          'failed',
+        );
         return;
       }
       execution.queued++;
@@ -244,7 +256,10 @@ export class Router {
     if (queue.refusal !== undefined) {
       this.#refused(delivery, queue.refusal);
     } else if (queue.room <= 0 && overflow === 'reject') {
-      this.#refused(delivery, { code: 'mailbox.full', message: `the mailbox of '${nameOf(this.#shape, delivery.actor)}' is full, and its overflow is 'reject'` });
+      this.#refused(delivery, {
+        code: 'mailbox.full',
+        message: `the mailbox of '${nameOf(this.#shape, delivery.actor)}' is full, and its overflow is 'reject'`,
+      });
     } else {
       queue.push(delivery);
       this.#pump(delivery.actor);

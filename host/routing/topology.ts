@@ -93,7 +93,8 @@ export function peerOf(shape: FlowShape, asker: number, name: string): Port | un
 }
 
 /** How an output of the flow is decoded. */
-export const outputBudget = (shape: FlowShape, output: number): Budget => (shape.actors[(shape.outputs[output] as FlowShape['outputs'][number]).actor] as TopologyActor).budget;
+export const outputBudget = (shape: FlowShape, output: number): Budget =>
+  (shape.actors[(shape.outputs[output] as FlowShape['outputs'][number]).actor] as TopologyActor).budget;
 
 export const nameOf = (shape: FlowShape, actor: number): string => (shape.actors[actor] as TopologyActor).part.name;
 

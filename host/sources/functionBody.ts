@@ -20,12 +20,14 @@ const statement = '\nexport {\n';
 const entry = /^ {2}(?<local>[^\s"',]+)(?: as (?:(?<name>[^\s"',]+)|(?<quoted>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')))?,?$/;
 
 /**
- * @param module what esbuild made with `format: 'esm'` and `bundle: true`.
+ * @param bundle what esbuild made with `format: 'esm'` and `bundle: true`.
  * @param exports the names that esbuild says the module exports.
  * @returns the body of an async function that returns an object without prototype: the exports by name.
  * @throws Error when the module does not end as esbuild ends modules.
  */
-export function functionBody(module: string, exports: readonly string[]): string {
+export function functionBody(bundle: string, exports: readonly string[]): string {
+  // A hashbang is one only at the very beginning of a program; as a comment it keeps its line.
+  const module = bundle.startsWith('#!') ? `//${bundle.slice(2)}` : bundle;
   if (exports.length === 0) return `${module}return { __proto__: null };\n`;
   // Names with line breaks are escaped by esbuild, so nothing in the list of exports can look like the statement's begin.
   const start = `\n${module}`.lastIndexOf(statement);

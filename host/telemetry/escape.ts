@@ -17,7 +17,8 @@ const escapeOne = (character: string): string => named[character] ?? `\\u${chara
 export const escapeLine = (text: string): string => text.replace(dangerous, escapeOne);
 
 /** For errors, whose stacks have lines: line feeds and tabs stay. */
-export const escapeText = (text: string): string => text.replace(dangerous, (character) => (character === '\n' || character === '\t' ? character : escapeOne(character)));
+export const escapeText = (text: string): string =>
+  text.replace(dangerous, (character) => (character === '\n' || character === '\t' ? character : escapeOne(character)));
 
 /** Every text of an error that came from a cell. */
 export const escapeError = (error: ErrorRecord): ErrorRecord =>

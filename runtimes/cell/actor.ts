@@ -18,7 +18,8 @@ export interface Router {
   stopped(actor: Actor): void;
   emitted(actor: Actor, delivery: Delivery | undefined, outlet: number, lane: Lane, text: string): void;
   answered(actor: Actor, delivery: Delivery, lane: Lane, text: string): void;
-  ended(actor: Actor, delivery: Delivery, outcome: Outcome, microseconds: number): void;
+  /** @param microseconds undefined if no turn of it began */
+  ended(actor: Actor, delivery: Delivery, outcome: Outcome, microseconds: number | undefined): void;
   called(actor: Actor, event: CallEvent, delivery: Delivery | undefined): void;
   logged(actor: Actor, level: LogLevel, text: string, dropped: number, delivery: Delivery | undefined): void;
   violated(actor: Actor, error: ErrorRecord, delivery: Delivery | undefined): void;
@@ -110,7 +111,7 @@ export class Actor implements InstanceListener {
   cancel(matches: (delivery: Delivery) => boolean, error: ErrorRecord): void {
     for (const delivery of this.mailbox.remove(matches)) {
       this.#router.taken(this, delivery);
-      this.#router.ended(this, delivery, { is: 'error', error }, 0);
+      this.#router.ended(this, delivery, { is: 'error', error }, undefined);
     }
     this.#instance?.cancel(matches, error);
     this.pump();

@@ -244,9 +244,9 @@ export class Cell implements Router {
     this.#respond(delivery.reply, null, lane, text);
   }
 
-  ended(actor: Actor, delivery: Delivery, outcome: Outcome, microseconds: number): void {
+  ended(actor: Actor, delivery: Delivery, outcome: Outcome, microseconds: number | undefined): void {
     const { execution } = delivery;
-    Executions.worked(execution, actor.plan.index, microseconds);
+    if (microseconds !== undefined) Executions.worked(execution, actor.plan.index, microseconds);
     switch (outcome.is) {
       case 'nothing':
         this.#respond(delivery.reply, null, textLane, 'null');

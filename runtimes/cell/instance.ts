@@ -46,13 +46,21 @@ export interface InstanceListener {
   broke(error: ErrorRecord, culprit: Delivery | undefined, suspects: readonly Delivery[]): void;
 }
 
-interface OpenTurn {
+/** What a turn has sent and logged so far. What belongs to no turn is counted by doors. */
+interface Sent {
+  messages: number;
+  bytes: number;
+  /** Characters of log lines. */
+  logged: number;
+}
+
+interface OpenTurn extends Sent {
   readonly delivery: Delivery;
   /** When it was first seen as the one that runs; 0 before. Milliseconds. */
   since: number;
-  messages: number;
-  bytes: number;
 }
+
+const nothingSent = (): Sent => ({ messages: 0, bytes: 0, logged: 0 });
 
 /** What a guest that was told to stop may still run before its isolate is given up. Milliseconds. */
 const cancelGrace = 50;
@@ -71,8 +79,7 @@ export class Instance {
   #startDeadline: NodeJS.Timeout | undefined;
   readonly #timers = new Map<number, NodeJS.Timeout>();
   readonly #calls = new Set<number>();
-  #background = { messages: 0, bytes: 0 };
-  #logged = 0;
+  #background = nothingSent();
   #ended = false;
   #postmortem = 0;
 
@@ -123,7 +130,7 @@ export class Instance {
       }
       header += `${header === '' ? '' : ','}${delivery.inlet},${delivery.lane},${delivery.text.length},${place}`;
       body += delivery.text;
-      this.#open.set(this.#nextTurn++, { delivery, since: 0, messages: 0, bytes: 0 });
+      this.#open.set(this.#nextTurn++, { delivery, since: 0, ...nothingSent() });
     }
     void this.#enter('deliver', [first, header, JSON.stringify(descriptions), body, room], () => this.#doorLimit());
   }
@@ -176,8 +183,10 @@ export class Instance {
     let outgoing: Outgoing;
     try {
       outgoing = JSON.parse(head) as Outgoing;
+      // Log lines first: a record may end the turn that they belong to.
+      for (const event of outgoing.events) if (event.is === 'log') this.#log(event);
       this.#readRecords(outgoing.records, body);
-      for (const event of outgoing.events) this.#readEvent(event);
+      for (const event of outgoing.events) if (event.is !== 'log') this.#readEvent(event);
     } catch (error) {
       this.#break({ code: 'actor.fatal', message: `the isolate of the actor sent what is no report: ${error instanceof Error ? error.message : 'unreadable'}` });
     }
@@ -228,7 +237,7 @@ export class Instance {
   }
 
   /** The bootstrap refuses before; here is where a bootstrap that was tricked ends. */
-  #admit(sender: { messages: number; bytes: number }, text: string): boolean {
+  #admit(sender: Sent, text: string): boolean {
     const { message, outboundMessages, outboundBytes } = this.#plan.limits;
     sender.messages++;
     sender.bytes += text.length;
@@ -239,7 +248,6 @@ export class Instance {
 
   #close(id: number, turn: OpenTurn, outcome: Outcome, microseconds: number): void {
     this.#open.delete(id);
-    this.#logged = 0;
     this.#listener.ended(turn.delivery, outcome, microseconds);
   }
 
@@ -253,7 +261,7 @@ export class Instance {
     this.#listener.handedBack(back);
   }
 
-  #readEvent(event: GuestEvent): void {
+  #readEvent(event: Exclude<GuestEvent, { is: 'log' }>): void {
     if (this.#ended) return;
     switch (event.is) {
       case 'started':
@@ -280,9 +288,6 @@ export class Instance {
       case 'ask':
         this.#call(event);
         return;
-      case 'log':
-        this.#log(event);
-        return;
       case 'wait':
         this.#listener.waits();
         return;
@@ -306,7 +311,6 @@ export class Instance {
       id,
       setTimeout(() => {
         this.#timers.delete(id);
-        if (this.#open.size === 0) this.#background = { messages: 0, bytes: 0 };
         void this.#enter('timer', [id], () => this.#doorLimit());
       }, delay),
     );
@@ -328,9 +332,11 @@ export class Instance {
 
   #log(event: Extract<GuestEvent, { is: 'log' }>): void {
     const text = String(event.text).slice(0, textLimits.log);
-    this.#logged += text.length;
-    if (this.#logged > this.#plan.limits.logs * 2) return;
-    this.#listener.logged(event.level, text, Number(event.dropped) || 0, this.#open.get(event.turn)?.delivery);
+    const turn = this.#open.get(event.turn);
+    const writer = turn ?? this.#background;
+    writer.logged += text.length;
+    if (writer.logged > this.#plan.limits.logs * 2 + textLimits.log) return;
+    this.#listener.logged(event.level, text, Number(event.dropped) || 0, turn?.delivery);
   }
 
   #authorsError(told: unknown): ErrorRecord {
@@ -340,7 +346,11 @@ export class Instance {
   async #enter(door: Parameters<Guest['enter']>[0], args: readonly unknown[], limit: () => number): Promise<void> {
     const guest = this.#guest;
     if (guest === undefined || this.#ended) return;
-    const broken = await guest.enter(door, args, limit, () => this.#clock.opened(this.#head()), () => this.#clock.closed(this.#head()));
+    const entered = (): void => {
+      this.#background = nothingSent();
+      this.#clock.opened(this.#head());
+    };
+    const broken = await guest.enter(door, args, limit, entered, () => this.#clock.closed(this.#head()));
     if (this.#ended) return;
     if (broken !== undefined) {
       await this.#fellOver(guest, broken);

@@ -1,9 +1,9 @@
 /**
- * The child process. Boots in this order, and no other: load the addon, read the files, drop every permission,
+ * The child process. Boots in this order, and no other: load the addon, open the files, drop every permission,
  * try that it is gone, test that the door holds, and only then take guests.
  */
 import { randomFillSync } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
 import type { Settings } from '../guest/wire.ts';
@@ -40,11 +40,18 @@ const die = (): never => {
 
 const folder = __dirname;
 const ivm = loadAddon(join(folder, 'isolated_vm.node'));
-const read = (name: string): Buffer => readFileSync(join(folder, name));
+const open = (name: string): (() => Buffer) => {
+  const file = openSync(join(folder, name), 'r');
+  return () => {
+    const bytes = readFileSync(file);
+    closeSync(file);
+    return bytes;
+  };
+};
 
-const snapshot = new ivm.ExternalCopy(toArrayBuffer(read('guest.snapshot')));
+const snapshot = new ivm.ExternalCopy(toArrayBuffer(open('guest.snapshot')()));
 const runtimes: Record<ActorPlan['runtime'], Runtime> = { javascript: javascriptRuntime, python: createPythonRuntime(ivm), wasm: createWasmRuntime(ivm) };
-for (const runtime of Object.values(runtimes)) runtime.prepare(read);
+for (const runtime of Object.values(runtimes)) runtime.prepare(open);
 
 const denied = dropPermissions();
 const meter = new Meter();

@@ -52,7 +52,11 @@ export interface Turn {
   bytes: number;
   /** Set by the language when the handler wants to hear of a cancellation. */
   onCancel: ((reason: unknown) => void) | undefined;
+  /** Its place among those that wait. */
   next: Turn | undefined;
+  /** Its place among those that are open. */
+  before: Turn | undefined;
+  after: Turn | undefined;
 }
 
 export interface Kernel {

@@ -14,12 +14,15 @@ export interface Logs {
 export function createLogs(limit: number, outbox: Outbox, current: () => Turn | undefined): Logs {
   let used = 0;
   let dropped = 0;
+  /** The turn whose lines were dropped. */
+  let loser = 0;
 
   return {
     log(level, text) {
       const line = text.length > textLimits.log ? slice(text, 0, textLimits.log) : text;
       if (used + line.length > limit) {
         dropped++;
+        loser = current()?.id ?? 0;
         return;
       }
       used += line.length + 1;
@@ -27,7 +30,7 @@ export function createLogs(limit: number, outbox: Outbox, current: () => Turn | 
     },
 
     renew() {
-      if (dropped > 0) outbox.event({ is: 'log', turn: 0, level: 'warn', text: 'limit.logs: more was logged than one turn may', dropped });
+      if (dropped > 0) outbox.event({ is: 'log', turn: loser, level: 'warn', text: 'limit.logs: more was logged than one turn may', dropped });
       used = 0;
       dropped = 0;
     },

@@ -110,6 +110,7 @@ function boot(settingsText: string, send: (head: string, body: string) => void, 
     turns.pump();
   });
   doors.reply = door((call, error, lane, payload) => {
+    if (turns.active() === 0) logs.renew();
     kernel.calls.reply(call, error, lane as Lane, payload);
     turns.pump();
   });

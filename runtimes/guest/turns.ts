@@ -7,7 +7,7 @@ import type { GuestPayload } from './kernel.ts';
 import { describe, hostError, HostError } from './failure.ts';
 import type { Turn } from './kernel.ts';
 import type { Outbox } from './outbox.ts';
-import { now, NumberIntrinsic, parse, PromiseIntrinsic, slice, split, stringify, table } from './primordials.ts';
+import { now, NumberIntrinsic, parse, PromiseIntrinsic, slice, split, stringify } from './primordials.ts';
 import { answered, handedBack, type Settings, settledWithError, settledWithNothing, settledWithValue, slice as sliceMilliseconds } from './wire.ts';
 
 export interface Turns {
@@ -42,7 +42,9 @@ export function createTurns(settings: Settings, outbox: Outbox, becameIdle: () =
   const { limits, concurrency } = settings;
   let head: Turn | undefined;
   let tail: Turn | undefined;
-  const open = table<Turn>();
+  /** The turns that have begun and not ended, in that order. A list: a table that is filled and emptied for each message is slow. */
+  let firstOpen: Turn | undefined;
+  let lastOpen: Turn | undefined;
   let active = 0;
   let running: Turn | undefined;
   let run: (turn: Turn) => void;
@@ -56,7 +58,10 @@ export function createTurns(settings: Settings, outbox: Outbox, becameIdle: () =
   const end = (turn: Turn): boolean => {
     if (turn.ended) return false;
     turn.ended = true;
-    delete open[turn.id];
+    if (turn.before === undefined) firstOpen = turn.after;
+    else turn.before.after = turn.after;
+    if (turn.after === undefined) lastOpen = turn.before;
+    else turn.after.before = turn.before;
     active--;
     if (running === turn) running = undefined;
     return true;
@@ -78,7 +83,10 @@ export function createTurns(settings: Settings, outbox: Outbox, becameIdle: () =
 
   const start = (turn: Turn): void => {
     active++;
-    open[turn.id] = turn;
+    turn.before = lastOpen;
+    if (lastOpen === undefined) firstOpen = turn;
+    else lastOpen.after = turn;
+    lastOpen = turn;
     running = turn;
     try {
       run(turn);
@@ -127,9 +135,10 @@ export function createTurns(settings: Settings, outbox: Outbox, becameIdle: () =
     proceed();
   }
 
-  const oldest = (): Turn | undefined => {
-    for (const id in open) return open[id];
-    return undefined;
+  const find = (id: number): Turn | undefined => {
+    let turn = firstOpen;
+    while (turn !== undefined && turn.id !== id) turn = turn.after;
+    return turn;
   };
 
   return {
@@ -150,6 +159,8 @@ export function createTurns(settings: Settings, outbox: Outbox, becameIdle: () =
           bytes: 0,
           onCancel: undefined,
           next: undefined,
+          before: undefined,
+          after: undefined,
         };
         at += length;
         if (tail === undefined) head = turn;
@@ -194,7 +205,7 @@ export function createTurns(settings: Settings, outbox: Outbox, becameIdle: () =
     fail,
 
     cancel(id, error) {
-      const turn = open[id];
+      const turn = find(id);
       if (turn === undefined || !end(turn)) return;
       const listener = turn.onCancel;
       turn.onCancel = undefined;
@@ -206,9 +217,9 @@ export function createTurns(settings: Settings, outbox: Outbox, becameIdle: () =
       proceed();
     },
 
-    current: () => running ?? (active === 1 ? oldest() : undefined),
-    turn: (id) => open[id],
-    running: () => (running ?? oldest())?.id ?? 0,
+    current: () => running ?? (active === 1 ? firstOpen : undefined),
+    turn: find,
+    running: () => (running ?? firstOpen)?.id ?? 0,
 
     setRoom(messages) {
       room = messages;

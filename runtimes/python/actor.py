@@ -60,7 +60,8 @@ def load(path):
         _handlers[:] = [handler or (_unserved(inlet), False) for inlet, handler in found.items()]
         return dumps({"inlets": [inlet for inlet, handler in found.items() if handler is not None]})
     except BaseException as error:
-        return f'{{"error":{failure.record(error, "actor.start")}}}'
+        code = "source.invalid" if failure.does_not_compile(error) else "actor.start"
+        return f'{{"error":{failure.record(error, code)}}}'
     finally:
         output.flush()
 

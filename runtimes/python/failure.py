@@ -33,6 +33,11 @@ def _describe(error, code):
     return told | _trace(error)
 
 
+def does_not_compile(error):
+    """Whether it is about the grammar of one of the author's own files."""
+    return isinstance(error, SyntaxError) and isinstance(error.filename, str) and error.filename.startswith(folder)
+
+
 def _text_of(error):
     try:
         return str(error)[:_message_characters]
@@ -47,7 +52,7 @@ def _trace(error):
     if shown.stack:
         frame = shown.stack[-1]
         place = {"file": frame.filename, "line": frame.lineno} | ({} if frame.colno is None else {"column": frame.colno + 1})
-    if isinstance(error, SyntaxError) and isinstance(error.filename, str) and error.filename.startswith(folder) and error.lineno is not None:
+    if does_not_compile(error) and error.lineno is not None:
         shown.filename = error.filename.removeprefix(folder)
         place = {"file": shown.filename, "line": error.lineno} | ({"column": error.offset} if error.offset else {})
     text = "".join(shown.format()).rstrip("\n")

@@ -1,4 +1,5 @@
 /** Python in the cell: the files of the interpreter, shared by all its isolates, and how the author's files enter one. */
+import path from 'node:path';
 import type ivm from 'isolated-vm';
 import type { Limits } from '../limits.ts';
 import type { AuthorPlace, Runtime, StackReader } from '../runtime.ts';
@@ -18,8 +19,11 @@ interface Files {
   readonly memory: Shared;
 }
 
+const fileNames = ['pyodide.asm.wasm', 'python_stdlib.zip', 'pyodide.js', 'pyodide.cache', 'memory.snapshot'];
+
 export function createPythonRuntime(ivm: IsolatedVm): Runtime {
-  let files: Files;
+  let files: Files | undefined;
+  let readFiles: () => Files;
   /** The module by its maximum of pages. V8 shares the compiled code of equal modules. */
   const modules = new Map<number, Shared>();
 
@@ -30,7 +34,7 @@ export function createPythonRuntime(ivm: IsolatedVm): Runtime {
     return new ivm.ExternalCopy(buffer);
   };
 
-  const moduleFor = (limits: Limits): Shared => {
+  const moduleFor = (files: Files, limits: Limits): Shared => {
     const pages = interpreterPages(limits.memory);
     const known = modules.get(pages);
     if (known !== undefined) return known;
@@ -45,17 +49,20 @@ export function createPythonRuntime(ivm: IsolatedVm): Runtime {
     name: 'python',
     synchronous: true,
 
-    prepare(read) {
-      const wasm = read('python/pyodide.asm.wasm');
-      const library = read('python/python_stdlib.zip');
-      files = {
-        script: read('python/pyodide.js').toString('utf8'),
-        cache: new ivm.ExternalCopy(toArrayBuffer(read('python/pyodide.cache'))),
-        wasm,
-        place: findMemory(wasm),
-        library: share(library),
-        librarySize: library.length,
-        memory: share(read('python/memory.snapshot')),
+    prepare(open) {
+      const [wasmFile, libraryFile, scriptFile, cacheFile, memoryFile] = fileNames.map((name) => open(`python/${name}`)) as [() => Buffer, () => Buffer, () => Buffer, () => Buffer, () => Buffer];
+      readFiles = () => {
+        const wasm = wasmFile();
+        const library = libraryFile();
+        return {
+          script: scriptFile().toString('utf8'),
+          cache: new ivm.ExternalCopy(toArrayBuffer(cacheFile())),
+          wasm,
+          place: findMemory(wasm),
+          library: share(library),
+          librarySize: library.length,
+          memory: share(memoryFile()),
+        };
       };
     },
 
@@ -64,6 +71,7 @@ export function createPythonRuntime(ivm: IsolatedVm): Runtime {
     async load(isolate, context, plan, payloads) {
       const { source, limits } = plan;
       if (source.runtime !== 'python') throw new Error('not a Python actor');
+      files ??= readFiles();
       const least = readPages(files.wasm, files.place.minimum);
       if (interpreterPages(limits.memory) < least) {
         throw new Error(`Python needs ${leastMemory(least)} bytes of memory to start, and this actor may have ${limits.memory}`);
@@ -72,7 +80,9 @@ export function createPythonRuntime(ivm: IsolatedVm): Runtime {
       const factory = (await script.run(context, { reference: true })) as ivm.Reference<() => void>;
       const texts = payloads.map((payload) => payload.toString('utf8'));
       const sizes = JSON.stringify([files.wasm.length, files.librarySize]);
-      return [factory.derefInto(), sizes, moduleFor(limits).copyInto(), files.library.copyInto(), files.memory.copyInto(), JSON.stringify(source.files), ...texts];
+      // They lie in the isolate as they lie in the base folder: tracebacks name files as the manifest does.
+      const names = source.files.map((file) => path.posix.join(path.posix.dirname(source.file), file));
+      return [factory.derefInto(), sizes, moduleFor(files, limits).copyInto(), files.library.copyInto(), files.memory.copyInto(), JSON.stringify(names), ...texts];
     },
 
     locate: () => locate,

@@ -52,13 +52,14 @@ export const extismFunctions = {
 export const vivariumFunctions = {
   vivarium_service_call: is(
     '(i64, i64) -> i64',
-    'Calls a service (name, input as JSON) and waits. Returns a block of JSON: `{"ok": value}`, or `{"error": {"code", "message"}}`.',
+    'Calls a service (name, input as JSON) and waits. Returns a block of JSON: `{"ok": value}`, or `{"error": {"code", "message", "hint"}}`.',
   ),
   vivarium_ask: is(
     '(i64, i64) -> i64',
     'Asks an actor that a connection leads to (name, message as JSON) and waits. Returns what `vivarium_service_call` returns.',
   ),
   vivarium_emit: is('(i64, i64) -> i64', 'Sends a message (outlet, message encoded as the `output` of the actor says) to an outlet; returns 0.'),
+  vivarium_execution: is('() -> i64', 'A block of JSON: `{"id", "attempt", "parents", "deadline", "trace"}`, the deadline in milliseconds since 1970; 0 in `start` and `stop`.'),
 } as const satisfies HostFunctions;
 
 /** WASI preview 1, where the manifest says `wasi: true`. There are no preopened folders. Pointers are `i32` into the memory of the module. */

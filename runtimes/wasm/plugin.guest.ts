@@ -9,7 +9,7 @@ import type { Link } from './extism.guest.ts';
 import { faultOf, type MemoryUse, tooMuchMemory } from './fault.guest.ts';
 import { importModules } from './imports.ts';
 import { toShow } from './text.guest.ts';
-import { createVivarium } from './vivarium.guest.ts';
+import { createVivarium, createVivariumNow } from './vivarium.guest.ts';
 import { createWasi, Exit } from './wasi.guest.ts';
 
 /** What all instances of one actor share. */
@@ -39,7 +39,7 @@ export interface Plugin {
   call(name: string, input: Uint8Array, turn: Turn | undefined): Result | Promise<Result>;
   /** Ends what it waits for. It takes no more calls. */
   abandon(): void;
-  /** Its memory and that of its blocks. Bytes. */
+  /** Its memory and that of its blocks, at most. Bytes. */
   size(): number;
 }
 
@@ -52,6 +52,8 @@ export async function openPlugin(source: PluginSource): Promise<Plugin> {
   const caller = createCaller();
   const { webAssembly } = kernel.captured;
   const limit = kernel.settings.limits.memory;
+  /** Without one, nothing is known of its memory save the maximum to which it was clamped. */
+  const exportedMemory = webAssembly.Module.exports(module).find(({ kind }) => kind === 'memory')?.name;
   let memory: { readonly buffer: ArrayBuffer } | undefined;
 
   const use = (more = 0): MemoryUse => ({ used: (memory?.buffer.byteLength ?? 0) + Math.max(0, blocks.size() + more - uncounted), limit });
@@ -62,17 +64,21 @@ export async function openPlugin(source: PluginSource): Promise<Plugin> {
   const blocks: Blocks = createBlocks(webAssembly, source.blocks, limit + uncounted, admit);
   const wasi = createWasi(kernel, source.fillRandom);
   const vivarium = createVivarium(kernel, blocks, source.output, caller);
+  const vivariumNow = createVivariumNow(blocks, caller);
 
   /** Only a module that may wait is called so that it can: suspending costs, and a call that cannot wait ends where it began. */
-  const waits = webAssembly.Module.imports(module).some((entry) => entry.module === importModules.vivarium);
+  const waits = webAssembly.Module.imports(module).some(({ module: from, name }) => from === importModules.vivarium && Object.hasOwn(vivarium, name));
   const functions = {
     [importModules.extism]: { ...blocks.functions, length_unsafe: blocks.functions['length'], ...caller.guarded(createEnvironment(kernel, blocks)) },
-    [importModules.vivarium]: Object.fromEntries(Object.entries(caller.guarded(vivarium)).map(([name, run]) => [name, new webAssembly.Suspending(run as (...args: never[]) => Promise<unknown>)])),
+    [importModules.vivarium]: {
+      ...Object.fromEntries(Object.entries(caller.guarded(vivarium)).map(([name, run]) => [name, new webAssembly.Suspending(run as (...args: never[]) => Promise<unknown>)])),
+      ...caller.guarded(vivariumNow),
+    },
     [importModules.wasi]: caller.guarded(wasi.functions),
   };
 
   const { exports } = await link(module, functions, (instance) => {
-    memory = instance.exports['memory'] as typeof memory;
+    memory = exportedMemory === undefined ? undefined : (instance.exports[exportedMemory] as typeof memory);
     wasi.attach(memory);
   });
 
@@ -104,6 +110,6 @@ export async function openPlugin(source: PluginSource): Promise<Plugin> {
       }
     },
     abandon: caller.abandon,
-    size: () => (memory?.buffer.byteLength ?? 0) + blocks.size(),
+    size: () => (memory?.buffer.byteLength ?? limit) + blocks.size(),
   };
 }

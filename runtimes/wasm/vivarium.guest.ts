@@ -1,4 +1,7 @@
-/** `extism:host/user`: emit, ask and services. While one of them waits, the plugin's stack is suspended (JSPI) and its turn stays open. */
+/**
+ * `extism:host/user`: emit, ask and services, and what is known of the execution. While one of the former waits, the plugin's stack is
+ * suspended (JSPI) and its turn stays open.
+ */
 import { budgetFor, encodeGuest } from '../guest/codec.ts';
 import type { GuestPayload } from '../guest/kernel.ts';
 import { describe, hostError } from '../guest/failure.ts';
@@ -8,7 +11,16 @@ import type { Caller } from './caller.guest.ts';
 import { type Codec, fromJson, jsonOf } from './codec.guest.ts';
 import { toShow, toUtf8 } from './text.guest.ts';
 
-type Waiting = (first: bigint, second: bigint) => Promise<bigint>;
+type Waiting = (first: bigint, second: bigint) => bigint | Promise<bigint>;
+
+/** Those that need not wait: a plugin that imports nothing else runs without JSPI. */
+export const createVivariumNow = (blocks: Blocks, caller: Caller): Readonly<Record<string, () => bigint>> => ({
+  vivarium_execution() {
+    if (caller.turn === undefined) return 0n;
+    const { id, attempt, parents, deadline, trace } = JSON.parse(caller.turn.execution) as { id: string; attempt: number; parents: string[]; deadline: number; trace: string };
+    return blocks.write(toUtf8(JSON.stringify({ id, attempt, parents, deadline: deadline === 0 ? null : deadline, trace: trace === '' ? null : trace })));
+  },
+});
 
 export function createVivarium(kernel: Kernel, blocks: Blocks, output: Codec, caller: Caller): Readonly<Record<string, Waiting>> {
   const { settings } = kernel;
@@ -20,8 +32,8 @@ export function createVivarium(kernel: Kernel, blocks: Blocks, output: Codec, ca
     try {
       text = `{"ok":${jsonOf(await caller.wait(call()), budget)}}`;
     } catch (thrown) {
-      const { code, message } = describe(thrown);
-      text = JSON.stringify({ error: { code, message } });
+      const { code, message, hint } = describe(thrown);
+      text = JSON.stringify({ error: { code, message, hint } });
     }
     caller.check();
     return blocks.write(toUtf8(text));
@@ -44,7 +56,7 @@ export function createVivarium(kernel: Kernel, blocks: Blocks, output: Codec, ca
       });
     },
 
-    async vivarium_emit(outlet, message) {
+    vivarium_emit(outlet, message) {
       const name = toShow(blocks.read(outlet));
       const index = settings.outlets.indexOf(name);
       if (index === -1) {
@@ -55,9 +67,9 @@ export function createVivarium(kernel: Kernel, blocks: Blocks, output: Codec, ca
         );
       }
       kernel.emit(caller.turn, index, output.decode(blocks.read(message)));
+      // What is no promise does not suspend the plugin.
       const room = kernel.room();
-      if (room !== undefined) await caller.wait(room);
-      return 0n;
+      return room === undefined ? 0n : caller.wait(room).then(() => 0n);
     },
   };
 }

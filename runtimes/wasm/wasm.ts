@@ -9,12 +9,12 @@ const MiB = 1024 * 1024;
 const heapBeside = 48;
 
 export function createWasmRuntime(ivm: IsolatedVm): Runtime {
-  let script = '';
-  let blocks: Buffer = Buffer.alloc(0);
+  let files: { readonly script: string; readonly blocks: Buffer } | undefined;
+  let readFiles: () => { readonly script: string; readonly blocks: Buffer };
   /** V8's own cache of the script, made by the first isolate of this cell and kept in its memory. */
   let cache: ExternalCopy<ArrayBuffer> | undefined;
 
-  const compile = async (isolate: Isolate) => {
+  const compile = async (isolate: Isolate, script: string) => {
     const options = { filename: 'extism.js' };
     if (cache !== undefined) return isolate.compileScript(script, { ...options, cachedData: cache });
     const compiled = await isolate.compileScript(script, { ...options, produceCachedData: true });
@@ -25,15 +25,16 @@ export function createWasmRuntime(ivm: IsolatedVm): Runtime {
   return {
     name: 'wasm',
     synchronous: false,
-    prepare(read) {
-      script = read('extism/extism.js').toString('utf8');
-      blocks = read('extism/blocks.wasm');
+    prepare(open) {
+      const [script, blocks] = [open('extism/extism.js'), open('extism/blocks.wasm')];
+      readFiles = () => ({ script: script().toString('utf8'), blocks: blocks() });
     },
     heap: (limits) => heapBeside + Math.ceil(limits.message / MiB) * 8,
     async load(isolate, context, _plan, payloads) {
-      const compiled = await compile(isolate);
+      files ??= readFiles();
+      const compiled = await compile(isolate, files.script);
       const extism = await compiled.run(context, { reference: true });
-      return [extism.derefInto(), copyInto(ivm, payloads[0] ?? Buffer.alloc(0)), copyInto(ivm, blocks)];
+      return [extism.derefInto({ release: true }), copyInto(ivm, payloads[0] ?? Buffer.alloc(0)), copyInto(ivm, files.blocks)];
     },
     locate: () => readStack,
   };
@@ -42,15 +43,17 @@ export function createWasmRuntime(ivm: IsolatedVm): Runtime {
 const copyInto = (ivm: IsolatedVm, bytes: Buffer): unknown =>
   new ivm.ExternalCopy(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength)).copyInto({ release: true });
 
-/** A frame of a plugin, as V8 writes it. Its name comes from the module's section of names, if it has one. */
-const frame = /^\s+at (?:async )?(?:(?<name>.+) \()?wasm:\/\/wasm\/[^:]+:(?<place>wasm-function\[\d+\]):0x[0-9a-f]+\)?$/;
+/** A frame of a plugin, as V8 writes it. Names come from the module's section of names, if it has one: `MODULE.FUNCTION`. */
+const frame = /^\s+at (?:async )?(?:(?<name>.+) \()?wasm:\/\/wasm\/(?:(?<module>.+)-)?[0-9a-f]+:(?<place>wasm-function\[\d+\]):0x[0-9a-f]+\)?$/;
 
 /** Keeps the plugin's own functions: the other frames show how a plugin is run, and nobody can mend them. */
 const readStack: StackReader = (stack) => {
   const frames: string[] = [];
   for (const line of (stack ?? '').split('\n')) {
     const match = frame.exec(line)?.groups;
-    if (match !== undefined) frames.push(`    at ${match['name'] ?? match['place']}`);
+    if (match === undefined) continue;
+    const { name, module, place } = match;
+    frames.push(`    at ${name === undefined ? place : module === undefined ? name : name.replace(`${module}.`, '')}`);
   }
   return { stack: frames.length === 0 ? undefined : frames.join('\n') };
 };

@@ -11,7 +11,12 @@ test('many deadlines are met in the order of their times, and those called off a
   for (const { deadline, off } of all) if (off) deadlines.callOff(deadline);
   deadlines.at(now + 60, last.resolve);
   await last.promise;
-  expect(met).toEqual(all.filter(({ off }) => !off).map(({ time }) => time).toSorted((a, b) => a - b));
+  expect(met).toEqual(
+    all
+      .filter(({ off }) => !off)
+      .map(({ time }) => time)
+      .toSorted((a, b) => a - b),
+  );
 });
 
 test('what is called off is forgotten long before its time', async () => {

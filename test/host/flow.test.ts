@@ -51,13 +51,22 @@ describe('run', () => {
     await using host = await createHost();
     const flow = await host.deploy(picky);
     const result = await flow.run({ numbers: 3 });
-    expect(result).toMatchObject({ status: 'failed', outputs: { halves: [] }, errors: [{ code: 'actor.failed', name: 'RangeError', message: 'odd: 3', actor: 'picky', execution: result.id }] });
+    expect(result).toMatchObject({
+      status: 'failed',
+      outputs: { halves: [] },
+      errors: [{ code: 'actor.failed', name: 'RangeError', message: 'odd: 3', actor: 'picky', execution: result.id }],
+    });
   });
 
   test('refuses what cannot begin', async () => {
     await using host = await createHost();
     const flow = await host.deploy(picky);
-    const slow = await host.deploy({ vivarium: 1, namespace: 'slow', actors: { a: javascript('export const handle = () => new Promise((done) => setTimeout(done, 200));') }, inputs: { in: 'a' } });
+    const slow = await host.deploy({
+      vivarium: 1,
+      namespace: 'slow',
+      actors: { a: javascript('export const handle = () => new Promise((done) => setTimeout(done, 200));') },
+      inputs: { in: 'a' },
+    });
     // @ts-expect-error the compiler knows the names of the inputs
     expect(await failureOf(() => flow.run({ words: 1 }))).toMatchObject({ code: 'flow.input', record: { hint: 'the inputs: numbers' } });
     expect(await failureOf(() => flow.run({}))).toMatchObject({ code: 'flow.input' });
@@ -79,7 +88,12 @@ describe('run', () => {
 
   test('carries every lane: bytes and datetimes too', async () => {
     await using host = await createHost();
-    const flow = await host.deploy({ vivarium: 1, actors: { echo: javascript('export const handle = (m) => m;') }, inputs: { in: 'echo' }, outputs: { out: 'echo' } });
+    const flow = await host.deploy({
+      vivarium: 1,
+      actors: { echo: javascript('export const handle = (m) => m;') },
+      inputs: { in: 'echo' },
+      outputs: { out: 'echo' },
+    });
     const message = { bytes: new Uint8Array([0, 255]), at: new Date(0), nothing: null };
     expect((await flow.run({ in: message })).outputs.out).toEqual([message]);
   });
@@ -98,7 +112,11 @@ describe('run', () => {
 /** Emits `count` messages, one every so often at an await. */
 const generator = {
   vivarium: 1,
-  actors: { count: javascript('export async function* handle({ count, size = 0 }) { for (let n = 0; n < count; n++) yield { n, padding: "x".repeat(size) }; }', { policy: { limits: { outbound: { messages: 200_000, bytes: '256MiB' } } } }) },
+  actors: {
+    count: javascript('export async function* handle({ count, size = 0 }) { for (let n = 0; n < count; n++) yield { n, padding: "x".repeat(size) }; }', {
+      policy: { limits: { outbound: { messages: 200_000, bytes: '256MiB' } } },
+    }),
+  },
   inputs: { in: 'count' },
   outputs: { out: 'count' },
 } as const;
@@ -152,7 +170,10 @@ describe('start', () => {
     await using host = await createHost();
     const flow = await host.deploy({
       vivarium: 1,
-      actors: { stuck: javascript('export const handle = (how) => { if (how === "busy") for (;;); return new Promise(() => {}); };'), fine: javascript('export const handle = (m) => m;') },
+      actors: {
+        stuck: javascript('export const handle = (how) => { if (how === "busy") for (;;); return new Promise(() => {}); };'),
+        fine: javascript('export const handle = (m) => m;'),
+      },
       inputs: { stuck: 'stuck', fine: 'fine' },
       outputs: { out: 'fine' },
     });
@@ -162,14 +183,22 @@ describe('start', () => {
       const began = performance.now();
       await execution.cancel('enough');
       expect(performance.now() - began).toBeLessThan(1_000);
-      expect(await execution.result).toMatchObject({ status: 'cancelled', errors: [{ code: 'execution.cancelled', message: 'the execution was cancelled: enough' }] });
+      expect(await execution.result).toMatchObject({
+        status: 'cancelled',
+        errors: [{ code: 'execution.cancelled', message: 'the execution was cancelled: enough' }],
+      });
     }
     expect((await flow.run({ fine: 2 })).outputs.out).toEqual([2]);
   });
 
   test('obeys a signal and a deadline', async () => {
     await using host = await createHost();
-    const flow = await host.deploy({ vivarium: 1, actors: { never: javascript('export const handle = () => new Promise(() => {});') }, inputs: { in: 'never' }, outputs: { out: 'never' } });
+    const flow = await host.deploy({
+      vivarium: 1,
+      actors: { never: javascript('export const handle = () => new Promise(() => {});') },
+      inputs: { in: 'never' },
+      outputs: { out: 'never' },
+    });
     const controller = new AbortController();
     const execution = await flow.start({ in: 1 }, { signal: controller.signal });
     controller.abort(new Error('no longer wanted'));
@@ -185,7 +214,8 @@ describe('pipe', () => {
     await using host = await createHost();
     const flow = await host.deploy(picky);
     const seen: unknown[] = [];
-    for await (const { status, outputs } of flow.pipe([2, 3, 4, () => 1, 6, 'x'.repeat(2 ** 21), 8], { input: 'numbers', window: 3 })) seen.push(status === 'completed' ? outputs.halves[0] : status);
+    for await (const { status, outputs } of flow.pipe([2, 3, 4, () => 1, 6, 'x'.repeat(2 ** 21), 8], { input: 'numbers', window: 3 }))
+      seen.push(status === 'completed' ? outputs.halves[0] : status);
     expect(seen).toEqual([1, 'failed', 2, 'failed', 3, 'failed', 4]);
   });
 
@@ -232,7 +262,12 @@ describe('pipe', () => {
 
   test('cancels what is under way when the reader leaves', async () => {
     await using host = await createHost();
-    const flow = await host.deploy({ vivarium: 1, actors: { slow: javascript('export const handle = (n) => n === 0 ? n : new Promise(() => {});', { concurrency: 8 }) }, inputs: { in: 'slow' }, outputs: { out: 'slow' } });
+    const flow = await host.deploy({
+      vivarium: 1,
+      actors: { slow: javascript('export const handle = (n) => n === 0 ? n : new Promise(() => {});', { concurrency: 8 }) },
+      inputs: { in: 'slow' },
+      outputs: { out: 'slow' },
+    });
     const ends: string[] = [];
     host.on('execution', ({ status }) => ends.push(status));
     for await (const { outputs } of flow.pipe([0, 1, 2, 3], { input: 'in' })) {
@@ -270,11 +305,19 @@ describe('ask', () => {
     await using host = await createHost();
     const flow = await host.deploy({
       vivarium: 1,
-      actors: { desk: javascript('export const handle = (m) => ["in", m]; export const side = (m) => ["side", m]; export const broken = () => { throw new Error("no") };', { inlets: ['in', 'side', 'broken'] }) },
+      actors: {
+        desk: javascript(
+          'export const handle = (m) => ["in", m]; export const side = (m) => ["side", m]; export const broken = () => { throw new Error("no") };',
+          { inlets: ['in', 'side', 'broken'] },
+        ),
+      },
     });
     expect(await flow.actor('desk').ask(1)).toEqual(['in', 1]);
     expect(await flow.actor('desk').ask(2, { inlet: 'side' })).toEqual(['side', 2]);
-    expect(await failureOf(() => flow.actor('desk').ask(3, { inlet: 'broken' }))).toMatchObject({ code: 'actor.failed', record: { actor: 'desk', message: 'no' } });
+    expect(await failureOf(() => flow.actor('desk').ask(3, { inlet: 'broken' }))).toMatchObject({
+      code: 'actor.failed',
+      record: { actor: 'desk', message: 'no' },
+    });
     expect(await failureOf(() => flow.actor('desk').ask(3, { inlet: 'back' }))).toMatchObject({ code: 'actor.inlet' });
     // @ts-expect-error the compiler knows the names of the actors
     expect(await failureOf(() => flow.actor('door').ask(3))).toMatchObject({ code: 'actor.unknown', record: { hint: 'the actors: desk' } });
@@ -307,7 +350,12 @@ test('outputs that nobody asked for reach the listener of the flow', async () =>
 });
 
 describe('the life of a flow', () => {
-  const slow = { vivarium: 1, actors: { slow: javascript('export const handle = (wait) => new Promise((done) => setTimeout(done, wait, wait));', { concurrency: 8 }) }, inputs: { in: 'slow' }, outputs: { out: 'slow' } } as const;
+  const slow = {
+    vivarium: 1,
+    actors: { slow: javascript('export const handle = (wait) => new Promise((done) => setTimeout(done, wait, wait));', { concurrency: 8 }) },
+    inputs: { in: 'slow' },
+    outputs: { out: 'slow' },
+  } as const;
 
   test('stop lets executions end, and cancels those that do not', async () => {
     await using host = await createHost();
@@ -335,7 +383,10 @@ describe('the life of a flow', () => {
     const host: Host = await createHost();
     const lines: string[] = [];
     host.on('log', ({ actor, level, text }) => lines.push(`${actor} ${level} ${text}`));
-    await host.deploy({ vivarium: 1, actors: { a: javascript('export const handle = () => {}; export const stop = (context) => context.log.warn("bye\\u001b[31m\\nb error fake");') } });
+    await host.deploy({
+      vivarium: 1,
+      actors: { a: javascript('export const handle = () => {}; export const stop = (context) => context.log.warn("bye\\u001b[31m\\nb error fake");') },
+    });
     await host.close();
     expect(lines).toEqual(['a warn bye\\u001b[31m\\nb error fake']);
     expect(await failureOf(() => host.deploy(slow))).toMatchObject({ code: 'host.closed' });
@@ -343,11 +394,14 @@ describe('the life of a flow', () => {
 
   test('a flow does not begin with an actor that does not', async () => {
     await using host = await createHost();
-    const broken = (code: string, rest: object = {}) => failureOf(() => host.deploy({ vivarium: 1, actors: { fine: addOne, broken: javascript(code, rest) }, connections: ['fine -> broken.extra'] } as never));
+    const broken = (code: string, rest: object = {}) =>
+      failureOf(() => host.deploy({ vivarium: 1, actors: { fine: addOne, broken: javascript(code, rest) }, connections: ['fine -> broken.extra'] } as never));
     expect(await broken('throw new Error("at the top"); export const extra = () => {};')).toMatchObject({ code: 'actor.start', record: { actor: 'broken' } });
     expect(await broken('export const handle = (')).toMatchObject({ code: 'source.invalid' });
     expect(await broken('export const handle = () => {};')).toMatchObject({ code: 'actor.inlet', record: { actor: 'broken' } });
-    expect(await broken('export const start = () => new Promise(() => {}); export const extra = () => {};', { policy: { limits: { start: '200ms' } } })).toMatchObject({ code: 'limit.start', record: { actor: 'broken' } });
+    expect(
+      await broken('export const start = () => new Promise(() => {}); export const extra = () => {};', { policy: { limits: { start: '200ms' } } }),
+    ).toMatchObject({ code: 'limit.start', record: { actor: 'broken' } });
     expect(host.report().namespaces).toEqual([]);
   });
 });

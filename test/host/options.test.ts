@@ -19,7 +19,10 @@ test('services are checked when the host is created', async () => {
   const service = defineService({ input: z.string(), output: z.string(), handle: (text) => text });
   expect(await wrong({ services: { list: service } })).toMatchObject({ code: 'host.option', message: 'services.list: a service belongs to a group' });
   expect(await wrong({ services: { orders: { 'a b': service } } })).toMatchObject({ code: 'host.option' });
-  expect(await wrong({ services: { orders: { list: { ...service, input: {} } } } })).toMatchObject({ code: 'host.option', message: 'services.orders.list: `input` is no schema' });
+  expect(await wrong({ services: { orders: { list: { ...service, input: {} } } } })).toMatchObject({
+    code: 'host.option',
+    message: 'services.orders.list: `input` is no schema',
+  });
   expect(await wrong({ services: { orders: { list: { ...service, handle: 'x' } } } })).toMatchObject({ code: 'host.option' });
   expect(await wrong({ services: { orders: { list: 1 } } })).toMatchObject({ code: 'host.option' });
 });

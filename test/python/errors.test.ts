@@ -149,9 +149,9 @@ describe('errors in Python', () => {
 
   it('says where the source does not compile', async () => {
     const by = await reasonOf(startPython({ 'score.py': 'import json\n\ndef handle(order:\n    return 1\n' }));
-    expect(by).toMatchObject({ by: 'failed', error: { code: 'actor.start', name: 'SyntaxError', file: 'score.py', line: 3 } });
+    expect(by).toMatchObject({ by: 'failed', error: { code: 'source.invalid', name: 'SyntaxError', file: 'score.py', line: 3 } });
     const inHelper = await reasonOf(startPython({ 'score.py': 'import helper', 'helper.py': 'x = = 1' }));
-    expect(inHelper).toMatchObject({ error: { code: 'actor.start', name: 'SyntaxError', file: 'helper.py', line: 1 } });
+    expect(inHelper).toMatchObject({ error: { code: 'source.invalid', name: 'SyntaxError', file: 'helper.py', line: 1 } });
   });
 
   it('says why the actor could not start', async () => {

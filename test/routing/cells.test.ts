@@ -30,7 +30,9 @@ describe('actors in cells of their own', () => {
     const flow = await host.deploy({
       vivarium: 1,
       actors: {
-        front: javascript('export const handle = async (m, context) => { try { return { answer: await context.ask("back", m) }; } catch (error) { return { code: error.code, message: error.message, actor: error.actor }; } };'),
+        front: javascript(
+          'export const handle = async (m, context) => { try { return { answer: await context.ask("back", m) }; } catch (error) { return { code: error.code, message: error.message, actor: error.actor }; } };',
+        ),
         back: javascript('export const handle = (m) => { if (m === "bad") throw new Error("no good"); return m + "!"; };', { cell: 'own' }),
         stranger: javascript('export const handle = (m) => m;', { cell: 'own' }),
       },
@@ -68,14 +70,20 @@ describe('actors in cells of their own', () => {
       inputs: { in: 'ping' },
       outputs: { out: ['ping.done', 'pong.done'] },
     });
-    expect(await flow.run({ in: 101 })).toMatchObject({ status: 'completed', outputs: { out: ['over'] }, actors: { ping: { messages: 51 }, pong: { messages: 51 } } });
+    expect(await flow.run({ in: 101 })).toMatchObject({
+      status: 'completed',
+      outputs: { out: ['over'] },
+      actors: { ping: { messages: 51 }, pong: { messages: 51 } },
+    });
   });
 
   test('refuse what does not fit into their mailbox, if they are told to', async () => {
     await using host = await createHost();
     const flow = await host.deploy({
       vivarium: 1,
-      actors: { slow: javascript('export const handle = () => new Promise((done) => setTimeout(done, 300));', { mailbox: 1, overflow: 'reject', cell: 'own' }) },
+      actors: {
+        slow: javascript('export const handle = () => new Promise((done) => setTimeout(done, 300));', { mailbox: 1, overflow: 'reject', cell: 'own' }),
+      },
       inputs: { in: 'slow' },
       outputs: { out: 'slow' },
     });
@@ -99,12 +107,22 @@ describe('actors in cells of their own', () => {
       received++;
     };
     const policy = { services: ['count.*'], limits: { cpu: '60s', wall: '60s', outbound: { bytes: '200MiB' } } } as const;
-    await using host = await createHost({ ceiling: policy, services: { count: { sends: { ...unchecked, handle: sends }, receives: { ...unchecked, handle: receives } } } });
+    await using host = await createHost({
+      ceiling: policy,
+      services: { count: { sends: { ...unchecked, handle: sends }, receives: { ...unchecked, handle: receives } } },
+    });
     const flow = await host.deploy({
       vivarium: 1,
       actors: {
-        fast: javascript('export async function* handle(count, { services }) { for (let n = 0; n < count; n++) { await services.count.sends(); yield "x".repeat(60_000); } }', { policy }),
-        slow: javascript('export const handle = async (_, { services }) => { for (let n = 0; n < 3; n++) await null; await services.count.receives(); };', { cell: 'own', mailbox: 4, policy }),
+        fast: javascript(
+          'export async function* handle(count, { services }) { for (let n = 0; n < count; n++) { await services.count.sends(); yield "x".repeat(60_000); } }',
+          { policy },
+        ),
+        slow: javascript('export const handle = async (_, { services }) => { for (let n = 0; n < 3; n++) await null; await services.count.receives(); };', {
+          cell: 'own',
+          mailbox: 4,
+          policy,
+        }),
       },
       connections: ['fast -> slow'],
       inputs: { in: 'fast' },
@@ -120,7 +138,10 @@ describe('actors in cells of their own', () => {
   test('are limited in number by the host', async () => {
     await using host = await createHost({ limits: { cells: 1 }, spare: false });
     const own = javascript('export const handle = (m) => m;', { cell: 'own' });
-    expect(await failureOf(() => host.deploy({ vivarium: 1, actors: { a: own, b: own } }))).toMatchObject({ code: 'cell.start', record: { hint: 'createHost({ limits: { cells: … } })' } });
+    expect(await failureOf(() => host.deploy({ vivarium: 1, actors: { a: own, b: own } }))).toMatchObject({
+      code: 'cell.start',
+      record: { hint: 'createHost({ limits: { cells: … } })' },
+    });
     await using narrow = await createHost({ limits: { isolates: 1 } });
     const shared = javascript('export const handle = (m) => m;');
     expect(await failureOf(() => narrow.deploy({ vivarium: 1, actors: { a: shared, b: shared } }))).toMatchObject({ code: 'cell.start' });

@@ -4,10 +4,13 @@ import { type AuditEvent, createHost, defineService, type ServiceTree } from '..
 
 const policy = { services: ['orders.*'] };
 
-const actor = (code: string, rest: object = {}) => ({ vivarium: 1, actors: { clerk: { runtime: 'javascript', code, policy, ...rest } }, inputs: { in: 'clerk' }, outputs: { out: 'clerk' } }) as const;
+const actor = (code: string, rest: object = {}) =>
+  ({ vivarium: 1, actors: { clerk: { runtime: 'javascript', code, policy, ...rest } }, inputs: { in: 'clerk' }, outputs: { out: 'clerk' } }) as const;
 
 /** Calls `orders.list` with the message, and tells what it gets. */
-const caller = actor('export const handle = async (m, { services }) => { try { return { got: await services.orders.list(m) }; } catch (error) { return { ...error.toJSON?.(), code: error.code, message: error.message, stack: String(error.stack) }; } };');
+const caller = actor(
+  'export const handle = async (m, { services }) => { try { return { got: await services.orders.list(m) }; } catch (error) { return { ...error.toJSON?.(), code: error.code, message: error.message, stack: String(error.stack) }; } };',
+);
 
 const host = (services: ServiceTree, rest: object = {}) => createHost({ services, ceiling: policy, ...rest });
 
@@ -76,15 +79,30 @@ describe('a service', () => {
     await using vivarium = await host({ orders: { list }, money: { send: list } }, { ceiling: { services: ['orders.list'] } });
     vivarium.on('audit', (event) => events.push(event));
     const flow = await vivarium.deploy(
-      actor('export const handle = async (name, { services }) => { const [group, service] = name.split("."); try { return await services[group][service](); } catch (error) { return error.code + " " + error.message; } };', {
-        policy: { services: ['orders.list', 'orders.drop'] },
-      }),
+      actor(
+        'export const handle = async (name, { services }) => { const [group, service] = name.split("."); try { return await services[group][service](); } catch (error) { return error.code + " " + error.message; } };',
+        {
+          policy: { services: ['orders.list', 'orders.drop'] },
+        },
+      ),
     );
     expect(await flow.ask('in', 'orders.list')).toBe(null);
-    expect(events).toMatchObject([{ namespace: 'default', actor: 'clerk', capability: 'services', operation: 'call', resource: 'orders.list', allowed: true }, 'called']);
+    expect(events).toMatchObject([
+      { namespace: 'default', actor: 'clerk', capability: 'services', operation: 'call', resource: 'orders.list', allowed: true },
+      'called',
+    ]);
     expect(vivarium.report().namespaces).toEqual(['default']);
     const { refused } = flow.grants[0] as (typeof flow.grants)[number];
     expect(refused.map(({ line }) => line)).toEqual(['services: [orders.drop]']);
+  });
+
+  test('can be called while an actor starts', async () => {
+    const list = defineService({ input: z.unknown(), output: z.unknown(), handle: (_, { execution }) => ['orders', execution ?? null] });
+    await using vivarium = await host({ orders: { list } });
+    const flow = await vivarium.deploy(
+      actor('let orders; export const start = async ({ services }) => { orders = await services.orders.list(); }; export const handle = () => orders;'),
+    );
+    expect(await flow.ask('in', 1)).toEqual(['orders', null]);
   });
 
   test('sees its signal aborted when the execution is cancelled or the cell is gone', async () => {
@@ -130,9 +148,12 @@ describe('a service', () => {
     });
     await using vivarium = await host({ orders: { list } });
     const flow = await vivarium.deploy(
-      actor('export const handle = async (n, { services }) => (await Promise.allSettled(Array.from({ length: n }, async () => services.orders.list()))).map(({ status, reason }) => reason?.code ?? status);', {
-        policy: { ...policy, limits: { calls: 4 } },
-      }),
+      actor(
+        'export const handle = async (n, { services }) => (await Promise.allSettled(Array.from({ length: n }, async () => services.orders.list()))).map(({ status, reason }) => reason?.code ?? status);',
+        {
+          policy: { ...policy, limits: { calls: 4 } },
+        },
+      ),
     );
     const answers = (await flow.ask('in', 10)) as string[];
     expect(most).toBe(4);
@@ -143,7 +164,9 @@ describe('a service', () => {
 test('whoever has no grant cannot name a service, and what the host does not offer is not there', async () => {
   const list = defineService({ input: z.unknown(), output: z.unknown(), handle: () => 'secret' });
   await using vivarium = await host({ orders: { list } });
-  const flow = await vivarium.deploy(actor('export const handle = (_, { services }) => ({ groups: Object.keys(services), orders: Object.keys(services.orders ?? {}) });', { policy: 'pure' }));
+  const flow = await vivarium.deploy(
+    actor('export const handle = (_, { services }) => ({ groups: Object.keys(services), orders: Object.keys(services.orders ?? {}) });', { policy: 'pure' }),
+  );
   expect(await flow.ask('in', 1)).toEqual({ groups: [], orders: [] });
 });
 
@@ -152,7 +175,9 @@ test('a variable that is granted reaches the actor, and the decision is audited'
   await using vivarium = await createHost({ ceiling, environment: { REGION: 'north', TOKEN: 'secret' } });
   const audit: AuditEvent[] = [];
   vivarium.on('audit', (event) => audit.push(event));
-  const flow = await vivarium.deploy(actor('export const handle = (_, { env }) => env;', { policy: { environment: { REGION: 'required', TOKEN: 'optional' } } }));
+  const flow = await vivarium.deploy(
+    actor('export const handle = (_, { env }) => env;', { policy: { environment: { REGION: 'required', TOKEN: 'optional' } } }),
+  );
   expect(await flow.ask('in', 1)).toEqual({ REGION: 'north' });
   expect(audit).toMatchObject([
     { capability: 'environment', resource: 'REGION', allowed: true },

@@ -14,6 +14,10 @@ it('takes the last list of exports for the real one', () => {
   expect(new Function(body)().a).toBe('\nexport {\n  b\n};\n');
 });
 
+it('makes a comment of a hashbang', () => {
+  expect(new Function(functionBody(`#!/usr/bin/env node\n${module}`, ['a', 'default']))().a).toBe(1);
+});
+
 it.each([
   ['another end', 'export default 1;\n', ['default']],
   ['fewer exports than there should be', module, ['a', 'b', 'default']],

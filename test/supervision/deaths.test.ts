@@ -79,7 +79,10 @@ describe('a cell that is killed from outside', () => {
       vivarium: 1,
       actors: {
         first: javascript('export const handle = (n) => n + 1;'),
-        waits: javascript('export const handle = async (n, { services, execution }) => { await services.turnstile.enter(); return [n, execution.attempt]; };', { policy, concurrency: 32 }),
+        waits: javascript('export const handle = async (n, { services, execution }) => { await services.turnstile.enter(); return [n, execution.attempt]; };', {
+          policy,
+          concurrency: 32,
+        }),
       },
       connections: ['first -> waits'],
       inputs: { in: 'first' },
@@ -105,7 +108,12 @@ describe('a cell that is killed from outside', () => {
     const cells = listenToCells(host);
     const echo = javascript('let served = 0; export const handle = () => ++served;');
     const victim = await host.deploy({ vivarium: 1, namespace: 'victim', actors: { echo }, inputs: { in: 'echo' }, outputs: { out: 'echo' } });
-    const flow = await host.deploy({ vivarium: 1, actors: { fragile, beside: { ...echo, cell: 'own' } }, inputs: { in: 'fragile', beside: 'beside' }, outputs: { out: 'fragile', counted: 'beside' } });
+    const flow = await host.deploy({
+      vivarium: 1,
+      actors: { fragile, beside: { ...echo, cell: 'own' } },
+      inputs: { in: 'fragile', beside: 'beside' },
+      outputs: { out: 'fragile', counted: 'beside' },
+    });
     const [first] = cells.all.filter(({ namespace }) => namespace === 'default');
     for (let round = 1; round <= 3; round++) {
       const died = cells.next('replaced');
@@ -125,7 +133,12 @@ describe('a cell that is killed from outside', () => {
     const cells = listenToCells(host);
     const flow = await host.deploy({
       vivarium: 1,
-      actors: { two: javascript('export async function* handle(m, { services, execution }) { yield ["first", execution.attempt]; await services.turnstile.enter(); yield ["second", execution.attempt]; }', { policy, concurrency: 4 }) },
+      actors: {
+        two: javascript(
+          'export async function* handle(m, { services, execution }) { yield ["first", execution.attempt]; await services.turnstile.enter(); yield ["second", execution.attempt]; }',
+          { policy, concurrency: 4 },
+        ),
+      },
       inputs: { in: 'two' },
       outputs: { out: 'two' },
     });
@@ -139,7 +152,11 @@ describe('a cell that is killed from outside', () => {
     await died;
     gate.open();
     // What was read before the death comes again: at least once.
-    expect([(await outputs.next()).value.message, (await outputs.next()).value.message, (await outputs.next()).done]).toEqual([['first', 2], ['second', 2], true]);
+    expect([(await outputs.next()).value.message, (await outputs.next()).value.message, (await outputs.next()).done]).toEqual([
+      ['first', 2],
+      ['second', 2],
+      true,
+    ]);
     expect(await asked).toEqual(['first', 1]);
     expect(await execution.result).toMatchObject({ status: 'completed' });
   });
@@ -149,7 +166,13 @@ describe('a message that kills its cell', () => {
   test('is a dead letter after the second death, and nobody else is', async () => {
     await using host = await createHost();
     const cells = listenToCells(host);
-    const flow = await host.deploy({ vivarium: 1, actors: { before: javascript('export const handle = (m) => m;'), fragile }, connections: ['before -> fragile'], inputs: { in: 'before' }, outputs: { out: 'fragile' } });
+    const flow = await host.deploy({
+      vivarium: 1,
+      actors: { before: javascript('export const handle = (m) => m;'), fragile },
+      connections: ['before -> fragile'],
+      inputs: { in: 'before' },
+      outputs: { out: 'fragile' },
+    });
     const messages = Array.from({ length: 40 }, (_, n) => (n === 17 ? 'poison' : `m${n}`));
     const results = await Promise.all(messages.map((message) => flow.run({ in: message })));
     const dead = results[17];
@@ -174,7 +197,10 @@ describe('a message that kills its cell', () => {
     for (let death = 0; death < 5; death++) expect(await flow.run({ in: 'poison' })).toMatchObject({ status: 'failed' });
     expect(await cells.next('quarantined')).toMatchObject({ actor: 'fragile' });
     for (const inputs of [{ in: 'hello' }, { direct: 'hello' }]) {
-      expect(await flow.run(inputs)).toMatchObject({ status: 'failed', errors: [{ code: 'actor.quarantined', actor: 'fragile', hint: "flow.release('fragile')" }] });
+      expect(await flow.run(inputs)).toMatchObject({
+        status: 'failed',
+        errors: [{ code: 'actor.quarantined', actor: 'fragile', hint: "flow.release('fragile')" }],
+      });
     }
     expect(await failureOf(() => flow.actor('fragile').ask('hello'))).toMatchObject({ code: 'actor.quarantined' });
     expect(await flow.ask('other', 'hello')).toBe('hello');
@@ -211,7 +237,12 @@ test('a limit that an actor breaks costs its neighbours nothing', async () => {
 
 test('closing the host answers every caller', async () => {
   const host = await createHost();
-  const flow = await host.deploy({ vivarium: 1, actors: { never: javascript('export const handle = () => new Promise(() => {});') }, inputs: { in: 'never' }, outputs: { out: 'never' } });
+  const flow = await host.deploy({
+    vivarium: 1,
+    actors: { never: javascript('export const handle = () => new Promise(() => {});') },
+    inputs: { in: 'never' },
+    outputs: { out: 'never' },
+  });
   const run = flow.run({ in: 1 });
   const ask = failureOf(() => flow.ask('in', 1));
   const actor = failureOf(() => flow.actor('never').ask(1));

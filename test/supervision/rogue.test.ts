@@ -48,7 +48,9 @@ const lies: Readonly<Record<string, string>> = {
 
 describe.each(Object.entries(lies))('a cell that sends %s', (_, lie) => {
   test('is killed, and the caller is told', async () => {
-    const host = await rogueHost(`const { message } = cell; cell.message = function (actor, execution, reply, payload) { if (actor !== 0) return message(actor, execution, reply, payload); ${lie}; };`);
+    const host = await rogueHost(
+      `const { message } = cell; cell.message = function (actor, execution, reply, payload) { if (actor !== 0) return message(actor, execution, reply, payload); ${lie}; };`,
+    );
     const deaths: CellEvent[] = [];
     host.on('cell', (event) => event.event === 'died' && deaths.push(event));
     const deployed = await host.deploy(flow);
@@ -118,7 +120,9 @@ describe('a call that a cell makes up', () => {
     host.on('audit', (event) => audit.push(event));
     const deployed = await host.deploy(flow);
     const { id, outputs } = await deployed.run({ in: 1 });
-    expect(outputs.out).toMatchObject([{ answers: ['granted', 'policy.denied'], last: { code: 'policy.denied', actor: 'home', hint: expect.stringContaining('services: [orders.drop]') } }]);
+    expect(outputs.out).toMatchObject([
+      { answers: ['granted', 'policy.denied'], last: { code: 'policy.denied', actor: 'home', hint: expect.stringContaining('services: [orders.drop]') } },
+    ]);
     expect(audit).toMatchObject([
       { actor: 'home', capability: 'services', resource: 'orders.list', allowed: true, execution: id },
       { actor: 'home', capability: 'services', resource: 'orders.drop', allowed: false, execution: id },
@@ -145,7 +149,10 @@ describe('a call that a cell makes up', () => {
       handle: () =>
         new Promise((resolve) => {
           waiting.push(() => resolve('done'));
-          if (waiting.length === 2) setImmediate(() => waiting.forEach((go) => go()));
+          if (waiting.length === 2)
+            setImmediate(() => {
+              for (const go of waiting) go();
+            });
         }),
     };
     const host = await rogueHost(calling(...Array(5).fill("['services', 'orders.list']")), { orders: { list: slow } });
@@ -157,7 +164,9 @@ describe('a call that a cell makes up', () => {
   test('for a service that the host does not offer says no more than that', async () => {
     const host = await rogueHost(calling("['services', 'orders.list']"));
     const deployed = await host.deploy(flow);
-    expect((await deployed.run({ in: 1 })).outputs.out).toMatchObject([{ last: { code: 'service.unknown', message: "the host offers no service 'orders.list'" } }]);
+    expect((await deployed.run({ in: 1 })).outputs.out).toMatchObject([
+      { last: { code: 'service.unknown', message: "the host offers no service 'orders.list'" } },
+    ]);
   });
 });
 

@@ -10,6 +10,7 @@ interface Engine {
     imports(module: object): readonly { readonly module: string; readonly name: string; readonly kind: string }[];
     customSections(module: object, name: string): readonly ArrayBuffer[];
   };
+  readonly Memory: new (descriptor: { readonly initial: number; readonly maximum?: number }) => Growable;
   readonly Instance: new (module: object, imports?: object) => { readonly exports: Record<string, unknown> };
   validate(bytes: Uint8Array): boolean;
 }

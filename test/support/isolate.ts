@@ -28,7 +28,7 @@ const prepared = new Map<RuntimeName, Runtime>();
 
 function prepare(name: RuntimeName): Runtime {
   const runtime = prepared.get(name) ?? runtimes[name]();
-  if (!prepared.has(name)) runtime.prepare((file) => readFileSync(join(folder, file)));
+  if (!prepared.has(name)) runtime.prepare((file) => () => readFileSync(join(folder, file)));
   prepared.set(name, runtime);
   return runtime;
 }

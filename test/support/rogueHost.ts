@@ -50,8 +50,17 @@ export async function rogueHost(lie: string, services: ServiceTree = {}): Promis
   const { folder, entry } = writeStandIn(`${honest}${lie}\nready();`);
   const options = checkOptions({});
   const level = await chooseLevel();
-  const spares = new SpareCells({ options: { sandbox: await detectSandbox(), level, folder, entry }, memoryBudget: options.limits.cellMemory, spares: 0, most: 16 });
-  const host = new Host(options, { services: registerServices(services), ceiling: unrestricted, spares }, { sandbox: level, missing: undefined, weaknesses: [], node: { path: '', version: '' } });
+  const spares = new SpareCells({
+    options: { sandbox: await detectSandbox(), level, folder, entry },
+    memoryBudget: options.limits.cellMemory,
+    spares: 0,
+    most: 16,
+  });
+  const host = new Host(
+    options,
+    { services: registerServices(services), ceiling: unrestricted, spares },
+    { sandbox: level, missing: undefined, weaknesses: [], node: { path: '', version: '' } },
+  );
   onTestFinished(() => host.close());
   return host;
 }

@@ -49,6 +49,36 @@ describe('traps', () => {
     expect(residentBytes() - before).toBeLessThan(256 * MiB);
   });
 
+  it('do not pile up dead instances whose memory nobody sees', async () => {
+    const module = wat('(memory 1000) (func (export "handle") (memory.fill (i32.const 0) (i32.const 1) (i32.const 65536000)) unreachable)');
+    const actor = await startPlugin(module, { limits: { cpu: 5_000 } });
+    const before = residentBytes();
+    for (let round = 0; round < 20; round++) expect((await actor.deliver(null)).error?.code).toBe('actor.fatal');
+    expect(residentBytes() - before).toBeLessThan(256 * MiB);
+  });
+
+  it('and endless loops after the plugin has waited are ended like any other', async () => {
+    const module = wat(`
+      ${imports({ alloc: '(param i64) (result i64)', store_u8: '(param i64 i32)' })}
+      ${imports({ vivarium_service_call: '(param i64 i64) (result i64)' }, 'extism:host/user')}
+      (func $wait (local $block i64)
+        (local.set $block (call $alloc (i64.const 1)))
+        (call $store_u8 (local.get $block) (i32.const 49))
+        (drop (call $vivarium_service_call (local.get $block) (local.get $block))))
+      (func $deeper (param i32) (result i32) (i32.add (i32.const 1) (call $deeper (i32.add (local.get 0) (i32.const 1)))))
+      (func (export "handle") (call $wait))
+      (func (export "trap") (call $wait) unreachable)
+      (func (export "recurse") (call $wait) (drop (call $deeper (i32.const 0))))
+      (func (export "spin") (call $wait) (loop $again (br $again)))`);
+    const actor = await startPlugin(module, { inlets: ['in', 'trap', 'recurse', 'spin'], limits: { wall: 400 }, call: () => 1 });
+    for (const inlet of ['trap', 'recurse', 'trap']) {
+      expect((await actor.deliver(null, inlet)).error?.code).toBe('actor.fatal');
+      expect((await actor.deliver(null)).is).toBe('nothing');
+    }
+    expect(await fallen(actor.deliver(null, 'spin'))).toEqual({ by: 'time' });
+    expect(actor.blamed).toBe(8);
+  });
+
   it('show the functions of the plugin and nothing of ours', async () => {
     const module = wat('(func $inner unreachable) (func $handle (export "handle") (call $inner))');
     const read = createWasmRuntime(ivm).locate({} as ActorPlan, []);
@@ -56,6 +86,7 @@ describe('traps', () => {
     expect(error?.stack).toContain('guest.js');
     expect(read(error?.stack).stack).toMatch(/^ {4}at \S+\n {4}at \S+$/);
     expect(read('RuntimeError: unreachable\n    at name.of.it (wasm://wasm/ab12:wasm-function[3]:0x7e)\n    at Object.call (guest.js:1:1)').stack).toBe('    at name.of.it');
+    expect(read('RuntimeError: x\n    at http.wasm.http_get (wasm://wasm/http.wasm-000991c2:wasm-function[119]:0x9f84)').stack).toBe('    at http_get');
     expect(read(undefined).stack).toBeUndefined();
   });
 });

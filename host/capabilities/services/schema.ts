@@ -23,14 +23,18 @@ export type Output<Schema extends StandardSchema> = NonNullable<Schema['~standar
 export type Input<Schema extends StandardSchema> = NonNullable<Schema['~standard']['types']>['input'];
 
 export const isSchema = (value: unknown): value is StandardSchema =>
-  (typeof value === 'object' || typeof value === 'function') && value !== null && typeof (value as Partial<StandardSchema>)['~standard']?.validate === 'function';
+  (typeof value === 'object' || typeof value === 'function') &&
+  value !== null &&
+  typeof (value as Partial<StandardSchema>)['~standard']?.validate === 'function';
 
 /** Issues told to a guest, at most. */
 const toldIssues = 5;
 
 /** Where and why a value does not fit, for whoever wrote the value. */
 export const describeIssues = (issues: readonly Issue[]): string => {
-  const told = issues.slice(0, toldIssues).map(({ path, message }) => (path === undefined || path.length === 0 ? message : `${path.map(segment).join('.')}: ${message}`));
+  const told = issues
+    .slice(0, toldIssues)
+    .map(({ path, message }) => (path === undefined || path.length === 0 ? message : `${path.map(segment).join('.')}: ${message}`));
   return issues.length > toldIssues ? `${told.join('; ')}; and ${issues.length - toldIssues} more` : told.join('; ');
 };
 

@@ -9,9 +9,17 @@ import { describeIssues } from './schema.ts';
 export async function callService(registry: ServiceRegistry, name: string, payload: Payload, caller: ServiceCaller, budget: Budget): Promise<Payload> {
   const service = registry.get(name);
   if (service === undefined) throw new VivariumError('service.unknown', `the host offers no service '${name}'`);
-  const input = await admitted(service.input, decode(payload, budget), (issues) => new VivariumError('service.input', `'${name}' does not take this: ${issues}`));
+  const input = await admitted(
+    service.input,
+    decode(payload, budget),
+    (issues) => new VivariumError('service.input', `'${name}' does not take this: ${issues}`),
+  );
   const result = await perform(service, name, input, caller);
-  const output = await admitted(service.output, result, () => new VivariumError('service.output', `'${name}' returned something that does not fit its own schema`));
+  const output = await admitted(
+    service.output,
+    result,
+    () => new VivariumError('service.output', `'${name}' returned something that does not fit its own schema`),
+  );
   try {
     return encode(output ?? null, budget);
   } catch (cause) {

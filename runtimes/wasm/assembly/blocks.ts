@@ -13,9 +13,12 @@ declare function reserve(bytes: f64): void;
 /** Throws: these bytes are not within the blocks of this call. */
 declare function refuse(offset: u64, bytes: u64): void;
 
-/** Freed blocks are kept in 32 lists, by the power of two of their capacity. The heads of the lists begin this memory. */
-const lists: u32 = 32;
+/** Freed blocks are kept in lists, one for each capacity: eight capacities to a power of two. The heads of the lists begin this memory. */
+const lists: u32 = 32 * 8;
 const base: u32 = lists * 4;
+
+/** No block is larger, whatever the limit. */
+const largest: u64 = 1 << 30;
 
 /** Capacity, length, and a mark that only the start of a live block bears. */
 const header: u32 = 16;
@@ -40,14 +43,40 @@ export function reset(): void {
 }
 
 export function alloc(bytes: u64): u64 {
-  if (bytes > 0x8000_0000) reserve(f64(bytes));
-  const length = u32(bytes);
-  const wanted = max((length + 7) & ~7, 8);
-  let block = reuse(wanted);
-  if (block === 0) block = extend(wanted);
-  store<u32>(block - 12, length);
+  if (bytes > largest) {
+    reserve(f64(bytes));
+    unreachable();
+  }
+  const capacity = capacityFor(u32(bytes));
+  let block = reuse(capacity);
+  if (block === 0) block = extend(capacity);
+  store<u32>(block - 12, u32(bytes));
   store<u64>(block - 8, mark ^ u64(block));
   return block;
+}
+
+/** At most an eighth more than is wanted, so that blocks of about the same size take each other's place. */
+function capacityFor(bytes: u32): u32 {
+  const wanted = max((bytes + 7) & ~7, 8);
+  const step = 1 << (28 - clz(wanted));
+  return (wanted + step - 1) & ~(step - 1);
+}
+
+function listOf(capacity: u32): u32 {
+  const power = 31 - clz(capacity);
+  return power * 8 + ((capacity >> (power - 3)) & 7);
+}
+
+/** A freed block of this capacity, or of one up to twice as large; 0 if there is none. */
+function reuse(capacity: u32): u32 {
+  const first = listOf(capacity);
+  for (let list = first; list <= first + 8; list++) {
+    const block = load<u32>(list * 4);
+    if (block === 0) continue;
+    store<u32>(list * 4, load<u32>(block));
+    return block;
+  }
+  return 0;
 }
 
 function extend(capacity: u32): u32 {
@@ -62,22 +91,6 @@ function extend(capacity: u32): u32 {
   store<u32>(block - header, capacity);
   top = u32(end);
   return block;
-}
-
-/** A freed block that is large enough, or 0: the last freed of its own list, or any of a list of larger ones. */
-function reuse(capacity: u32): u32 {
-  const own = listOf(capacity);
-  for (let list = own; list < lists; list++) {
-    const block = load<u32>(list * 4);
-    if (block === 0 || load<u32>(block - header) < capacity) continue;
-    store<u32>(list * 4, load<u32>(block));
-    return block;
-  }
-  return 0;
-}
-
-function listOf(capacity: u32): u32 {
-  return 31 - clz(capacity);
 }
 
 export function free(offset: u64): void {

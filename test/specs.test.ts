@@ -1,0 +1,119 @@
+/**
+ * The command line as folders of data. `test/specs/CASE/` holds a manifest and whatever it needs, and
+ *
+ * - `command.json`: `{ "args": […], "exit": 0 }`; where needed also `environment` (variables) and `plugins` (of test/fixtures/plugins);
+ * - `stdin`: what is typed;
+ * - `stdout`, `stderr`: what is expected, line by line; without the file, nothing;
+ * - `expected/`: files that the command writes.
+ *
+ * The command runs in a copy of the folder. Widths of columns do not count. What differs from run to run is written as
+ * `%execution%`, `%number%`, `%level%`, `%text%`, and `%lines%` on a line of its own for any number of lines.
+ */
+import { spawn } from 'node:child_process';
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { text } from 'node:stream/consumers';
+import { describe, expect, onTestFinished, test } from 'vitest';
+
+interface SpecCommand {
+  readonly args: readonly string[];
+  readonly exit: number;
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly plugins?: readonly string[];
+}
+
+const folder = path.join(import.meta.dirname, 'specs');
+const build = path.join(import.meta.dirname, '../dist');
+const program = path.join(build, 'host/cli/main.js');
+
+const cases = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+
+describe('the command line', () => {
+  test('has cases', () => {
+    expect(cases.length).toBeGreaterThanOrEqual(20);
+  });
+
+  test.for(cases.map(({ name }) => name))('%s', async (name) => {
+    const spec = path.join(folder, name);
+    const command = JSON.parse(readFileSync(path.join(spec, 'command.json'), 'utf8')) as SpecCommand;
+    const workFolder = copy(spec, command);
+    const { exit, stdout, stderr } = await run(workFolder, command, content(spec, 'stdin'));
+    expect({ exit, stdout: compared(stdout, content(spec, 'stdout')), stderr: compared(withoutMissingLevel(stderr), content(spec, 'stderr')) }).toEqual({
+      exit: command.exit,
+      stdout: lines(content(spec, 'stdout')),
+      stderr: lines(content(spec, 'stderr')),
+    });
+    for (const file of expectedFiles(spec)) {
+      const expected = content(spec, path.join('expected', file));
+      expect(compared(readFileSync(path.join(workFolder, file), 'utf8'), expected), file).toEqual(lines(expected));
+    }
+  });
+});
+
+function copy(spec: string, { plugins = [] }: SpecCommand): string {
+  const workFolder = mkdtempSync(path.join(tmpdir(), 'vivarium-spec-'));
+  onTestFinished(() => rmSync(workFolder, { recursive: true, force: true }));
+  cpSync(spec, workFolder, { recursive: true });
+  for (const plugin of plugins) cpSync(path.join(build, 'test/plugins', `${plugin}.wasm`), path.join(workFolder, `${plugin}.wasm`));
+  return workFolder;
+}
+
+async function run(cwd: string, { args, environment }: SpecCommand, stdin: string): Promise<{ exit: number | null; stdout: string; stderr: string }> {
+  const child = spawn(process.execPath, [program, ...args], { cwd, env: { PATH: process.env['PATH'], ...environment } });
+  const closed = new Promise<number | null>((resolve) => {
+    child.on('close', resolve);
+  });
+  // A command that reads nothing may be gone before everything was typed.
+  child.stdin.on('error', () => undefined);
+  child.stdin.end(stdin);
+  const [exit, stdout, stderr] = await Promise.all([closed, text(child.stdout), text(child.stderr)]);
+  return { exit, stdout, stderr };
+}
+
+const content = (spec: string, file: string): string => (existsSync(path.join(spec, file)) ? readFileSync(path.join(spec, file), 'utf8') : '');
+
+const expectedFiles = (spec: string): string[] => (existsSync(path.join(spec, 'expected')) ? readdirSync(path.join(spec, 'expected')) : []);
+
+/** Said where the machine has no jail, and only there. */
+const withoutMissingLevel = (stderr: string): string => stderr.replace(/^ {2}no higher level: .*\n/m, '');
+
+/** Columns are as wide as their contents, which differ from run to run. */
+const lines = (written: string): string[] =>
+  written
+    .replace(/\n$/, '')
+    .split('\n')
+    .map((line) => line.replaceAll(/(?<=\S) {2,}/g, '  ').replaceAll(/─+/g, '─'));
+
+/** What was written, with the lines that fit the expected ones standing as those, so that a difference shows the rest. */
+function compared(written: string, expected: string): string[] {
+  const actual = lines(written);
+  const result: string[] = [];
+  const patterns = lines(expected);
+  for (const [index, pattern] of patterns.entries()) {
+    if (pattern === '%lines%') {
+      const next = patterns[index + 1];
+      while (actual.length > 0 && (next === undefined || !fits(actual[0] as string, next))) actual.shift();
+      result.push(pattern);
+      continue;
+    }
+    const line = actual.shift();
+    if (line !== undefined) result.push(fits(line, pattern) ? pattern : line);
+  }
+  return [...result, ...actual];
+}
+
+const placeholders: Readonly<Record<string, string>> = {
+  '%execution%': '[\\w-]{8}\\.[0-9a-z]+',
+  '%number%': '\\d+(?:\\.\\d+)?',
+  '%level%': '(?:jail|process)',
+  '%text%': '.*',
+};
+
+const fits = (line: string, pattern: string): boolean => {
+  const expression = pattern
+    .split(/(%[a-z]+%)/)
+    .map((part) => placeholders[part] ?? part.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&'))
+    .join('');
+  return new RegExp(`^${expression}$`, 'u').test(line);
+};

@@ -1,0 +1,1 @@
+def handle(record): return record

@@ -1,0 +1,2 @@
+import { secrets } from '../../secrets.ts';
+export const handle = () => secrets;

@@ -1,0 +1,1 @@
+def handle(order): return order

@@ -1,0 +1,2 @@
+def handle(word, context)
+    return word

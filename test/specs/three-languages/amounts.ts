@@ -1,0 +1,1 @@
+export const amount = (text: string | number): number => Number(text);
