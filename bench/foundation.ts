@@ -118,9 +118,21 @@ const echoService = { orders: { list: { input: z.unknown(), output: z.unknown(),
 const policy = { services: ['orders.list'], limits: { cpu: '30s' } };
 
 const callers = {
-  'javascript, await': { runtime: 'javascript', policy, code: 'export async function handle(n, { services }) { for (let i = 0; i < n; i++) await services.orders.list(i); return n; }' },
-  'python, plain': { runtime: 'python', policy, code: 'def handle(n, context):\n    for i in range(n):\n        context.services.orders.list(i)\n    return n\n' },
-  'python, await': { runtime: 'python', policy, code: 'async def handle(n, context):\n    for i in range(n):\n        await context.services.orders.list(i)\n    return n\n' },
+  'javascript, await': {
+    runtime: 'javascript',
+    policy,
+    code: 'export async function handle(n, { services }) { for (let i = 0; i < n; i++) await services.orders.list(i); return n; }',
+  },
+  'python, plain': {
+    runtime: 'python',
+    policy,
+    code: 'def handle(n, context):\n    for i in range(n):\n        context.services.orders.list(i)\n    return n\n',
+  },
+  'python, await': {
+    runtime: 'python',
+    policy,
+    code: 'async def handle(n, context):\n    for i in range(n):\n        await context.services.orders.list(i)\n    return n\n',
+  },
   'wasm, suspended': { source: 'dist/test/plugins/talk.wasm', function: 'repeat', policy },
 } as const;
 
@@ -144,7 +156,10 @@ async function cellMemory(host: Host): Promise<number> {
   const forget = host.on('cell', (event) => {
     if (event.pid !== undefined) cells.push(event.pid);
   });
-  await using flow = await host.deploy({ vivarium: 1, namespace: 'memory', actors: { one: actorOf('javascript'), two: actorOf('python'), three: actorOf('wasm') } } as never, { base: '.' });
+  await using flow = await host.deploy(
+    { vivarium: 1, namespace: 'memory', actors: { one: actorOf('javascript'), two: actorOf('python'), three: actorOf('wasm') } } as never,
+    { base: '.' },
+  );
   for (const actor of flow.actors) await flow.actor(actor).ask(1);
   forget();
   const status = readFileSync(`/proc/${cells.at(-1)}/status`, 'utf8');
@@ -157,15 +172,39 @@ async function measure(): Promise<{ level: string; figures: Figure[] }> {
   await using host = await createHost({ ceiling: 'unrestricted', services: echoService, spare: 1 });
   figures.push({ name: 'host starts', unit: 'ms', ours: hostStart });
   await using cold = await createHost({ spare: 0 });
-  figures.push({ name: 'cell starts, with a JavaScript actor, compiled', unit: 'ms', ours: await repeat(() => deployTime(cold, { only: actorOf('javascript') })) });
-  figures.push({ name: 'JavaScript actor starts', unit: 'ms', ours: await repeat(() => actorStart(host, 'javascript')), peer: { name: 'bare isolate', value: await repeat(bareIsolate) } });
-  figures.push({ name: 'Python actor starts', unit: 'ms', ours: await repeat(() => actorStart(host, 'python')), peer: { name: 'plain Pyodide', value: await plainPyodide() } });
-  figures.push({ name: 'WASM actor starts', unit: 'ms', ours: await repeat(() => actorStart(host, 'wasm')), peer: { name: 'plain Extism', value: await repeat(plainExtism) } });
+  figures.push({
+    name: 'cell starts, with a JavaScript actor, compiled',
+    unit: 'ms',
+    ours: await repeat(() => deployTime(cold, { only: actorOf('javascript') })),
+  });
+  figures.push({
+    name: 'JavaScript actor starts',
+    unit: 'ms',
+    ours: await repeat(() => actorStart(host, 'javascript')),
+    peer: { name: 'bare isolate', value: await repeat(bareIsolate) },
+  });
+  figures.push({
+    name: 'Python actor starts',
+    unit: 'ms',
+    ours: await repeat(() => actorStart(host, 'python')),
+    peer: { name: 'plain Pyodide', value: await plainPyodide() },
+  });
+  figures.push({
+    name: 'WASM actor starts',
+    unit: 'ms',
+    ours: await repeat(() => actorStart(host, 'wasm')),
+    peer: { name: 'plain Extism', value: await repeat(plainExtism) },
+  });
   figures.push({ name: 'cell with one actor of each', unit: 'MB', ours: await cellMemory(host) });
   const [asynchronous, synchronous] = [await workerCalls('asynchronous'), await workerCalls('synchronous')];
   for (const name of Object.keys(callers) as (keyof typeof callers)[]) {
     const blocking = name === 'python, plain';
-    figures.push({ name: `calls to the host: ${name}`, unit: 'calls/s', ours: await guestCalls(host, name), peer: { name: `worker thread, ${blocking ? 'blocking' : 'await'}`, value: blocking ? synchronous : asynchronous } });
+    figures.push({
+      name: `calls to the host: ${name}`,
+      unit: 'calls/s',
+      ours: await guestCalls(host, name),
+      peer: { name: `worker thread, ${blocking ? 'blocking' : 'await'}`, value: blocking ? synchronous : asynchronous },
+    });
   }
   return { level: host.report().sandbox, figures };
 }

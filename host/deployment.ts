@@ -113,9 +113,9 @@ async function loadAll(actors: readonly FlowActor[], loadOne: (actor: FlowActor)
   const failures = outcomes.filter((outcome) => outcome instanceof VivariumError);
   const [first] = failures;
   if (first === undefined) return outcomes as LoadedSource[];
-  throw failures.length === 1
-    ? first
-    : VivariumError.from({ ...first.record, message: failures.map(({ message, record }) => `${record.actor}: ${message}`).join('\n') });
+  if (failures.length === 1) throw first;
+  const mistakes = failures.map(({ message, record }) => `${record.actor}: ${message}`);
+  throw new VivariumError(first.code, `${failures.length} sources are wrong:\n${mistakes.join('\n')}`);
 }
 
 async function load({ name, runtime, source, wasm }: FlowActor, { limits }: Grant, inlets: readonly string[], file: string, base: Base): Promise<LoadedSource> {

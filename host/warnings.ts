@@ -1,5 +1,5 @@
 /** What is no mistake of a deployment, and yet not what its author may expect. */
-import { type Diagnostic, formatDiagnostics } from './manifest/index.ts';
+import { type Diagnostic, placeText } from './manifest/index.ts';
 import { type Capability, type Grant, type Origin, originText } from './policy/index.ts';
 import { matchesService } from './policy/rules/services.ts';
 import type { LoadedSource } from './sources/index.ts';
@@ -16,11 +16,14 @@ export interface Deployed {
 export const warningsOf = ({ diagnostics, grants, loaded, services }: Deployed): readonly string[] => {
   const offered = services === undefined ? undefined : [...services];
   return [
-    ...diagnostics.filter(({ severity }) => severity === 'warning').map((diagnostic) => formatDiagnostics([diagnostic])),
+    ...diagnostics.filter(({ severity }) => severity === 'warning').map(describe),
     ...loaded.flatMap((source) => (source.runtime === 'javascript' ? source.warnings : [])),
     ...grants.flatMap((grant) => [...notPerformed(grant), ...(offered === undefined ? [] : notOffered(grant, offered))]),
   ];
 };
+
+const describe = (diagnostic: Diagnostic): string =>
+  `${placeText(diagnostic)}: ${diagnostic.message}${diagnostic.hint === undefined ? '' : `\n    ${diagnostic.hint}`}`;
 
 /** Policies may speak of everything that Vivarium will broker one day. What nothing performs yet is refused at each use. */
 const notPerformed = ({ actor, filesystem, network, secrets }: Grant): readonly string[] =>

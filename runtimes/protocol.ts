@@ -83,7 +83,15 @@ export interface ExecutionPlan {
 
 export type HostMessage =
   /** First frame of the host. `careful`: one message a batch, each announced by `begin`. */
-  | { readonly type: 'hello'; readonly version: number; readonly cell: number; readonly generation: number; readonly credit: number; readonly careful: boolean; readonly concurrency: number }
+  | {
+      readonly type: 'hello';
+      readonly version: number;
+      readonly cell: number;
+      readonly generation: number;
+      readonly credit: number;
+      readonly careful: boolean;
+      readonly concurrency: number;
+    }
   /** Creates an instance of an actor; answered by `created` or `failed`. Payloads: see ActorPlan.source. */
   | { readonly type: 'create'; readonly actor: ActorPlan; readonly length: readonly number[] }
   /** Stops the instance (`stop` of the guest, then its isolate); answered by `stopped`. */
@@ -101,7 +109,15 @@ export type HostMessage =
       readonly length: readonly number[];
     }
   /** The result of a `call` or of an `ask`. One payload if it went well. */
-  | { readonly type: 'reply'; readonly actor: number; readonly instance: number; readonly call: number; readonly error: ErrorRecord | null; readonly lane: Lane; readonly length: readonly number[] }
+  | {
+      readonly type: 'reply';
+      readonly actor: number;
+      readonly instance: number;
+      readonly call: number;
+      readonly error: ErrorRecord | null;
+      readonly lane: Lane;
+      readonly length: readonly number[];
+    }
   /** What of these executions waits is dropped, what runs is aborted; answered by `settled` within 100 ms. */
   | { readonly type: 'cancel'; readonly execution: readonly number[]; readonly error: ErrorRecord }
   /** The cell may send so many more messages in `emit`. */
@@ -146,7 +162,14 @@ export type LogLevel = (typeof logLevels)[number];
 /** What a cell may say. The types below are inferred from this schema, so check and type cannot differ. */
 export const cellMessage = z.discriminatedUnion('type', [
   /** Boot is over and permissions are dropped: what was attempted, and with which error code it was refused. */
-  z.strictObject({ type: z.literal('ready'), version: z.int(), node: text(64), denied: z.record(text(64), text(64)), environment: z.array(text(256)).max(1024), boot: z.number() }),
+  z.strictObject({
+    type: z.literal('ready'),
+    version: z.int(),
+    node: text(64),
+    denied: z.record(text(64), text(64)),
+    environment: z.array(text(256)).max(1024),
+    boot: z.number(),
+  }),
   z.strictObject({ type: z.literal('created'), actor: index, instance: handle, inlets: z.array(text(256)).max(1024), millis: z.number() }),
   z.strictObject({ type: z.literal('failed'), actor: index, error: errorRecord }),
   z.strictObject({ type: z.literal('stopped'), actor: index }),
@@ -163,18 +186,48 @@ export const cellMessage = z.discriminatedUnion('type', [
     .refine(({ actor, outlet, execution, lane, length }) => sameLength(actor, outlet, execution, lane, length)),
   /** Nothing of these executions is in flight here. `work` has triples for `parts[i]` actors: actor, messages, microseconds. */
   z
-    .strictObject({ type: z.literal('settled'), execution: column(largest.handle), received: column(largest.count), parts: column(largest.index), work: column(largest.count) })
-    .refine(({ execution, received, parts, work }) => sameLength(execution, received, parts) && work.length === 3 * parts.reduce((sum, actors) => sum + actors, 0)),
+    .strictObject({
+      type: z.literal('settled'),
+      execution: column(largest.handle),
+      received: column(largest.count),
+      parts: column(largest.index),
+      work: column(largest.count),
+    })
+    .refine(
+      ({ execution, received, parts, work }) => sameLength(execution, received, parts) && work.length === 3 * parts.reduce((sum, actors) => sum + actors, 0),
+    ),
   /** An execution failed at an actor whose `error` outlet leads nowhere. */
   z.strictObject({ type: z.literal('failure'), execution: handle, actor: index, error: errorRecord }),
   /** The answer to a delivery with `reply`. */
   z.strictObject({ type: z.literal('answer'), reply: handle, error: errorRecord.nullable(), lane, length: column(largest.count, { max: 1 }) }),
   /** A guest calls a capability. One payload. `turn` is 0 outside a turn. The reply is named by instance and call. */
-  z.strictObject({ type: z.literal('call'), actor: index, instance: handle, call: handle, execution: handle, capability: text(64), operation: text(256), synchronous: z.boolean(), lane, length: column(largest.count, { min: 1, max: 1 }) }),
+  z.strictObject({
+    type: z.literal('call'),
+    actor: index,
+    instance: handle,
+    call: handle,
+    execution: handle,
+    capability: text(64),
+    operation: text(256),
+    synchronous: z.boolean(),
+    lane,
+    length: column(largest.count, { min: 1, max: 1 }),
+  }),
   /** A guest asks an actor of another cell. */
-  z.strictObject({ type: z.literal('ask'), actor: index, instance: handle, call: handle, execution: handle, peer: text(256), lane, length: column(largest.count, { min: 1, max: 1 }) }),
+  z.strictObject({
+    type: z.literal('ask'),
+    actor: index,
+    instance: handle,
+    call: handle,
+    execution: handle,
+    peer: text(256),
+    lane,
+    length: column(largest.count, { min: 1, max: 1 }),
+  }),
   /** Messages of the host that left the mailbox of an actor: room for as many. */
-  z.strictObject({ type: z.literal('credit'), actor: column(largest.index), messages: column(largest.count) }).refine(({ actor, messages }) => sameLength(actor, messages)),
+  z
+    .strictObject({ type: z.literal('credit'), actor: column(largest.index), messages: column(largest.count) })
+    .refine(({ actor, messages }) => sameLength(actor, messages)),
   z.strictObject({ type: z.literal('log'), actor: index, execution: handle, level: z.enum(logLevels), text: text(textLimits.log), dropped: count }),
   /** An actor broke a limit or died; a fresh instance takes its place (`created` follows), unless it was not started yet. */
   z.strictObject({ type: z.literal('violation'), actor: index, execution: handle, error: errorRecord }),

@@ -32,7 +32,10 @@ export const errorCatalogue = {
   'limit.calls': { meaning: 'An actor has more calls to the host in flight than its limit.', reaction: 'mend' },
   'limit.start': { meaning: 'An actor took longer to start than its limit.', reaction: 'mend' },
   'limit.outputs': { meaning: 'An execution holds more unread outputs than the host keeps for one execution.', reaction: 'mend' },
-  'message.unsupported': { meaning: 'A value that is no message: a function, a class instance, a symbol, a cycle, an integer beyond 64 bits.', reaction: 'mend' },
+  'message.unsupported': {
+    meaning: 'A value that is no message: a function, a class instance, a symbol, a cycle, an integer beyond 64 bits.',
+    reaction: 'mend',
+  },
   'message.invalid': { meaning: 'A payload is not well formed, or exceeds the budget for depth, values or keys.', reaction: 'mend' },
   'mailbox.full': { meaning: 'The mailbox of the receiver is full and its overflow is `reject`.', reaction: 'retry' },
   'policy.denied': { meaning: 'The policy of the actor does not allow this access.', reaction: 'mend' },

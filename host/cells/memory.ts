@@ -53,6 +53,10 @@ export const dataLimitAtStart = (node: string, budget: number): number =>
 const cost = (isolates: IsolateCounts, each: Readonly<Record<RuntimeName, number>>): number =>
   Object.entries(isolates).reduce((sum, [runtime, isolateCount]) => sum + each[runtime as RuntimeName] * isolateCount, 0);
 
+/** An isolate that was given up may still hold its part when the one that takes its place is created. */
+const largestOf = (isolates: IsolateCounts): number =>
+  Math.max(0, ...Object.entries(isolates).map(([runtime, isolateCount]) => (isolateCount > 0 ? dataPerIsolate[runtime as RuntimeName] : 0)));
+
 const filesOf = (isolates: IsolateCounts): number =>
   Object.entries(isolates).reduce((sum, [runtime, isolateCount]) => sum + (isolateCount > 0 ? filesOfRuntime[runtime as RuntimeName] : 0), 0);
 
@@ -125,7 +129,7 @@ export class CellMemory {
     const budget = this.#options.budget + filesOf(isolates);
     this.#wanted = {
       resident: this.#bare.resident + cost(isolates, residentPerIsolate) + budget,
-      data: this.#bare.data + cost(isolates, dataPerIsolate) + budget,
+      data: this.#bare.data + cost(isolates, dataPerIsolate) + largestOf(isolates) + budget,
     };
     this.#inForce = larger(this.#inForce, this.#wanted);
     this.#graceLooks = releaseGrace / watchPeriod;

@@ -1,9 +1,10 @@
 /** `vivarium check`: everything that can be found wrong without running anything. */
 import { demandThisNode } from '../cells/versions.ts';
 import { checkDeployment } from '../deployment.ts';
-import { grantLines, refusalText } from '../policy/index.ts';
+import { type Grant, grantLines, refusalText } from '../policy/index.ts';
 import { escapeText } from '../telemetry/escape.ts';
 import { type Command, exitCodes } from './command.ts';
+import { grantText } from './grants.ts';
 import { jsonLine } from './output.ts';
 import { counted, table } from './table.ts';
 
@@ -17,40 +18,22 @@ export const checkCommand: Command = {
   run: async ([manifest = ''], options) => {
     demandThisNode();
     const { namespace, shape, grants, warnings } = await checkDeployment(manifest);
-    const actors = shape.actors.map(({ part }, index) => {
-      const grant = grants[index];
-      return {
-        name: part.name,
-        runtime: part.runtime,
-        inlets: part.inlets,
-        granted: grant === undefined ? [] : grantLines(grant),
-        refused: grant?.refused.map(refusalText) ?? [],
-      };
-    });
     if (options['json'] === true) {
+      const actors = shape.actors.map(({ part: { name, runtime, inlets } }, index) => ({ name, runtime, inlets, ...toldOf(grants[index] as Grant) }));
       process.stdout.write(jsonLine({ namespace, actors, warnings }));
       return exitCodes.ok;
     }
     for (const warning of warnings) process.stderr.write(`${escapeText(`warning: ${warning}`)}\n`);
-    process.stdout.write(
-      `${escapeText(`${manifest} is well formed: ${counted(actors.length, 'actor')} for the namespace ${namespace}\n\n${describe(actors)}`)}\n`,
-    );
+    const rows = shape.actors.map(({ part: { name, runtime } }, index) => [name, runtime, grantText(grants[index] as Grant)]);
+    const text = [
+      `${manifest} is well formed: ${counted(rows.length, 'actor')} for the namespace ${namespace}`,
+      '',
+      ...table(['actor', 'runtime', 'granted'], rows),
+      ...grants.flatMap(({ actor, refused }) => refused.map((refusal) => `  ${actor}: ${refusalText(refusal)}`)),
+    ].join('\n');
+    process.stdout.write(`${escapeText(text)}\n`);
     return exitCodes.ok;
   },
 };
 
-interface CheckedActor {
-  readonly name: string;
-  readonly runtime: string;
-  readonly granted: readonly string[];
-  readonly refused: readonly string[];
-}
-
-const describe = (actors: readonly CheckedActor[]): string =>
-  [
-    ...table(
-      ['actor', 'runtime', 'asks for'],
-      actors.map(({ name, runtime, granted }) => [name, runtime, granted.join('; ') || 'nothing but computing']),
-    ),
-    ...actors.flatMap(({ name, refused }) => refused.map((refusal) => `  ${name}: ${refusal}`)),
-  ].join('\n');
+const toldOf = (grant: Grant): object => ({ granted: grantLines(grant), refused: grant.refused.map(refusalText) });

@@ -4,6 +4,7 @@ import type { RunResult } from '../executions/result.ts';
 import type { HostReport } from '../host.ts';
 import { type Grant, grantLines, refusalText } from '../policy/index.ts';
 import { escapeText } from '../telemetry/escape.ts';
+import { grantText } from './grants.ts';
 import { counted, table } from './table.ts';
 
 /** Errors and lines of the input that a summary lists; it counts the others. */
@@ -42,7 +43,8 @@ export class Summary {
     this.#executions[result.status]++;
     if (result.status === 'failed') {
       this.#errorCount += result.errors.length;
-      for (const error of result.errors.slice(0, listed - this.#errors.length)) this.#errors.push({ inputLine: line, error: { ...error, execution: result.id } });
+      for (const error of result.errors.slice(0, listed - this.#errors.length))
+        this.#errors.push({ inputLine: line, error: { ...error, execution: result.id } });
     }
     for (const [actor, work] of Object.entries(result.actors)) {
       const sum = this.#actors.get(actor) ?? { messages: 0, time: 0 };
@@ -120,6 +122,6 @@ export class Summary {
 
   #row(grant: Grant): string[] {
     const { messages, time } = this.#actors.get(grant.actor) ?? { messages: 0, time: 0 };
-    return [grant.actor, String(messages), `${time.toFixed(1)} ms`, grantLines(grant).join('; ') || 'nothing but computing'];
+    return [grant.actor, String(messages), `${time.toFixed(1)} ms`, grantText(grant)];
   }
 }

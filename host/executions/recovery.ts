@@ -18,7 +18,7 @@ export interface RecoveryOrders {
 }
 
 /** A suspect that has run for so long is let go on beside the next one: it may wait for somebody who waits for that. Milliseconds. */
-const patience = 5_000;
+const patience = 2_000;
 
 export class Recovery {
   readonly #orders: RecoveryOrders;

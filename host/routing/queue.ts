@@ -23,6 +23,9 @@ export interface Delivery {
   readonly credit: ExportCredit | undefined;
 }
 
+/** A guest of another cell waits for the answer, in the middle of a turn. */
+const isAsk = ({ reply, entry }: Delivery): boolean => reply !== 0 && !entry;
+
 export const isStale = (delivery: Delivery): boolean => delivery.epoch !== delivery.execution.epoch;
 
 export class ActorQueue {
@@ -53,12 +56,15 @@ export class ActorQueue {
     delivery.credit?.queue(delivery.bytes.byteLength);
   }
 
-  /** The next delivery; of this execution alone, if one is named, past those of others. */
+  /**
+   * The next delivery. If an execution is named: the next of that one, past those of others, save what a guest asks and waits for,
+   * because it may hold up the execution that was named.
+   */
   next(only?: TrackedExecution): Delivery | undefined {
     while (!this.empty && isStale(this.#waiting[this.#first] as Delivery)) this.#remove(this.#first);
     if (this.empty) return undefined;
     if (only === undefined) return this.#remove(this.#first);
-    const at = this.#waiting.findIndex((delivery, index) => index >= this.#first && delivery.execution === only && !isStale(delivery));
+    const at = this.#waiting.findIndex((delivery, index) => index >= this.#first && (delivery.execution === only || isAsk(delivery)) && !isStale(delivery));
     return at < 0 ? undefined : this.#remove(at);
   }
 

@@ -89,10 +89,6 @@ export class Router {
     else for (const delivery of queue.clear()) this.#refused(delivery, error);
   }
 
-  refusal(actor: number): ErrorRecord | undefined {
-    return this.#queues[actor]?.refusal;
-  }
-
   /** Everything that waits for actors of this cell is answered by this error. */
   fail(place: number, error: ErrorRecord): void {
     for (const queue of this.#queues) {

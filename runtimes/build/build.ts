@@ -25,14 +25,34 @@ const lock = 'package-lock.json';
 const guestSources = ['sdk', 'runtimes/guest', 'runtimes/javascript', 'runtimes/python', 'runtimes/wasm', 'runtimes/limits.ts', 'runtimes/lanes.ts', lock];
 
 const steps: readonly Step[] = [
-  { name: 'guest', inputs: [...guestSources, 'runtimes/build/guest.ts'], outputs: ['dist/cell/guest.js', 'dist/cell/guest.snapshot'], run: () => buildGuest(cell) },
+  {
+    name: 'guest',
+    inputs: [...guestSources, 'runtimes/build/guest.ts'],
+    outputs: ['dist/cell/guest.js', 'dist/cell/guest.snapshot'],
+    run: () => buildGuest(cell),
+  },
   { name: 'cell', inputs: ['sdk', 'runtimes', lock], outputs: ['dist/cell/cell.cjs', 'dist/cell/isolated_vm.node'], run: () => buildCell(cell) },
   { name: 'python', inputs: [...guestSources, 'runtimes/build/python.ts'], outputs: ['dist/cell/python/memory.snapshot'], run: () => buildPython(cell) },
-  { name: 'extism', inputs: ['runtimes/build/extism.ts', 'runtimes/wasm/assembly', lock], outputs: ['dist/cell/extism/extism.js', 'dist/cell/extism/blocks.wasm'], run: () => buildExtism(cell) },
-  { name: 'plugins', inputs: ['examples/dependency-report/digest', 'test/fixtures/plugins', 'runtimes/build/plugins.ts', lock], outputs: ['examples/dependency-report/digest.wasm', 'dist/test/plugins/echo.wasm'], run: () => buildPlugins(join(root, 'dist')) },
+  {
+    name: 'extism',
+    inputs: ['runtimes/build/extism.ts', 'runtimes/wasm/assembly', lock],
+    outputs: ['dist/cell/extism/extism.js', 'dist/cell/extism/blocks.wasm'],
+    run: () => buildExtism(cell),
+  },
+  {
+    name: 'plugins',
+    inputs: ['examples/dependency-report/digest', 'test/fixtures/plugins', 'runtimes/build/plugins.ts', lock],
+    outputs: ['examples/dependency-report/digest.wasm', 'dist/test/plugins/echo.wasm'],
+    run: () => buildPlugins(join(root, 'dist')),
+  },
 ];
 
-const host: Step = { name: 'host', inputs: ['sdk', 'runtimes', 'host', 'tsconfig.json', 'tsconfig.build.json', lock], outputs: ['dist/host/index.js'], run: () => compile() };
+const host: Step = {
+  name: 'host',
+  inputs: ['sdk', 'runtimes', 'host', 'tsconfig.json', 'tsconfig.build.json', lock],
+  outputs: ['dist/host/index.js'],
+  run: () => compile(),
+};
 
 function compile(): void {
   const { status } = spawnSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.build.json'], { cwd: root, stdio: 'inherit' });
@@ -45,7 +65,9 @@ function writeHashes(): void {
     .filter((entry) => entry.isFile() && entry.name !== 'manifest.json')
     .map((entry) => join(entry.parentPath, entry.name))
     .sort();
-  const hashes = Object.fromEntries(files.map((file) => [relative(cell, file).replaceAll('\\', '/'), createHash('sha256').update(readFileSync(file)).digest('hex')]));
+  const hashes = Object.fromEntries(
+    files.map((file) => [relative(cell, file).replaceAll('\\', '/'), createHash('sha256').update(readFileSync(file)).digest('hex')]),
+  );
   const isolatedVm = (JSON.parse(readFileSync(join(root, 'node_modules/isolated-vm/package.json'), 'utf8')) as { version: string }).version;
   writeFileSync(join(cell, 'manifest.json'), `${JSON.stringify({ isolatedVm, files: hashes }, null, 2)}\n`);
 }

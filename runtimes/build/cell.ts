@@ -29,7 +29,8 @@ function addonFile(): string {
     join(root, 'build', 'Release', 'isolated_vm.node'),
   ];
   const found = candidates.find((file) => existsSync(file));
-  if (found === undefined) throw new Error(`isolated-vm has no addon for Node ${process.versions.node} on ${process.platform} ${process.arch}; looked for ${candidates.join(', ')}`);
+  if (found === undefined)
+    throw new Error(`isolated-vm has no addon for Node ${process.versions.node} on ${process.platform} ${process.arch}; looked for ${candidates.join(', ')}`);
   return found;
 }
 

@@ -19,9 +19,42 @@ const modules = ['host', 'message', 'vivarium', 'failure', 'output', 'loop', 'ac
  * Anything else is imported from the library when it is asked for.
  */
 const imports = [
-  'asyncio', 'base64', 'bisect', 'calendar', 'collections', 'contextlib', 'copy', 'csv', 'dataclasses', 'datetime', 'decimal', 'enum', 'functools', 'hashlib', 'heapq',
-  'inspect', 'io', 'itertools', 'json', 'logging', 'math', 'operator', 'os', 'pathlib', 'random', 're', 'statistics', 'string', 'struct', 'textwrap', 'time', 'traceback',
-  'typing', 'urllib.parse', 'uuid', 'warnings',
+  'asyncio',
+  'base64',
+  'bisect',
+  'calendar',
+  'collections',
+  'contextlib',
+  'copy',
+  'csv',
+  'dataclasses',
+  'datetime',
+  'decimal',
+  'enum',
+  'functools',
+  'hashlib',
+  'heapq',
+  'inspect',
+  'io',
+  'itertools',
+  'json',
+  'logging',
+  'math',
+  'operator',
+  'os',
+  'pathlib',
+  'random',
+  're',
+  'statistics',
+  'string',
+  'struct',
+  'textwrap',
+  'time',
+  'traceback',
+  'typing',
+  'urllib.parse',
+  'uuid',
+  'warnings',
 ] as const;
 
 /** The cell runs with this flag, and V8 takes compiled code only from a V8 with the same flags. */
@@ -58,7 +91,10 @@ function factoryScript(interpreter: string, loader: string): string {
     return script.replace(exported, returned);
   };
   // In parentheses V8 compiles it with the script, and so the compiled code that is kept holds it.
-  const create = body(interpreter, 'export default _createPyodideModule;', ');').replace('async function _createPyodideModule(', 'return (async function _createPyodideModule(');
+  const create = body(interpreter, 'export default _createPyodideModule;', ');').replace(
+    'async function _createPyodideModule(',
+    'return (async function _createPyodideModule(',
+  );
   const load = body(loader, 'export{dt as loadPyodide,U as version};', 'return dt;');
   return `(function (WebAssembly, { FinalizationRegistry, WeakRef, console }) {
   const fetch = undefined, location = undefined, Atomics = undefined, SharedArrayBuffer = undefined;
@@ -74,7 +110,20 @@ async function takeSnapshot(guest: Buffer, script: string, wasm: Buffer, library
     const sent: Outgoing['events'][number][] = [];
     const send = new ivm.Callback((head: string) => void sent.push(...(JSON.parse(head) as Outgoing).events), { ignored: true });
     const limits = { ...defaultLimits.python, memory: 1024 * MiB };
-    const settings: Settings = { runtime: 'python', actor: 'snapshot', inlets: [], outlets: [], peers: [], functions: {}, config: null, environment: {}, services: [], limits, concurrency: 1, prompt: false };
+    const settings: Settings = {
+      runtime: 'python',
+      actor: 'snapshot',
+      inlets: [],
+      outlets: [],
+      peers: [],
+      functions: {},
+      config: null,
+      environment: {},
+      services: [],
+      limits,
+      concurrency: 1,
+      prompt: false,
+    };
     const bootArguments = [JSON.stringify(settings), send, new ivm.ExternalCopy(new ArrayBuffer(32)).copyInto(), undefined];
     const doors = (await context.evalClosure('return __boot($0, $1, $2, $3)', bootArguments, { result: { reference: true } })) as ivm.Reference<Doors>;
     const load = await doors.get('load', { reference: true });
@@ -82,9 +131,22 @@ async function takeSnapshot(guest: Buffer, script: string, wasm: Buffer, library
     const target = new SharedArrayBuffer(256 * MiB);
     const preload = { imports, modules: modules.map((name) => [name === 'vivarium' ? name : `vivarium.${name}`, source(name)]) };
     const copies = [wasm, library].map((bytes) => new ivm.ExternalCopy(exact(bytes)).copyInto());
-    await load.apply(undefined, [factory.derefInto(), JSON.stringify([wasm.length, library.length]), ...copies, undefined, JSON.stringify(preload), new ivm.ExternalCopy(target).copyInto()], { timeout: 120_000 }).catch((error: unknown) => {
-      if (error !== decoy) throw error;
-    });
+    await load
+      .apply(
+        undefined,
+        [
+          factory.derefInto(),
+          JSON.stringify([wasm.length, library.length]),
+          ...copies,
+          undefined,
+          JSON.stringify(preload),
+          new ivm.ExternalCopy(target).copyInto(),
+        ],
+        { timeout: 120_000 },
+      )
+      .catch((error: unknown) => {
+        if (error !== decoy) throw error;
+      });
     // What was sent arrives by its own task.
     await new Promise((resolve) => setImmediate(resolve));
     const failed = sent.find((event) => event.is === 'failed' || event.is === 'fatal');
@@ -102,7 +164,9 @@ async function compile(script: string): Promise<Uint8Array> {
   setFlagsFromString(cellFlag);
   const isolate = new ivm.Isolate();
   try {
-    const compiled = (await isolate.compileScript(script, { filename: 'pyodide.js', produceCachedData: true })) as ivm.Script & { cachedData: ivm.ExternalCopy<ArrayBuffer> };
+    const compiled = (await isolate.compileScript(script, { filename: 'pyodide.js', produceCachedData: true })) as ivm.Script & {
+      cachedData: ivm.ExternalCopy<ArrayBuffer>;
+    };
     return new Uint8Array(compiled.cachedData.copy());
   } finally {
     isolate.dispose();

@@ -5,7 +5,7 @@
 import type { ErrorRecord } from '../../sdk/errors.ts';
 import type { ActorPlan, LogLevel } from '../protocol.ts';
 import type { Lane } from '../lanes.ts';
-import { type CallEvent, Instance, type InstanceListener, type Outcome } from './instance.ts';
+import type { CallEvent, Instance, InstanceListener, Outcome } from './instance.ts';
 import { type Delivery, Mailbox } from './mailbox.ts';
 
 /** Creates the isolate of an instance and loads the actor into it. */
@@ -186,7 +186,7 @@ export class Actor implements InstanceListener {
     this.pump();
   }
 
-  broke(error: ErrorRecord, culprit: Delivery | undefined, suspects: readonly Delivery[]): void {
+  broke(error: ErrorRecord, culprit: Delivery | undefined, suspects: readonly Delivery[], left: Promise<void>): void {
     const wasStarting = !this.#ready;
     this.#instance = undefined;
     this.#ready = false;
@@ -200,8 +200,7 @@ export class Actor implements InstanceListener {
     this.#router.violated(this, error, culprit);
     this.#broken++;
     const delay = this.#broken <= patience ? 0 : Math.min(longestDelay, firstDelay * 2 ** (this.#broken - patience - 1));
-    if (delay === 0) this.create();
-    else setTimeout(() => this.create(), delay);
+    void left.then(() => setTimeout(() => this.create(), delay));
   }
 }
 

@@ -5,10 +5,13 @@ import type { StackReader } from '../runtime.ts';
 
 const text = (value: unknown, limit: number): string | undefined => (typeof value === 'string' ? value.slice(0, limit) : undefined);
 
-const wholeNumber = (value: unknown): number | undefined => (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < 2 ** 32 ? value : undefined);
+const wholeNumber = (value: unknown): number | undefined =>
+  typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < 2 ** 32 ? value : undefined;
 
 export function authorsError(told: unknown, actor: string, locate: StackReader): ErrorRecord {
-  const { code, message, name, stack, hint, file, line, column } = (typeof told === 'object' && told !== null ? told : {}) as Partial<Record<keyof ErrorRecord, unknown>>;
+  const { code, message, name, stack, hint, file, line, column } = (typeof told === 'object' && told !== null ? told : {}) as Partial<
+    Record<keyof ErrorRecord, unknown>
+  >;
   const place = locate(text(stack, textLimits.message));
   const optional = {
     name: text(name, 200),

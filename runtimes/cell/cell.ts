@@ -80,7 +80,14 @@ export class Cell implements Router {
   }
 
   #create(plan: ActorPlan, payloads: readonly Buffer[]): void {
-    const actor = new Actor(plan, this, this.#starter(plan, payloads.map((payload) => Buffer.from(payload))));
+    const actor = new Actor(
+      plan,
+      this,
+      this.#starter(
+        plan,
+        payloads.map((payload) => Buffer.from(payload)),
+      ),
+    );
     actor.careful = this.#careful;
     this.#actors[plan.index] = actor;
     this.#connect();
@@ -228,7 +235,12 @@ export class Cell implements Router {
   #send(from: Actor, to: number, inlet: number, execution: Execution, lane: Lane, text: string, reply: Reply | undefined): void {
     const receiver = this.#actors[to];
     if (receiver !== undefined && (receiver.plan.overflow === 'reject' || receiver === from) && receiver.mailbox.room <= 0) {
-      const error: ErrorRecord = { code: 'mailbox.full', message: `the mailbox of \`${receiver.plan.name}\` is full`, actor: receiver.plan.name, hint: 'overflow: block' };
+      const error: ErrorRecord = {
+        code: 'mailbox.full',
+        message: `the mailbox of \`${receiver.plan.name}\` is full`,
+        actor: receiver.plan.name,
+        hint: 'overflow: block',
+      };
       this.#fail(to, execution, error);
       this.#respond(reply, error, textLane, '');
       return;
@@ -306,7 +318,10 @@ export class Cell implements Router {
     const payload = toBytes(event.lane, event.payload);
     const rest = { actor: actor.plan.index, instance, call: event.id, execution: execution?.handle ?? 0, lane: event.lane, length: [payload.length] };
     if (event.is === 'ask') this.#outbound.tell({ type: 'ask', ...rest, peer: event.peer }, [payload]);
-    else this.#outbound.tell({ type: 'call', ...rest, capability: event.capability, operation: event.operation, synchronous: event.synchronous === true }, [payload]);
+    else
+      this.#outbound.tell({ type: 'call', ...rest, capability: event.capability, operation: event.operation, synchronous: event.synchronous === true }, [
+        payload,
+      ]);
   }
 
   logged(actor: Actor, level: LogLevel, text: string, dropped: number, delivery: Delivery | undefined): void {

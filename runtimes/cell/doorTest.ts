@@ -37,7 +37,20 @@ const plan: ActorPlan = {
   source: { runtime: 'javascript', file: 'door-test.js' },
 };
 
-const settings: Settings = { runtime: 'javascript', actor: plan.name, inlets: ['in'], outlets: ['out', 'error'], peers: [], functions: {}, config: null, environment: {}, services: [], limits, concurrency: 1, prompt: false };
+const settings: Settings = {
+  runtime: 'javascript',
+  actor: plan.name,
+  inlets: ['in'],
+  outlets: ['out', 'error'],
+  peers: [],
+  functions: {},
+  config: null,
+  environment: {},
+  services: [],
+  limits,
+  concurrency: 1,
+  prompt: false,
+};
 
 export async function testDoor(ivm: IsolatedVm, snapshot: GuestOptions['snapshot']): Promise<boolean> {
   let answered = false;

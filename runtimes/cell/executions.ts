@@ -30,7 +30,14 @@ export class Executions {
     let execution = this.#open.get(plan.execution);
     if (execution === undefined) {
       const { id, parents, attempt, deadline, trace } = plan;
-      execution = { handle: plan.execution, description: JSON.stringify({ id, parents, attempt, deadline, trace }), inFlight: 0, received: 0, work: [], cancelled: undefined };
+      execution = {
+        handle: plan.execution,
+        description: JSON.stringify({ id, parents, attempt, deadline, trace }),
+        inFlight: 0,
+        received: 0,
+        work: [],
+        cancelled: undefined,
+      };
       this.#open.set(plan.execution, execution);
     }
     return execution;

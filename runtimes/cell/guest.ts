@@ -46,6 +46,7 @@ export class Guest {
   readonly #wedged: () => void;
   #running = 0;
   #disposed = false;
+  readonly #left = Promise.withResolvers<void>();
   #queue: Promise<unknown> = Promise.resolve();
 
   private constructor(isolate: Isolate, doors: Record<DoorName, Door>, wedged: () => void) {
@@ -65,8 +66,16 @@ export class Guest {
     try {
       const context = await isolate.createContext();
       const send = new ivm.Callback((head: string, body: string) => options.receive(head, body), { ignored: true });
-      const arguments_ = [JSON.stringify(settings), send, new ivm.ExternalCopy(exact(seed)).copyInto(), shared === undefined ? undefined : new ivm.ExternalCopy(shared).copyInto()];
-      const returned = (await context.evalClosure('return __boot($0, $1, $2, $3)', arguments_, { result: { reference: true }, timeout: bootLimit })) as Reference<Record<DoorName, never>>;
+      const arguments_ = [
+        JSON.stringify(settings),
+        send,
+        new ivm.ExternalCopy(exact(seed)).copyInto(),
+        shared === undefined ? undefined : new ivm.ExternalCopy(shared).copyInto(),
+      ];
+      const returned = (await context.evalClosure('return __boot($0, $1, $2, $3)', arguments_, {
+        result: { reference: true },
+        timeout: bootLimit,
+      })) as Reference<Record<DoorName, never>>;
       const doors = {} as Record<DoorName, Door>;
       for (const name of doorNames) doors[name] = (await returned.get(name, { reference: true })) as Door;
       const files = await runtime.load(isolate, context, plan, payloads);
@@ -102,15 +111,22 @@ export class Guest {
     await this.#apply('postmortem', [], 20);
   }
 
-  dispose(): void {
-    if (this.#disposed) return;
+  /**
+   * Gives the isolate up.
+   * @returns resolves when no thread is in it any more; never, if one does not come back
+   */
+  dispose(): Promise<void> {
+    if (this.#disposed) return this.#left.promise;
     this.#disposed = true;
     if (!this.#isolate.isDisposed) this.#isolate.dispose();
-    if (this.#running === 0) return;
-    const timer = setTimeout(() => {
-      if (this.#running > 0) this.#wedged();
-    }, disposeGrace);
-    timer.unref();
+    if (this.#running === 0) this.#left.resolve();
+    else {
+      const timer = setTimeout(() => {
+        if (this.#running > 0) this.#wedged();
+      }, disposeGrace);
+      timer.unref();
+    }
+    return this.#left.promise;
   }
 
   async #call(door: DoorName, args: readonly unknown[], limit: () => number, entered: () => void, left: () => void): Promise<Broken | undefined> {
@@ -131,7 +147,7 @@ export class Guest {
     } catch (error) {
       return error === decoy || this.#disposed ? undefined : diagnose(error);
     } finally {
-      this.#running--;
+      if (--this.#running === 0 && this.#disposed) this.#left.resolve();
     }
   }
 }

@@ -24,7 +24,10 @@ import type { Delivery } from './mailbox.ts';
 import type { Meter } from './meter.ts';
 import type { SynchronousReplies } from './synchronous.ts';
 
-export type Outcome = { readonly is: 'nothing' } | { readonly is: 'value'; readonly lane: Lane; readonly text: string } | { readonly is: 'error'; readonly error: ErrorRecord };
+export type Outcome =
+  | { readonly is: 'nothing' }
+  | { readonly is: 'value'; readonly lane: Lane; readonly text: string }
+  | { readonly is: 'error'; readonly error: ErrorRecord };
 
 export type CallEvent = Extract<GuestEvent, { is: 'call' | 'ask' }>;
 
@@ -42,8 +45,11 @@ export interface InstanceListener {
   waits(): void;
   /** Perhaps it can take more. */
   free(): void;
-  /** It is disposed. `suspects` were delivered and not reported, `culprit` broke it if that is known. */
-  broke(error: ErrorRecord, culprit: Delivery | undefined, suspects: readonly Delivery[]): void;
+  /**
+   * It is disposed. `suspects` were delivered and not reported, `culprit` broke it if that is known.
+   * @param left resolves when its thread has left the isolate: another one before that could exceed the memory of the cell
+   */
+  broke(error: ErrorRecord, culprit: Delivery | undefined, suspects: readonly Delivery[], left: Promise<void>): void;
 }
 
 /** What a turn has sent and logged so far. What belongs to no turn is counted by doors. */
@@ -172,9 +178,9 @@ export class Instance {
     }
   }
 
-  dispose(): void {
+  dispose(): Promise<void> {
     this.#end();
-    this.#guest?.dispose();
+    return this.#guest?.dispose() ?? Promise.resolve();
   }
 
   /** What the guest's bootstrap sends. Checked, because a guest may have come to speak in its place. */
@@ -188,7 +194,10 @@ export class Instance {
       this.#readRecords(outgoing.records, body);
       for (const event of outgoing.events) if (event.is !== 'log') this.#readEvent(event);
     } catch (error) {
-      this.#break({ code: 'actor.fatal', message: `the isolate of the actor sent what is no report: ${error instanceof Error ? error.message : 'unreadable'}` });
+      this.#break({
+        code: 'actor.fatal',
+        message: `the isolate of the actor sent what is no report: ${error instanceof Error ? error.message : 'unreadable'}`,
+      });
     }
   }
 
@@ -198,8 +207,15 @@ export class Instance {
     for (let i = 1; i < records.length; i += recordWidth) if ((records[i] as number) < 0 && (records[i] as number) >= settledWithError) endings++;
     const share = this.#clock.share(endings);
     for (let i = 0; i < records.length; i += recordWidth) {
-      const [id, code, lane, start, length] = [records[i], records[i + 1], records[i + 2], records[i + 3], records[i + 4]] as [number, number, Lane, number, number];
-      if (!Number.isInteger(start) || !Number.isInteger(length) || start < 0 || length < 0 || start + length > body.length) throw new Error('a record points outside');
+      const [id, code, lane, start, length] = [records[i], records[i + 1], records[i + 2], records[i + 3], records[i + 4]] as [
+        number,
+        number,
+        Lane,
+        number,
+        number,
+      ];
+      if (!Number.isInteger(start) || !Number.isInteger(length) || start < 0 || length < 0 || start + length > body.length)
+        throw new Error('a record points outside');
       if (lane !== 0 && lane !== 1) throw new Error('no such lane');
       const text = body.slice(start, start + length);
       if (code === handedBack) this.#handBack(id);
@@ -242,7 +258,8 @@ export class Instance {
     sender.messages++;
     sender.bytes += text.length;
     if (text.length > message) this.#break({ code: 'limit.message', message: `a message of ${text.length} bytes exceeds the limit of ${message}` });
-    else if (sender.messages > outboundMessages + 1 || sender.bytes > outboundBytes + message) this.#break({ code: 'limit.outbound', message: 'the turn sent more than its limit' });
+    else if (sender.messages > outboundMessages + 1 || sender.bytes > outboundBytes + message)
+      this.#break({ code: 'limit.outbound', message: 'the turn sent more than its limit' });
     return !this.#ended;
   }
 
@@ -288,6 +305,9 @@ export class Instance {
       case 'ask':
         this.#call(event);
         return;
+      case 'sleep':
+        this.#sleep(event.id, event.delay);
+        return;
       case 'wait':
         this.#listener.waits();
         return;
@@ -328,6 +348,20 @@ export class Instance {
       this.#clock.sleeps(true);
     }
     this.#listener.called(event, this.#open.get(event.turn)?.delivery);
+  }
+
+  /** The guest's thread sleeps until it is answered, and nothing else can enter meanwhile. */
+  #sleep(id: number, delay: number): void {
+    const replies = this.#replies;
+    if (replies === undefined) throw new Error('this guest cannot sleep');
+    replies.expect(id);
+    this.#clock.sleeps(true);
+    const wake = (): void => {
+      if (this.#ended || !replies.expects(id)) return;
+      this.#clock.sleeps(false);
+      replies.answer(null, 0, '');
+    };
+    setTimeout(wake, delay);
   }
 
   #log(event: Extract<GuestEvent, { is: 'log' }>): void {
@@ -435,8 +469,8 @@ export class Instance {
     const only = this.#open.size === 1 ? [...this.#open.values()][0] : undefined;
     const culprit = blame ? (named ?? only)?.delivery : undefined;
     const suspects = [...this.#open.values()].map((turn) => turn.delivery).filter((delivery) => delivery !== culprit);
-    this.dispose();
-    this.#listener.broke({ ...error, actor: this.#plan.name }, culprit, suspects);
+    const left = this.dispose();
+    this.#listener.broke({ ...error, actor: this.#plan.name }, culprit, suspects, left);
   }
 
   #end(): void {

@@ -3,7 +3,9 @@ import type { Lane } from '../protocol.ts';
 import type { Execution } from './executions.ts';
 
 /** To whom the answer of a turn goes. */
-export type Reply = { readonly to: 'host'; readonly id: number } | { readonly to: 'actor'; readonly actor: number; readonly instance: number; readonly call: number };
+export type Reply =
+  | { readonly to: 'host'; readonly id: number }
+  | { readonly to: 'actor'; readonly actor: number; readonly instance: number; readonly call: number };
 
 export interface Delivery {
   readonly inlet: number;

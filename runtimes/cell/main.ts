@@ -84,7 +84,15 @@ const cell = new Cell(send, (plan, payloads) => {
   return (actor, number, listener) => startInstance(runtime, plan, payloads, locate, actor, number, listener);
 });
 
-function startInstance(runtime: Runtime, plan: ActorPlan, payloads: readonly Buffer[], locate: ReturnType<Runtime['locate']>, actor: Actor, number: number, listener: InstanceListener): Instance {
+function startInstance(
+  runtime: Runtime,
+  plan: ActorPlan,
+  payloads: readonly Buffer[],
+  locate: ReturnType<Runtime['locate']>,
+  actor: Actor,
+  number: number,
+  listener: InstanceListener,
+): Instance {
   const replies = runtime.synchronous ? new SynchronousReplies() : undefined;
   const instance = new Instance(number, plan, listener, meter, locate, replies);
   const options = {

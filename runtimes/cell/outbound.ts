@@ -87,7 +87,14 @@ export class Outbound {
   }
 }
 
-const emptyEmit = (): { actor: number[]; outlet: number[]; execution: number[]; lane: Lane[]; length: number[]; payloads: Buffer[] } => ({ actor: [], outlet: [], execution: [], lane: [], length: [], payloads: [] });
+const emptyEmit = (): { actor: number[]; outlet: number[]; execution: number[]; lane: Lane[]; length: number[]; payloads: Buffer[] } => ({
+  actor: [],
+  outlet: [],
+  execution: [],
+  lane: [],
+  length: [],
+  payloads: [],
+});
 
 export const toBytes = (lane: Lane, text: string): Buffer => Buffer.from(text, lane === 0 ? 'utf8' : 'latin1');
 

@@ -42,7 +42,7 @@ export class SynchronousReplies {
 
   answer(error: ErrorRecord | null, lane: Lane, text: string): void {
     this.#words[2] = lane;
-    this.#left = Buffer.from(escape(error === null ? text : JSON.stringify(error), lane), 'latin1');
+    this.#left = Buffer.from(escapeBeyondLatin(error === null ? text : JSON.stringify(error), lane), 'latin1');
     this.#state = error === null ? lastChunk : failedCall;
     this.next();
   }
@@ -62,5 +62,5 @@ export class SynchronousReplies {
 }
 
 /** JSON keeps its meaning when what is beyond Latin-1 is escaped; a binary payload has nothing beyond. */
-const escape = (text: string, lane: Lane): string =>
+const escapeBeyondLatin = (text: string, lane: Lane): string =>
   lane === 1 ? text : text.replace(/[\u0100-\uffff]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);

@@ -48,13 +48,23 @@ export function createCalls(kernel: Kernel, captured: Captured, shared: ArrayBuf
       if (shared === undefined) throw hostError('policy.denied', 'this runtime has no synchronous calls');
       const id = admit();
       request(id, turn, what, payload, true);
-      return receive(captured, shared, () => kernel.outbox.flush(), () => kernel.outbox.event({ is: 'more' }));
+      return receive(
+        captured,
+        shared,
+        () => kernel.outbox.flush(),
+        () => kernel.outbox.event({ is: 'more' }),
+      );
     },
 
     sleep(delay) {
       if (shared === undefined) throw hostError('policy.denied', 'this runtime cannot block');
       kernel.outbox.event({ is: 'sleep', id: next++, delay });
-      receive(captured, shared, () => kernel.outbox.flush(), () => kernel.outbox.event({ is: 'more' }));
+      receive(
+        captured,
+        shared,
+        () => kernel.outbox.flush(),
+        () => kernel.outbox.event({ is: 'more' }),
+      );
     },
 
     reply(id, error, lane, text) {

@@ -1,6 +1,6 @@
 /** Turns whatever a guest threw into a bounded record, and host errors into errors that a guest can catch. */
 import type { ErrorRecord } from '../../sdk/errors.ts';
-import { parse, slice, StringIntrinsic, table } from './primordials.ts';
+import { defineProperty, indexOf, parse, slice, StringIntrinsic, table } from './primordials.ts';
 import type { GuestError } from './wire.ts';
 
 const textLimit = 8 * 1024 - 64;
@@ -30,6 +30,19 @@ export class HostError extends Error {
   }
 }
 Object.defineProperty(HostError.prototype, 'name', { value: 'VivariumError', writable: true, configurable: true });
+
+/** Where the author called the host: the error that a reply brings is made far from there. */
+export class CallPlace extends Error {}
+
+/** The error of a reply, told with the place of its call. Anything else stays as it is. */
+export function errorAt(place: CallPlace, error: unknown): unknown {
+  const frames = readText(place, 'stack', textLimit) ?? '';
+  const start = indexOf(frames, '\n    at ');
+  const record = HostError.recordOf(error);
+  if (record !== undefined && start >= 0)
+    defineProperty(error, 'stack', { value: `VivariumError: ${record.message}${slice(frames, start)}`, writable: true, configurable: true });
+  return error;
+}
 
 /** An error of a language that is not JavaScript, told by the record that was made of it there. */
 class ForeignError {
@@ -86,6 +99,10 @@ export function describe(thrown: unknown): GuestError {
   record['stack'] = readText(thrown, 'stack', textLimit);
   const code = readText(thrown, 'code', 64);
   if (HostCodes.has(code)) record['code'] = code;
+  if (record['name'] === 'RangeError' && record['message'] === noBuffer) {
+    record['code'] = 'limit.memory';
+    record['hint'] = 'limits: { memory: … }';
+  }
   return record as never;
 }
 
@@ -95,6 +112,9 @@ codecCodes['message.unsupported'] = true;
 codecCodes['message.invalid'] = true;
 codecCodes['limit.message'] = true;
 const HostCodes = { has: (code: string | undefined): code is string => code !== undefined && codecCodes[code] === true };
+
+/** What V8 says when the isolate may have no more buffers. Whoever says so without need deceives nobody but its own author. */
+const noBuffer = 'Array buffer allocation failed';
 
 function describePrimitive(thrown: unknown): string {
   try {
@@ -114,4 +134,3 @@ function readText(value: unknown, key: string, limit: number): string | undefine
 
 export const hostError = (code: ErrorRecord['code'], message: string, hint?: string): HostError =>
   new HostError(hint === undefined ? { code, message } : { code, message, hint });
-

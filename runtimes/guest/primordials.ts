@@ -18,7 +18,11 @@ export const PromiseIntrinsic = Promise;
 export const ProxyIntrinsic = Proxy;
 export const reject = Promise.reject.bind(Promise);
 export const resolved = Promise.resolve.bind(Promise);
-export const then = uncurry(Promise.prototype.then) as unknown as (promise: Promise<unknown>, onValue: (value: never) => unknown, onError?: (error: unknown) => unknown) => Promise<unknown>;
+export const then = uncurry(Promise.prototype.then) as unknown as (
+  promise: Promise<unknown>,
+  onValue: (value: never) => unknown,
+  onError?: (error: unknown) => unknown,
+) => Promise<unknown>;
 export const slice = uncurry(String.prototype.slice) as unknown as (text: string, start: number, end?: number) => string;
 export const split = uncurry(String.prototype.split) as unknown as (text: string, separator: string) => string[];
 export const indexOf = uncurry(String.prototype.indexOf) as unknown as (text: string, search: string, from?: number) => number;
@@ -39,6 +43,7 @@ export const SymbolIterator: typeof Symbol.iterator = Symbol.iterator;
 export const SymbolAsyncIterator: typeof Symbol.asyncIterator = Symbol.asyncIterator;
 
 /** Indirect: what it evaluates sees the global scope and nothing of ours. */
+// biome-ignore lint/security/noGlobalEval: the code of a guest is evaluated here, where nothing but the guest lives.
 export const evaluate: (code: string) => unknown = globalThis.eval;
 
 /** A map that no prototype can interfere with. */

@@ -35,6 +35,7 @@ export function disarm(realm: Record<string, unknown>): Captured {
 
 /** An `ArrayBuffer` that ignores `maxByteLength`: V8 counts a fixed buffer against the heap limit, a resizable one not. */
 function forbidResizableBuffers(realm: Record<string, unknown>): void {
+  // biome-ignore lint/suspicious/noShadowRestrictedNames: guests see this name.
   const Fixed = function ArrayBuffer(length: number, options?: { maxByteLength?: number }): ArrayBuffer {
     if (!new.target) throw new TypeErrorIntrinsic("Constructor ArrayBuffer requires 'new'");
     if (options !== null && typeof options === 'object' && options.maxByteLength !== undefined) {

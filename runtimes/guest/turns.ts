@@ -4,7 +4,7 @@
  */
 import type { Lane } from '../protocol.ts';
 import type { GuestPayload } from './kernel.ts';
-import { describe, hostError, HostError } from './failure.ts';
+import { describe, hostError, type HostError } from './failure.ts';
 import type { Turn } from './kernel.ts';
 import type { Outbox } from './outbox.ts';
 import { now, NumberIntrinsic, parse, PromiseIntrinsic, slice, split, stringify } from './primordials.ts';
@@ -122,7 +122,11 @@ export function createTurns(settings: Settings, outbox: Outbox, becameIdle: () =
     }
     const sent = turn ?? outside;
     if (sent.messages >= limits.outboundMessages || sent.bytes + payload.text.length > limits.outboundBytes) {
-      throw hostError('limit.outbound', `this turn has sent ${sent.messages} messages of ${sent.bytes} bytes already`, 'limits: { outbound: { messages: …, bytes: … } }');
+      throw hostError(
+        'limit.outbound',
+        `this turn has sent ${sent.messages} messages of ${sent.bytes} bytes already`,
+        'limits: { outbound: { messages: …, bytes: … } }',
+      );
     }
     sent.messages++;
     sent.bytes += payload.text.length;

@@ -33,8 +33,25 @@ export type GuestEvent =
   | { readonly is: 'stopped' }
   | { readonly is: 'timer'; readonly id: number; readonly delay: number }
   | { readonly is: 'untimer'; readonly id: number }
-  | { readonly is: 'call'; readonly id: number; readonly turn: number; readonly capability: string; readonly operation: string; readonly lane: Lane; readonly payload: string; readonly synchronous?: boolean }
-  | { readonly is: 'ask'; readonly id: number; readonly turn: number; readonly peer: string; readonly lane: Lane; readonly payload: string; readonly synchronous?: boolean }
+  | {
+      readonly is: 'call';
+      readonly id: number;
+      readonly turn: number;
+      readonly capability: string;
+      readonly operation: string;
+      readonly lane: Lane;
+      readonly payload: string;
+      readonly synchronous?: boolean;
+    }
+  | {
+      readonly is: 'ask';
+      readonly id: number;
+      readonly turn: number;
+      readonly peer: string;
+      readonly lane: Lane;
+      readonly payload: string;
+      readonly synchronous?: boolean;
+    }
   /** The guest sleeps on the shared buffer until the cell answers, after `delay` milliseconds. */
   | { readonly is: 'sleep'; readonly id: number; readonly delay: number }
   | { readonly is: 'log'; readonly turn: number; readonly level: LogLevel; readonly text: string; readonly dropped: number }

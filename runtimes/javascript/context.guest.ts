@@ -4,8 +4,8 @@ import type { Message } from '../../sdk/message.ts';
 import { budgetFor, decodeGuest, encodeGuest } from '../guest/codec.ts';
 import { createLogger } from '../guest/console.ts';
 import { AbortController } from '../guest/web/abort.ts';
-import { hostError } from '../guest/failure.ts';
-import type { Kernel, Turn } from '../guest/kernel.ts';
+import { CallPlace, errorAt, hostError } from '../guest/failure.ts';
+import type { GuestPayload, Kernel, Turn } from '../guest/kernel.ts';
 import { defineProperty, freeze, parse, ProxyIntrinsic, resolved, StringIntrinsic, table, then } from '../guest/primordials.ts';
 
 export type ContextFor = (turn: Turn | undefined) => Context;
@@ -17,6 +17,16 @@ export function createContexts(kernel: Kernel): ContextFor {
   const peers = numbered(settings.peers);
   const log = createLogger(kernel);
   const accepted = resolved(undefined) as Promise<void>;
+
+  /** What a call comes to. It is called where the author's function is still on the stack. */
+  const answerOf = (call: Promise<GuestPayload>): Promise<Message> => {
+    const place = new CallPlace();
+    const decoded = ({ lane, text }: GuestPayload): Message => decodeGuest(lane, text, budget);
+    const failed = (error: unknown): never => {
+      throw errorAt(place, error);
+    };
+    return then(call, decoded, failed) as Promise<Message>;
+  };
 
   class TurnContext {
     readonly #turn: Turn | undefined;
@@ -45,22 +55,38 @@ export function createContexts(kernel: Kernel): ContextFor {
       return this.#signal;
     }
 
-    emit(outlet: string, value: unknown): Promise<void> {
+    /** `emit` and `ask` may be taken out of the context, as in `({ emit }) => …`. */
+    get emit(): Context['emit'] {
+      return (outlet, value) => this.#emit(outlet, value);
+    }
+
+    get ask(): Context['ask'] {
+      return (actor, value) => this.#ask(actor, value);
+    }
+
+    #emit(outlet: string, value: unknown): Promise<void> {
       const index = outlets[outlet];
       if (index === undefined) {
-        throw hostError('actor.outlet', `this actor has no outlet \`${StringIntrinsic(outlet)}\`; it has ${settings.outlets.join(', ')}`, 'a connection or an output of the manifest makes an outlet');
+        throw hostError(
+          'actor.outlet',
+          `this actor has no outlet \`${StringIntrinsic(outlet)}\`; it has ${settings.outlets.join(', ')}`,
+          'a connection or an output of the manifest makes an outlet',
+        );
       }
       kernel.emit(this.#turn, index, encodeGuest(value, budget));
       return kernel.room() ?? accepted;
     }
 
-    ask(actor: string, value: unknown): Promise<Message> {
+    #ask(actor: string, value: unknown): Promise<Message> {
       if (peers[actor] === undefined) {
-        throw hostError('actor.unknown', `no connection leads from this actor to \`${StringIntrinsic(actor)}\``, `connections: [${settings.actor} -> ${StringIntrinsic(actor)}]`);
+        throw hostError(
+          'actor.unknown',
+          `no connection leads from this actor to \`${StringIntrinsic(actor)}\``,
+          `connections: [${settings.actor} -> ${StringIntrinsic(actor)}]`,
+        );
       }
       refuseEnded(this.#turn);
-      const asked = kernel.calls.call(this.#turn?.id ?? 0, { is: 'ask', peer: actor }, encodeGuest(value, budget));
-      return then(asked, (reply: { lane: 0 | 1; text: string }) => decodeGuest(reply.lane, reply.text, budget)) as Promise<Message>;
+      return answerOf(kernel.calls.call(this.#turn?.id ?? 0, { is: 'ask', peer: actor }, encodeGuest(value, budget)));
     }
   }
 
@@ -72,12 +98,15 @@ export function createContexts(kernel: Kernel): ContextFor {
     const members = table<unknown>();
     const call = (input: unknown = null): Promise<Message> => {
       refuseEnded(turn);
-      const called = kernel.calls.call(turn?.id ?? 0, { is: 'call', capability: 'services', operation: name }, encodeGuest(input, budget));
-      return then(called, (reply: { lane: 0 | 1; text: string }) => decodeGuest(reply.lane, reply.text, budget)) as Promise<Message>;
+      return answerOf(kernel.calls.call(turn?.id ?? 0, { is: 'call', capability: 'services', operation: name }, encodeGuest(input, budget)));
     };
     return new ProxyIntrinsic(call, {
-      // `then` would make a promise of it wherever it is awaited or returned.
-      get: (_, key) => (typeof key !== 'string' || key === 'then' ? undefined : (members[key] ??= service(turn, name === '' ? key : `${name}.${key}`))),
+      get: (_, key) => {
+        // `then` would make a promise of it wherever it is awaited or returned.
+        if (typeof key !== 'string' || key === 'then') return undefined;
+        members[key] ??= service(turn, name === '' ? key : `${name}.${key}`);
+        return members[key];
+      },
     });
   }
 
@@ -105,4 +134,3 @@ function readExecution(text: string): ExecutionInfo {
   const { id, parents, attempt, deadline, trace } = parse(text) as { id: string; parents: string[]; attempt: number; deadline: number; trace: string };
   return { id, parents, attempt, deadline: deadline === 0 ? undefined : new Date(deadline), trace: trace === '' ? undefined : trace };
 }
-

@@ -46,7 +46,10 @@ export function createJavaScript(kernel: Kernel): Language {
     }
   };
 
-  const fail = (turn: Turn) => (error: unknown): void => kernel.fail(turn, error);
+  const fail =
+    (turn: Turn) =>
+    (error: unknown): void =>
+      kernel.fail(turn, error);
 
   /** Pulls the next yield when the receivers have room for it, until the generator is done or its turn is over. */
   const step = (turn: Turn, generator: Stepping, first: boolean): void => {

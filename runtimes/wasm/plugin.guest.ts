@@ -71,7 +71,9 @@ export async function openPlugin(source: PluginSource): Promise<Plugin> {
   const functions = {
     [importModules.extism]: { ...blocks.functions, length_unsafe: blocks.functions['length'], ...caller.guarded(createEnvironment(kernel, blocks)) },
     [importModules.vivarium]: {
-      ...Object.fromEntries(Object.entries(caller.guarded(vivarium)).map(([name, run]) => [name, new webAssembly.Suspending(run as (...args: never[]) => Promise<unknown>)])),
+      ...Object.fromEntries(
+        Object.entries(caller.guarded(vivarium)).map(([name, run]) => [name, new webAssembly.Suspending(run as (...args: never[]) => Promise<unknown>)]),
+      ),
       ...caller.guarded(vivariumNow),
     },
     [importModules.wasi]: caller.guarded(wasi.functions),

@@ -17,7 +17,13 @@ type Waiting = (first: bigint, second: bigint) => bigint | Promise<bigint>;
 export const createVivariumNow = (blocks: Blocks, caller: Caller): Readonly<Record<string, () => bigint>> => ({
   vivarium_execution() {
     if (caller.turn === undefined) return 0n;
-    const { id, attempt, parents, deadline, trace } = JSON.parse(caller.turn.execution) as { id: string; attempt: number; parents: string[]; deadline: number; trace: string };
+    const { id, attempt, parents, deadline, trace } = JSON.parse(caller.turn.execution) as {
+      id: string;
+      attempt: number;
+      parents: string[];
+      deadline: number;
+      trace: string;
+    };
     return blocks.write(toUtf8(JSON.stringify({ id, attempt, parents, deadline: deadline === 0 ? null : deadline, trace: trace === '' ? null : trace })));
   },
 });

@@ -125,7 +125,8 @@ export function createWasm(kernel: Kernel): Language {
     },
 
     begin(turn) {
-      if (handlers.functions[turn.inlet] === undefined) throw hostError('actor.inlet', `the plugin exports no function for the inlet \`${settings.inlets[turn.inlet]}\``);
+      if (handlers.functions[turn.inlet] === undefined)
+        throw hostError('actor.inlet', `the plugin exports no function for the inlet \`${settings.inlets[turn.inlet]}\``);
       const instance = instances.ready;
       if (instance === undefined || busy || waiting.length > 0) wait(turn);
       else run(instance, turn);

@@ -63,7 +63,7 @@ export interface Context<Config = unknown> {
 export type Handler<Input = Message, Output = unknown, Config = unknown> = (
   message: Input,
   context: Context<Config>,
-) => Output | void | Promise<Output | void> | Generator<Output, unknown> | AsyncGenerator<Output, unknown>;
+) => Output | undefined | void | Promise<Output | undefined> | Promise<void> | Generator<Output, unknown> | AsyncGenerator<Output, unknown>;
 
 /** `start` runs before the first message, `stop` before the instance goes. */
 export type Lifecycle<Config = unknown> = (context: Context<Config>) => void | Promise<void>;

@@ -73,8 +73,8 @@ const table: readonly Attack[] = [
         if ((typeof value !== 'object' && typeof value !== 'function') || value === null || seen.has(value)) continue;
         seen.add(value);
         let name; try { name = value.constructor?.name; } catch {}
-        if (/Reference|ExternalCopy|Isolate|Callback|Script|NativeModule|Context$/.test(name) && name !== 'TurnContext') found.push(name);
-        for (const method of ['applySync', 'applySyncPromise', 'derefInto', 'copySync', 'release', 'applyIgnored']) try { if (typeof value[method] === 'function' && typeof value !== 'function') found.push(method); } catch {}
+        if (typeof name === 'string' && /^(Reference|ExternalCopy|Isolate|Callback|Script|Module|NativeModule|Context)$/.test(name)) found.push(name);
+        for (const method of ['applySync', 'applySyncPromise', 'derefInto', 'copySync', 'release', 'applyIgnored']) if (Object.hasOwn(value, method)) found.push(method);
         queue.push(Object.getPrototypeOf(value));
         for (const key of Reflect.ownKeys(value)) { const { value: held, get, set } = Object.getOwnPropertyDescriptor(value, key); queue.push(held, get, set); }
       }
@@ -141,23 +141,23 @@ const table: readonly Attack[] = [
         try { await call(); told.push('went well'); } catch (error) {
           const keys = Reflect.ownKeys(error).map(String).sort();
           const texts = keys.map((key) => String(error[key])).join(' ');
-          told.push([error.code, /\\/(srv|work|tmp|root|app|home)\\/|node:|isolated|errno|file:|\\.ts:|cell\\.cjs|guest\\.js/.test(texts.replaceAll(/attacker.inline.ts:\\d+/g, '')), keys.filter((key) => !['code', 'message', 'stack', 'hint', 'name'].includes(key))]);
+          told.push([error.code, /\\/(srv|work|tmp|root|app|home)\\/|node:|isolated|errno|file:|cell\\.cjs|host\\//.exec(texts)?.[0] ?? 'nothing', keys.filter((key) => !['code', 'message', 'stack', 'hint', 'name'].includes(key))]);
         }
       }
       return told;
     `),
     allowed: answers([
-      ['service.failed', false, []],
-      ['service.output', false, []],
-      ['service.failed', false, []],
-      ['policy.denied', false, []],
-      ['policy.denied', false, []],
-      ['policy.denied', false, []],
-      ['policy.denied', false, []],
-      ['actor.unknown', false, []],
-      ['actor.outlet', false, []],
-      ['message.unsupported', false, []],
-      ['limit.message', false, []],
+      ['service.failed', 'nothing', []],
+      ['service.output', 'nothing', []],
+      ['service.failed', 'nothing', []],
+      ['service.unknown', 'nothing', []],
+      ['policy.denied', 'nothing', []],
+      ['policy.denied', 'nothing', []],
+      ['policy.denied', 'nothing', []],
+      ['actor.unknown', 'nothing', []],
+      ['actor.outlet', 'nothing', []],
+      ['message.unsupported', 'nothing', []],
+      ['limit.message', 'nothing', []],
     ]),
   },
   {
@@ -172,13 +172,13 @@ const table: readonly Attack[] = [
     title: 'calls from within the serialisation of a call',
     source: handler(`
       let calls = 0;
-      const nested = (depth) => ({ get a() { calls++; if (depth > 0) context.services.probe.echo(nested(depth - 1)).catch(() => {}); return depth; } });
-      const [answer] = await Promise.all([context.services.probe.echo(nested(10)), context.emit('questions', nested(5)), context.ask('neighbour', nested(5))]);
-      console.log(nested(3));
-      setTimeout(() => {}, { [Symbol.toPrimitive]() { context.emit('questions', nested(3)); return 1; } });
+      const nested = (depth) => ({ get a() { calls++; if (depth > 0) try { context.services.probe.echo(nested(depth - 1)).catch(() => {}); } catch {} return depth; } });
+      const [answer] = await Promise.all([context.services.probe.echo(nested(3)), context.emit("questions", nested(2)), context.ask("neighbour", nested(2))]);
+      console.log(nested(1));
+      setTimeout(() => {}, { [Symbol.toPrimitive]() { context.emit('questions', nested(1)); return 1; } });
       return [answer.a, calls > 10];
     `),
-    allowed: answers([10, true]),
+    allowed: answers([3, true]),
     look: cellLives,
   },
   {

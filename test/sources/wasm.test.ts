@@ -30,7 +30,12 @@ it('clamps the memory to the limit of the actor', async () => {
 
 it('demands the functions that the manifest names', async () => {
   const missing = await failureOf(() => load({ functions: ['handle', 'lost'] }));
-  expect(missing.record).toMatchObject({ code: 'actor.inlet', actor: 'actor', message: expect.stringContaining('"lost"'), hint: expect.stringContaining('handle, shout') });
+  expect(missing.record).toMatchObject({
+    code: 'actor.inlet',
+    actor: 'actor',
+    message: expect.stringContaining('"lost"'),
+    hint: expect.stringContaining('handle, shout'),
+  });
   expect((await failureOf(() => load({ functions: ['memory'] }))).message).toContain('exports no function');
 });
 

@@ -94,7 +94,7 @@ test('what a cell says of an execution that has ended is dropped, and costs it n
 });
 
 describe('a call that a cell makes up', () => {
-  /** Sends these calls for the actor `home`, and emits what it gets for the last. */
+  /** Sends these calls for the actor `home`, and emits what it gets, and the error of the last. */
   const calling = (...calls: readonly string[]) => `
     let wanted = 0, current;
     cell.message = function (actor, execution, reply, payload) {
@@ -103,11 +103,13 @@ describe('a call that a cell makes up', () => {
       wanted = ${calls.length};
       ${calls.map((call, index) => `{ const [capability, operation] = ${call}; send({ type: 'call', actor: 0, instance: 1, call: ${index + 1}, execution, capability, operation, synchronous: false, lane: 0, length: [4] }, Buffer.from('null')); }`).join('\n')}
     };
-    const answers = [];
+    const answers = [], errors = [];
     cell.reply = ({ call, error }) => {
       answers[call - 1] = error?.code ?? 'granted';
+      errors[call - 1] = error;
+      send({ type: 'log', actor: 0, execution: current, level: 'info', text: answers.filter(Boolean).length + ' answers', dropped: 0 });
       if (--wanted > 0) return;
-      const text = Buffer.from(JSON.stringify({ answers, last: error }));
+      const text = Buffer.from(JSON.stringify({ answers, last: errors.at(-1) }));
       send({ type: 'emit', actor: [0], outlet: [0], execution: [current], lane: [0], length: [text.length] }, text);
       settle([current]);
     };`;
@@ -143,19 +145,11 @@ describe('a call that a cell makes up', () => {
   });
 
   test('beyond the limit of calls in flight is refused', async () => {
-    const waiting: (() => void)[] = [];
-    const slow = {
-      ...list,
-      handle: () =>
-        new Promise((resolve) => {
-          waiting.push(() => resolve('done'));
-          if (waiting.length === 2)
-            setImmediate(() => {
-              for (const go of waiting) go();
-            });
-        }),
-    };
+    // The calls that were admitted end when the stand-in has been told of the refusals.
+    const refused = Promise.withResolvers<void>();
+    const slow = { ...list, handle: () => refused.promise };
     const host = await rogueHost(calling(...Array(5).fill("['services', 'orders.list']")), { orders: { list: slow } });
+    host.on('log', ({ text }) => text === '3 answers' && refused.resolve());
     const deployed = await host.deploy(flow);
     const [{ answers }] = (await deployed.run({ in: 1 })).outputs.out as never as readonly [{ readonly answers: readonly string[] }];
     expect(answers).toEqual(['granted', 'granted', 'limit.calls', 'limit.calls', 'limit.calls']);
@@ -186,7 +180,7 @@ describe('a cell that falls silent', () => {
     const execution = await deployed.start({ in: 1 });
     const began = performance.now();
     await execution.cancel();
-    expect(performance.now() - began).toBeLessThan(2_500);
+    expect(performance.now() - began).toBeLessThan(10_000);
     expect(await execution.result).toMatchObject({ status: 'cancelled' });
   });
 

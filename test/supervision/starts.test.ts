@@ -73,7 +73,7 @@ describe('an actor that does not start again', () => {
     expect(await waiting).toMatchObject({ status: 'completed' });
     expect(await deployed.ask('plain', 1)).toBe(1);
     expect(await failureOf(() => deployed.ask('moody', 1))).toMatchObject({ code: 'actor.quarantined' });
-  });
+  }, 90_000);
 });
 
 test('an actor that kills its cell as it starts is named by the failure of the deployment', async () => {

@@ -52,7 +52,8 @@ function open() {
       for (const [index, byte] of content.entries()) functions.store_u8(offset + BigInt(index), byte);
       return offset;
     },
-    read: (offset: bigint, length = Number(functions.length(offset))): Uint8Array => new Uint8Array(memory.buffer).slice(Number(offset), Number(offset) + length),
+    read: (offset: bigint, length = Number(functions.length(offset))): Uint8Array =>
+      new Uint8Array(memory.buffer).slice(Number(offset), Number(offset) + length),
   };
 }
 
@@ -60,7 +61,10 @@ const bytesOf = (length: number, seed: number): Uint8Array => Uint8Array.from({ 
 
 describe('memory blocks', () => {
   it('never overlap, keep what is stored, and are found by their offset alone', () => {
-    const step = fc.oneof(fc.record({ is: fc.constant('alloc' as const), bytes: fc.nat(3000) }), fc.record({ is: fc.constant('free' as const), which: fc.nat() }));
+    const step = fc.oneof(
+      fc.record({ is: fc.constant('alloc' as const), bytes: fc.nat(3000) }),
+      fc.record({ is: fc.constant('free' as const), which: fc.nat() }),
+    );
     fc.assert(
       fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
         const blocks = open();

@@ -7,14 +7,30 @@ const at = new Date('2026-01-02T03:04:05.678Z');
 describe('codecs of a plugin', () => {
   it('json carries what JSON holds, 64-bit integers in full', async () => {
     const actor = await startPlugin('echo');
-    const values: Message[] = [null, true, 0, -1.5, 1e300, 2n ** 62n, [9_007_199_254_740_993n], '', 'ü😀\u2028', [], {}, { __proto__: null, a: [{ b: 'c' }] } as never];
+    const values: Message[] = [
+      null,
+      true,
+      0,
+      -1.5,
+      1e300,
+      2n ** 62n,
+      [9_007_199_254_740_993n],
+      '',
+      'ü😀\u2028',
+      [],
+      {},
+      { __proto__: null, a: [{ b: 'c' }] } as never,
+    ];
     for (const value of values) expect((await actor.deliver(value)).value).toEqual(value);
   });
 
   it('json refuses what JSON does not hold', async () => {
     const actor = await startPlugin('echo');
     for (const value of [Number.NaN, [Number.POSITIVE_INFINITY], new Uint8Array(2), { at }, [new Error('as a value')]]) {
-      expect((await actor.deliver(value)).error).toMatchObject({ code: 'message.unsupported', message: expect.stringMatching(/takes JSON, and the message holds/) });
+      expect((await actor.deliver(value)).error).toMatchObject({
+        code: 'message.unsupported',
+        message: expect.stringMatching(/takes JSON, and the message holds/),
+      });
     }
     expect((await actor.deliver(1)).value).toBe(1);
   });
@@ -54,7 +70,8 @@ describe('codecs of a plugin', () => {
 
   it('msgpack carries every message', async () => {
     const actor = await startPlugin('echo', { input: 'msgpack' });
-    for (const value of [null, 1, 'ü', 2n ** 63n - 1n, Number.NaN, at, Uint8Array.of(1, 2), { deep: [{ at }] }]) expect((await actor.deliver(value)).value).toEqual(value);
+    for (const value of [null, 1, 'ü', 2n ** 63n - 1n, Number.NaN, at, Uint8Array.of(1, 2), { deep: [{ at }] }])
+      expect((await actor.deliver(value)).value).toEqual(value);
     const text = await startPlugin('echo', { input: 'bytes', output: 'msgpack' });
     expect((await text.deliver(Uint8Array.of(0xc1))).error?.code).toBe('message.invalid');
     expect((await text.deliver(Uint8Array.of(0xdf, 0xff, 0xff, 0xff, 0xff))).error?.code).toBe('message.invalid');

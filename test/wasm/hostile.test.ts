@@ -22,7 +22,10 @@ describe('traps', () => {
 
   it('include a call of a function of the wrong type', async () => {
     const module = wat('(table 1 funcref) (elem (i32.const 0) $other) (func $other (param i32)) (func (export "handle") (call_indirect (i32.const 0)))');
-    expect((await (await startPlugin(module)).deliver(null)).error).toMatchObject({ code: 'actor.fatal', message: expect.stringContaining('signature mismatch') });
+    expect((await (await startPlugin(module)).deliver(null)).error).toMatchObject({
+      code: 'actor.fatal',
+      message: expect.stringContaining('signature mismatch'),
+    });
   });
 
   it('take the state of the instance with them', async () => {
@@ -45,7 +48,7 @@ describe('traps', () => {
   it('do not pile up dead instances', async () => {
     const actor = await startPlugin('grow', { inlets: ['in', 'allocate'], limits: { cpu: 5_000 } });
     const before = residentBytes();
-    for (let round = 0; round < 20; round++) expect((await actor.deliver(null, 'allocate')).error?.code).toBe('limit.memory');
+    for (let round = 0; round < 12; round++) expect((await actor.deliver(null, 'allocate')).error?.code).toBe('limit.memory');
     expect(residentBytes() - before).toBeLessThan(256 * MiB);
   });
 
@@ -53,11 +56,11 @@ describe('traps', () => {
     const module = wat('(memory 1000) (func (export "handle") (memory.fill (i32.const 0) (i32.const 1) (i32.const 65536000)) unreachable)');
     const actor = await startPlugin(module, { limits: { cpu: 5_000 } });
     const before = residentBytes();
-    for (let round = 0; round < 20; round++) expect((await actor.deliver(null)).error?.code).toBe('actor.fatal');
+    for (let round = 0; round < 12; round++) expect((await actor.deliver(null)).error?.code).toBe('actor.fatal');
     expect(residentBytes() - before).toBeLessThan(256 * MiB);
   });
 
-  it('and endless loops after the plugin has waited are ended like any other', async () => {
+  it('are the same after the plugin has waited, and so are endless loops', async () => {
     const module = wat(`
       ${imports({ alloc: '(param i64) (result i64)', store_u8: '(param i64 i32)' })}
       ${imports({ vivarium_service_call: '(param i64 i64) (result i64)' }, 'extism:host/user')}
@@ -76,7 +79,7 @@ describe('traps', () => {
       expect((await actor.deliver(null)).is).toBe('nothing');
     }
     expect(await fallen(actor.deliver(null, 'spin'))).toEqual({ by: 'time' });
-    expect(actor.blamed).toBe(8);
+    expect(actor.blamed).toBe(7);
   });
 
   it('show the functions of the plugin and nothing of ours', async () => {
@@ -85,7 +88,9 @@ describe('traps', () => {
     const { error } = await (await startPlugin(module)).deliver(null);
     expect(error?.stack).toContain('guest.js');
     expect(read(error?.stack).stack).toMatch(/^ {4}at \S+\n {4}at \S+$/);
-    expect(read('RuntimeError: unreachable\n    at name.of.it (wasm://wasm/ab12:wasm-function[3]:0x7e)\n    at Object.call (guest.js:1:1)').stack).toBe('    at name.of.it');
+    expect(read('RuntimeError: unreachable\n    at name.of.it (wasm://wasm/ab12:wasm-function[3]:0x7e)\n    at Object.call (guest.js:1:1)').stack).toBe(
+      '    at name.of.it',
+    );
     expect(read('RuntimeError: x\n    at http.wasm.http_get (wasm://wasm/http.wasm-000991c2:wasm-function[119]:0x9f84)').stack).toBe('    at http_get');
     expect(read(undefined).stack).toBeUndefined();
   });
@@ -178,7 +183,10 @@ describe('offsets', () => {
     var_set: '(param i64 i64)',
     log_info: '(param i64)',
   });
-  const host = imports({ vivarium_emit: '(param i64 i64) (result i64)', vivarium_ask: '(param i64 i64) (result i64)', vivarium_service_call: '(param i64 i64) (result i64)' }, 'extism:host/user');
+  const host = imports(
+    { vivarium_emit: '(param i64 i64) (result i64)', vivarium_ask: '(param i64 i64) (result i64)', vivarium_service_call: '(param i64 i64) (result i64)' },
+    'extism:host/user',
+  );
   const forged = ['-1', '0', '1', '15', '0x7fffffffffffffff', '0x8000000000000000', '0x20000000000000', '0x100000090', '0xfffffff8', '65536'];
 
   const calls = (offset: string): string[] => [
@@ -199,7 +207,10 @@ describe('offsets', () => {
   it('that are no blocks are errors in every function', async () => {
     const bodies = forged.flatMap(calls);
     const inlets = bodies.map((_, index) => `f${index}`);
-    const actor = await startPlugin(wat(`${env} ${host} ${bodies.map((body, index) => `(func (export "f${index}") ${body})`).join('\n')}`), { inlets });
+    const actor = await startPlugin(
+      wat(`${env} ${host} (memory (export "memory") 1) ${bodies.map((body, index) => `(func (export "f${index}") ${body})`).join('\n')}`),
+      { inlets },
+    );
     for (const [index, inlet] of inlets.entries()) {
       const { error } = await actor.deliver(null, inlet);
       expect(error, bodies[index]).toMatchObject({ code: 'actor.fatal' });
@@ -216,7 +227,10 @@ describe('offsets', () => {
       '(call $error_set (i64.add (call $alloc (i64.const 8)) (i64.const 8)))',
       '(drop (call $load_u64 (i64.add (call $alloc (i64.const 8)) (i64.const 1))))',
     ];
-    const actor = await startPlugin(wat(`${env} ${bodies.map((body, index) => `(func (export "f${index}") ${body})`).join('\n')}`), { inlets: bodies.map((_, index) => `f${index}`) });
+    const actor = await startPlugin(
+      wat(`${env} (memory (export "memory") 1) ${bodies.map((body, index) => `(func (export "f${index}") ${body})`).join('\n')}`),
+      { inlets: bodies.map((_, index) => `f${index}`) },
+    );
     for (const [index, body] of bodies.entries()) expect((await actor.deliver(null, `f${index}`)).error, body).toMatchObject({ code: 'actor.fatal' });
     const huge = await startPlugin(wat(`${env} (func (export "handle") (drop (call $alloc (i64.const -1))))`));
     expect((await huge.deliver(null)).error?.code).toBe('limit.memory');
@@ -236,6 +250,10 @@ describe('offsets', () => {
         (call $log_info (local.get $block)))`);
     const actor = await startPlugin(module, { inlets: ['in', 'old', 'freed'] });
     await actor.deliver(null);
-    for (const inlet of ['old', 'freed']) expect((await actor.deliver(null, inlet)).error).toMatchObject({ code: 'actor.fatal', message: expect.stringContaining('is not the offset of a memory block') });
+    for (const inlet of ['old', 'freed'])
+      expect((await actor.deliver(null, inlet)).error).toMatchObject({
+        code: 'actor.fatal',
+        message: expect.stringContaining('is not the offset of a memory block'),
+      });
   });
 });

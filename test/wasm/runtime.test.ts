@@ -12,7 +12,10 @@ describe('handlers of a plugin', () => {
   });
 
   it('does not start when the manifest names a function that is not there', async () => {
-    expect(await fallen(startPlugin('echo', { functions: { in: 'absent' } }))).toMatchObject({ by: 'failed', error: { code: 'actor.inlet', message: expect.stringContaining('absent') } });
+    expect(await fallen(startPlugin('echo', { functions: { in: 'absent' } }))).toMatchObject({
+      by: 'failed',
+      error: { code: 'actor.inlet', message: expect.stringContaining('absent') },
+    });
   });
 
   it('sends nothing for no output', async () => {
@@ -40,14 +43,14 @@ describe('start and stop', () => {
   const talkative = { inlets: ['in', 'trap'], services: ['settings'] };
 
   it('runs `start` before the first message, with a service that it waits for, and `stop` at the end', async () => {
-    const actor = await startPlugin('lifecycle', { ...talkative, call: () => ({ size: 3 }) });
+    const actor = await startPlugin('learner', { ...talkative, call: () => ({ size: 3 }) });
     expect((await actor.deliver(null)).value).toEqual({ calls: 1, learned: { ok: { size: 3 } } });
     await actor.stop();
     expect(actor.logs.map(({ text }) => text)).toEqual(['stopped after 1 calls']);
   });
 
   it('runs `start` again in the instance that follows a trap', async () => {
-    const actor = await startPlugin('lifecycle', { ...talkative, call: () => 'again' });
+    const actor = await startPlugin('learner', { ...talkative, call: () => 'again' });
     await actor.deliver(null);
     expect((await actor.deliver(null, 'trap')).error?.code).toBe('actor.fatal');
     expect((await actor.deliver(null)).value).toEqual({ calls: 1, learned: { ok: 'again' } });
@@ -55,7 +58,7 @@ describe('start and stop', () => {
 
   it('begins anew when a turn is cancelled for which `start` still waits', async () => {
     let asked = 0;
-    const actor = await startPlugin('lifecycle', { ...talkative, call: () => (++asked === 2 ? new Promise(() => {}) : asked) });
+    const actor = await startPlugin('learner', { ...talkative, call: () => (++asked === 2 ? new Promise(() => {}) : asked) });
     await actor.deliver(null, 'trap');
     const turn = actor.nextTurn;
     const waiting = actor.deliver(null);
@@ -104,7 +107,9 @@ describe('what a plugin gets', () => {
   });
 
   it('is refused HTTP with the code of a policy', async () => {
-    const module = wat(`${imports({ http_request: '(param i64 i64) (result i64)' })} (func (export "handle") (drop (call $http_request (i64.const 0) (i64.const 0))))`);
+    const module = wat(
+      `${imports({ http_request: '(param i64 i64) (result i64)' })} (func (export "handle") (drop (call $http_request (i64.const 0) (i64.const 0))))`,
+    );
     expect((await (await startPlugin(module)).deliver(null)).error).toMatchObject({ code: 'policy.denied' });
   });
 });
@@ -171,7 +176,12 @@ describe('emit, ask and services', () => {
 
   it('gives up a call that is cancelled while it waits, and serves the next', async () => {
     let asked = 0;
-    const actor = await startPlugin('talk', { inlets: ['in', 'service'], services: ['orders.list'], outlets: ['extra'], call: () => (++asked === 1 ? new Promise(() => {}) : 'here') });
+    const actor = await startPlugin('talk', {
+      inlets: ['in', 'service'],
+      services: ['orders.list'],
+      outlets: ['extra'],
+      call: () => (++asked === 1 ? new Promise(() => {}) : 'here'),
+    });
     const cancelled = actor.deliver(null, 'service');
     while (asked === 0) await new Promise(setImmediate);
     await actor.cancel(1, { code: 'execution.cancelled', message: 'enough' });

@@ -112,9 +112,20 @@ describe('WASI without preopened folders', () => {
   });
 
   it('answers every other function with an error number, and a bad pointer with EFAULT', async () => {
-    const working = ['args_get', 'args_sizes_get', 'environ_get', 'environ_sizes_get', 'clock_res_get', 'clock_time_get', 'random_get', 'sched_yield', 'proc_exit'];
+    const working = [
+      'args_get',
+      'args_sizes_get',
+      'environ_get',
+      'environ_sizes_get',
+      'clock_res_get',
+      'clock_time_get',
+      'random_get',
+      'sched_yield',
+      'proc_exit',
+    ];
     const others = Object.entries(wasiFunctions).filter(([name]) => !working.includes(name));
-    const signature = (text: string): string => text.replace(/^\((.*)\) -> (.*)$/, (_, parameters: string, result: string) => `(param ${parameters.replaceAll(',', '')}) (result ${result})`);
+    const signature = (text: string): string =>
+      text.replace(/^\((.*)\) -> (.*)$/, (_, parameters: string, result: string) => `(param ${parameters.replaceAll(',', '')}) (result ${result})`);
     const zeros = (text: string): string => (/^\((.*)\)/.exec(text)?.[1] ?? '').replace(/(i\d\d),?/g, '($1.const 7)');
     const module = wat(`
       ${env} ${wasi(Object.fromEntries(others.map(([name, { signature: text }]) => [name, signature(text)])))} ${wasi({ random_get: '(param i32 i32) (result i32)', clock_res_get: '(param i32 i32) (result i32)' })}

@@ -6,10 +6,6 @@ const wishes: Record<string, (context: Context) => unknown> = {
     for (;;);
   },
   patience: () => new Promise(() => {}),
-  memory: () => {
-    const hoard: number[][] = [];
-    for (;;) hoard.push(new Array(1000).fill(hoard.length));
-  },
   words: () => 'x'.repeat(100_000),
   letters: async ({ emit }) => {
     for (let i = 0; i < 20; i++) await emit('out', i);
