@@ -25,7 +25,8 @@ export interface ExecutionSettings {
   readonly id: string;
   /** The id was chosen by a caller, who may choose one that is in use. */
   readonly named?: boolean | undefined;
-  readonly inputs: readonly ExecutionInput[];
+  /** Given up when the execution has ended: its result may lie unread for long. */
+  inputs: readonly ExecutionInput[];
   readonly parents: readonly string[];
   /** Milliseconds since the epoch; 0 is none. */
   readonly deadline: number;

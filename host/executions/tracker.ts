@@ -130,6 +130,7 @@ export class Tracker {
 
   #end(execution: TrackedExecution): void {
     execution.phase = 'ended';
+    execution.settings.inputs = [];
     this.#live.delete(execution.handle);
     if (execution.settings.named === true) this.#ids.delete(execution.id);
     this.#deadlines.callOff(execution.deadline);

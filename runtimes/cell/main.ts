@@ -17,7 +17,7 @@ import { createWasmRuntime } from '../wasm/wasm.ts';
 import type { Actor } from './actor.ts';
 import { loadAddon } from './addon.ts';
 import { Cell } from './cell.ts';
-import { testDoor } from './doorTest.ts';
+import { tryDoor } from './doorTrial.ts';
 import { Guest } from './guest.ts';
 import { Instance, type InstanceListener } from './instance.ts';
 import { Meter } from './meter.ts';
@@ -138,7 +138,7 @@ function toArrayBuffer(bytes: Buffer): ArrayBuffer {
   return bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;
 }
 
-testDoor(ivm, snapshot).then((holds) => {
+tryDoor(ivm, snapshot).then((holds) => {
   if (!holds) denied['enter by the door'] = 'ALLOWED';
   const reader = new FrameReader((header, region) => cell.receive(JSON.parse(header) as HostMessage, region));
   channel.on('data', (chunk: Buffer) => {

@@ -117,6 +117,8 @@ function boot(settingsText: string, send: (head: string, body: string) => void, 
   doors.room = door((messages) => turns.setRoom(messages));
   doors.cancel = door((turn, error) => turns.cancel(turn, new HostError(parse(error) as never)));
   doors.stop = door(() => {
+    // What `stop` begins belongs to no turn, as with `start`.
+    background = true;
     const stopping = resolved(undefined);
     then(
       then(stopping, () => language.stop()),

@@ -93,17 +93,19 @@ export async function bootInterpreter(kernel: Kernel, files: InterpreterFiles): 
   };
   pyodide._api.on_fatal = lose;
 
-  const door = (pointer: number): Door => (...args) => {
-    if (fatal) return lost;
-    try {
-      return callPyObject(pointer, args);
-    } catch (error) {
-      // Our functions in Python raise nothing, so this is the interpreter failing, or memory that ran out before they began.
-      if (error instanceof PythonError && !fatal) throw error;
-      lose(error);
-      return lost;
-    }
-  };
+  const door =
+    (pointer: number): Door =>
+    (...args) => {
+      if (fatal) return lost;
+      try {
+        return callPyObject(pointer, args);
+      } catch (error) {
+        // Our functions in Python raise nothing, so this is the interpreter failing, or memory that ran out before they began.
+        if (error instanceof PythonError && !fatal) throw error;
+        lose(error);
+        return lost;
+      }
+    };
 
   return {
     pyodide,

@@ -16,7 +16,15 @@ export type PythonDoors = Record<(typeof doorNames)[number], (...args: (string |
  * hold. The names and texts are those of the author's files, the first is the actor.
  * When there is no memory yet, it is made: from a `Preload` as JSON, and into a buffer.
  */
-type Files = readonly [factory: Factory, sizes: string, wasm: ArrayBuffer, library: ArrayBuffer, memory: ArrayBuffer | undefined, names: string, ...rest: unknown[]];
+type Files = readonly [
+  factory: Factory,
+  sizes: string,
+  wasm: ArrayBuffer,
+  library: ArrayBuffer,
+  memory: ArrayBuffer | undefined,
+  names: string,
+  ...rest: unknown[],
+];
 
 export function createPython(kernel: Kernel): Language {
   let doors: PythonDoors;

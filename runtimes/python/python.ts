@@ -50,7 +50,13 @@ export function createPythonRuntime(ivm: IsolatedVm): Runtime {
     synchronous: true,
 
     prepare(open) {
-      const [wasmFile, libraryFile, scriptFile, cacheFile, memoryFile] = fileNames.map((name) => open(`python/${name}`)) as [() => Buffer, () => Buffer, () => Buffer, () => Buffer, () => Buffer];
+      const [wasmFile, libraryFile, scriptFile, cacheFile, memoryFile] = fileNames.map((name) => open(`python/${name}`)) as [
+        () => Buffer,
+        () => Buffer,
+        () => Buffer,
+        () => Buffer,
+        () => Buffer,
+      ];
       readFiles = () => {
         const wasm = wasmFile();
         const library = libraryFile();
@@ -82,7 +88,15 @@ export function createPythonRuntime(ivm: IsolatedVm): Runtime {
       const sizes = JSON.stringify([files.wasm.length, files.librarySize]);
       // They lie in the isolate as they lie in the base folder: tracebacks name files as the manifest does.
       const names = source.files.map((file) => path.posix.join(path.posix.dirname(source.file), file));
-      return [factory.derefInto(), sizes, moduleFor(files, limits).copyInto(), files.library.copyInto(), files.memory.copyInto(), JSON.stringify(names), ...texts];
+      return [
+        factory.derefInto(),
+        sizes,
+        moduleFor(files, limits).copyInto(),
+        files.library.copyInto(),
+        files.memory.copyInto(),
+        JSON.stringify(names),
+        ...texts,
+      ];
     },
 
     locate: () => locate,

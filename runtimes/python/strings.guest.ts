@@ -87,8 +87,20 @@ export function replaceStrings(imports: Record<string, Import>, exports: () => E
 
 const sixteen = (from: Uint8Array | Uint16Array, at: number): string =>
   fromCharCode(
-    from[at] as number, from[at + 1] as number, from[at + 2] as number, from[at + 3] as number,
-    from[at + 4] as number, from[at + 5] as number, from[at + 6] as number, from[at + 7] as number,
-    from[at + 8] as number, from[at + 9] as number, from[at + 10] as number, from[at + 11] as number,
-    from[at + 12] as number, from[at + 13] as number, from[at + 14] as number, from[at + 15] as number,
+    from[at] as number,
+    from[at + 1] as number,
+    from[at + 2] as number,
+    from[at + 3] as number,
+    from[at + 4] as number,
+    from[at + 5] as number,
+    from[at + 6] as number,
+    from[at + 7] as number,
+    from[at + 8] as number,
+    from[at + 9] as number,
+    from[at + 10] as number,
+    from[at + 11] as number,
+    from[at + 12] as number,
+    from[at + 13] as number,
+    from[at + 14] as number,
+    from[at + 15] as number,
   );

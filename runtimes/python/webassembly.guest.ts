@@ -92,7 +92,8 @@ export function createEngine(captured: Captured, interpreter: Uint8Array): Engin
 
   const webAssembly = table<unknown>();
   for (const name in captured.webAssembly) webAssembly[name] = (captured.webAssembly as unknown as Record<string, unknown>)[name];
-  for (const name of ['Suspending', 'promising', 'SuspendError', 'instantiateStreaming', 'compileStreaming', 'Function', 'Memory', 'validate']) delete webAssembly[name];
+  for (const name of ['Suspending', 'promising', 'SuspendError', 'instantiateStreaming', 'compileStreaming', 'Function', 'Memory', 'validate'])
+    delete webAssembly[name];
   webAssembly['Module'] = Module;
   webAssembly['Instance'] = Instance;
   webAssembly['Memory'] = Memory;
@@ -119,7 +120,9 @@ const isPlaceholder = (source: unknown): boolean => (source as Uint8Array).byteL
 
 /** Whatever it was, what is looked at afterwards is what is compiled. */
 function ownCopy(source: unknown): Uint8Array {
-  const view = ArrayBuffer.isView(source) ? new Uint8ArrayIntrinsic(source.buffer as ArrayBuffer, source.byteOffset, source.byteLength) : new Uint8ArrayIntrinsic(source as ArrayBuffer);
+  const view = ArrayBuffer.isView(source)
+    ? new Uint8ArrayIntrinsic(source.buffer as ArrayBuffer, source.byteOffset, source.byteLength)
+    : new Uint8ArrayIntrinsic(source as ArrayBuffer);
   return sliceBytes(view, 0);
 }
 
@@ -127,7 +130,8 @@ function ownCopy(source: unknown): Uint8Array {
 function refuseMemory(bytes: Uint8Array): void {
   for (let at = 8; at < bytes.length; ) {
     const kind = bytes[at++];
-    if (kind === sections.memory || kind === sections.table) throw new TypeErrorIntrinsic('a WebAssembly module of an actor can have no memory or table of its own');
+    if (kind === sections.memory || kind === sections.table)
+      throw new TypeErrorIntrinsic('a WebAssembly module of an actor can have no memory or table of its own');
     let length = 0;
     for (let shift = 0; ; shift += 7) {
       const byte = bytes[at++];

@@ -59,7 +59,10 @@ export const vivariumFunctions = {
     'Asks an actor that a connection leads to (name, message as JSON) and waits. Returns what `vivarium_service_call` returns.',
   ),
   vivarium_emit: is('(i64, i64) -> i64', 'Sends a message (outlet, message encoded as the `output` of the actor says) to an outlet; returns 0.'),
-  vivarium_execution: is('() -> i64', 'A block of JSON: `{"id", "attempt", "parents", "deadline", "trace"}`, the deadline in milliseconds since 1970; 0 in `start` and `stop`.'),
+  vivarium_execution: is(
+    '() -> i64',
+    'A block of JSON: `{"id", "attempt", "parents", "deadline", "trace"}`, the deadline in milliseconds since 1970; 0 in `start` and `stop`.',
+  ),
 } as const satisfies HostFunctions;
 
 /** WASI preview 1, where the manifest says `wasi: true`. There are no preopened folders. Pointers are `i32` into the memory of the module. */

@@ -18,7 +18,7 @@ const limits = { ...defaultLimits.javascript, start: 500 };
 
 const plan: ActorPlan = {
   index: 0,
-  name: 'door-test',
+  name: 'door-trial',
   runtime: 'javascript',
   inlets: ['in'],
   outlets: [
@@ -34,7 +34,7 @@ const plan: ActorPlan = {
   overflow: 'block',
   functions: {},
   effects: false,
-  source: { runtime: 'javascript', file: 'door-test.js' },
+  source: { runtime: 'javascript', file: 'door-trial.js' },
 };
 
 const settings: Settings = {
@@ -52,7 +52,7 @@ const settings: Settings = {
   prompt: false,
 };
 
-export async function testDoor(ivm: IsolatedVm, snapshot: GuestOptions['snapshot']): Promise<boolean> {
+export async function tryDoor(ivm: IsolatedVm, snapshot: GuestOptions['snapshot']): Promise<boolean> {
   let answered = false;
   const ignore = (): void => {};
   const { guest, files } = await Guest.create({
