@@ -137,7 +137,6 @@ export class Flow<Inputs extends string = string, Outputs extends string = strin
   pipe(source: Iterable<unknown> | AsyncIterable<unknown>, options: PipeOptions<Inputs>): AsyncIterableIterator<RunResult<Outputs, never>, undefined> {
     const { input, window = usualWindow, raw = false, signal } = options;
     if (!Number.isSafeInteger(window) || window < 1) throw new VivariumError('host.option', `the window of a pipe is a whole number from 1, and not ${window}`);
-    this.#demandInput(input);
     const port = this.#demandInput(input);
     const begin = (value: unknown, ended: () => void): PipedExecution => this.#beginPiped(port, value, raw, ended);
     return new Pipe(source, window, begin, signal) as AsyncIterableIterator<RunResult<Outputs, never>, undefined>;

@@ -46,15 +46,14 @@ def handle(record, context):
         score += 25
     score += min(20, 20 * len(record["dependencies"]) / context.config["manyDependencies"])
     score += max(0.0, entropy(record["name"]) - 3.2) * 10
-    if used["files"] == 0 and not record["optional"]:
-        score += 5
+    score += min(20, used["files"])
     return {
         "name": record["name"],
         "version": record["version"],
         "ecosystem": record["ecosystem"],
         "licence": licence,
         "dependencies": len(record["dependencies"]),
-        "usedBy": used["files"],
+        "importedBy": used["files"],
         "versionSpread": round(statistics.pstdev(numbers), 2),
         "score": round(score, 1),
     }

@@ -189,10 +189,10 @@ export class Instance {
     let outgoing: Outgoing;
     try {
       outgoing = JSON.parse(head) as Outgoing;
-      // Log lines first: a record may end the turn that they belong to.
-      for (const event of outgoing.events) if (event.is === 'log') this.#log(event);
-      this.#readRecords(outgoing.records, body);
-      for (const event of outgoing.events) if (event.is !== 'log') this.#readEvent(event);
+      // What belongs to a turn comes first: a record may end that turn.
+      for (const event of outgoing.events) if (belongsToTurn(event)) this.#readEvent(event);
+      if (!this.#ended) this.#readRecords(outgoing.records, body);
+      for (const event of outgoing.events) if (!belongsToTurn(event)) this.#readEvent(event);
     } catch (error) {
       this.#break({
         code: 'actor.fatal',
@@ -482,3 +482,5 @@ export class Instance {
     this.#open = new Map();
   }
 }
+
+const belongsToTurn = (event: GuestEvent): boolean => event.is === 'log' || event.is === 'call' || event.is === 'ask';

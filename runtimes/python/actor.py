@@ -16,7 +16,7 @@ from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from vivarium import Context, VivariumError, _actor, _check, _refusal, failure, host, output
 from vivarium import loop as loops
 from vivarium.loop import background, loop
-from vivarium.message import decode, encode, text_lane
+from vivarium.message import text_lane
 
 # What `deliver` gives when it is no payload: the turn goes on, or has been ended already.
 open_turn = 1
@@ -27,6 +27,7 @@ _values = frozenset([dict, list, str, int, float, bool, tuple, bytes])
 _settings = {}
 _handlers = []
 _module = None
+_encode = _decode = None
 # What is under way for a turn that goes on: a task or a generator, and the context of the handler.
 _open = {}
 
@@ -43,6 +44,8 @@ def connect(settings, *functions):
     host.connect(*functions)
     _settings.update(loads(settings))
     _actor.describe(_settings, loop)
+    global _encode, _decode
+    _encode, _decode = _actor.encode, _actor.decode
     os.environ.clear()
     os.environ.update(_settings["environment"])
     random.seed()
@@ -152,7 +155,7 @@ def deliver(turn, inlet, lane, text):
     """Runs the handler. Gives the payload of the text lane, None for nothing, or `open_turn` or `ended_turn`."""
     try:
         handler, wants_context = _handlers[inlet]
-        message = decode(lane, text, _actor.budget)
+        message = _decode(lane, text)
         if wants_context:
             context = Context(turn)
             result = handler(message, context)
@@ -169,7 +172,7 @@ def deliver(turn, inlet, lane, text):
             return None
         if type(result) not in _values and _goes_on(turn, result, context):
             return open_turn
-        lane, text = encode(result, _actor.budget)
+        lane, text = _encode(result)
         if lane == text_lane:
             return text
         host.settle(turn, lane, text)
@@ -221,7 +224,7 @@ def _conclude(turn, context, task):
         if result is None:
             host.settle_with_nothing(turn)
         elif type(result) in _values or not _goes_on(turn, result, context):
-            host.settle(turn, *encode(result, _actor.budget))
+            host.settle(turn, *_encode(result))
     except BaseException as error:
         _fail(turn, error)
     finally:
@@ -230,7 +233,7 @@ def _conclude(turn, context, task):
 
 def _send(turn, value, first):
     """One yield. The first also answers whoever asked."""
-    lane, text = encode(value, _actor.budget)
+    lane, text = _encode(value)
     _check(host.answer(turn, lane, text) if first else host.emit(turn, 0, lane, text))
 
 
@@ -284,7 +287,7 @@ def reply(token, error, lane, text):
     try:
         if error:
             raise VivariumError._of_host(loads(error))
-        waiting.set_result(decode(lane, text, _actor.budget))
+        waiting.set_result(_decode(lane, text))
     except Exception as refused:
         waiting.set_exception(refused)
 

@@ -22,12 +22,16 @@ export interface Module {
   readonly HEAPU8: Uint8Array;
   readonly FS: { mkdirTree(path: string): void; writeFile(path: string, content: string): void };
   PyProxy_getPtr(proxy: unknown): number;
-  callPyObject(pointer: number, args: unknown[]): unknown;
+  /** What a call gives that raised. */
+  readonly error: unknown;
+  __pyproxy_apply(pointer: number, args: unknown[], count: number, names: unknown[], named: number): unknown;
+  /** Throws what Python raised as a PythonError. */
+  _pythonexc2js(): never;
 }
 
 export interface Pyodide {
   readonly _module: Module;
-  readonly _api: { config: Record<string, unknown>; on_fatal: (error: unknown) => void };
+  readonly _api: { config: Record<string, unknown>; on_fatal: (error: unknown) => void; fatal_error(error: unknown): void };
   readonly ffi: { PythonError: new () => Error };
   runPython(code: string): unknown;
   pyimport(name: string): Record<string, unknown>;
@@ -82,7 +86,9 @@ export async function bootInterpreter(kernel: Kernel, files: InterpreterFiles): 
 
   const module = pyodide._module;
   const { PythonError } = pyodide.ffi;
-  const { callPyObject } = module;
+  const { __pyproxy_apply: call, _pythonexc2js: raise, error: raised } = module;
+  const api = pyodide._api;
+  const unnamed: unknown[] = [];
   let fatal = false;
   /** The interpreter is in no state to be entered again. */
   const lose = (error: unknown): void => {
@@ -91,18 +97,28 @@ export async function bootInterpreter(kernel: Kernel, files: InterpreterFiles): 
     const message = `the Python interpreter cannot go on: ${describe(error).message}`;
     kernel.fatal(foreignError(stringify({ __proto__: null, code: 'actor.fatal', message, stack: dump.stack() })));
   };
-  pyodide._api.on_fatal = lose;
+  api.on_fatal = lose;
+  /** Lets Pyodide write where the interpreter stood, and shut itself down; it throws what it was given. */
+  const mourn = (error: unknown): void => {
+    try {
+      api.fatal_error(error);
+    } catch {
+      // The error is told once, by `lose`.
+    }
+    lose(error);
+  };
 
   const door =
     (pointer: number): Door =>
     (...args) => {
       if (fatal) return lost;
       try {
-        return callPyObject(pointer, args);
+        const result = call(pointer, args, args.length, unnamed, 0);
+        return result === raised ? raise() : result;
       } catch (error) {
         // Our functions in Python raise nothing, so this is the interpreter failing, or memory that ran out before they began.
         if (error instanceof PythonError && !fatal) throw error;
-        lose(error);
+        mourn(error);
         return lost;
       }
     };

@@ -13,7 +13,8 @@ from json import loads
 from types import MappingProxyType
 
 from vivarium import host
-from vivarium.message import Budget, decode, default_budget, encode
+from vivarium.message import Budget, default_budget
+from vivarium.quick import codec
 
 __all__ = ["Context", "Execution", "Log", "Service", "Signal", "VivariumError"]
 
@@ -185,7 +186,7 @@ class Context:
         if number is None:
             message = f"this actor has no outlet `{outlet}`; it has {', '.join(_actor.outlets)}"
             raise _refusal("actor.outlet", message, "a connection or an output of the manifest makes an outlet")
-        _check(host.emit(self._turn, number, *encode(value, _actor.budget)))
+        _check(host.emit(self._turn, number, *_actor.encode(value)))
         return _room
 
     def ask(self, actor, value=None):
@@ -205,12 +206,12 @@ def _ended():
 
 
 def _request(kind, turn, name, value):
-    lane, text = encode(value, _actor.budget)
+    lane, text = _actor.encode(value)
     if _actor.loop.blocking or asyncio.current_task(_actor.loop) is None:
         reply = (host.call_now if kind == "call" else host.ask_now)(turn, name, lane, text)
         if reply[0] == "!":
             _check(reply[1:])
-        value = decode(int(reply[0]), reply[1:], _actor.budget)
+        value = _actor.decode(int(reply[0]), reply[1:])
         return _actor.loop.completed(value) if _actor.loop.blocking else value
     token = _actor.token()
     _check((host.call if kind == "call" else host.ask)(token, turn, name, lane, text, _actor.loop.in_background()))
@@ -227,7 +228,7 @@ class _Actor:
         self.outlets = {}
         self.peers = frozenset()
         self.services = ()
-        self.budget = default_budget
+        self.encode, self.decode = codec(default_budget)
         self.loop = None
         # Futures that wait for a reply or for room, by token.
         self.waiting = {}
@@ -238,7 +239,7 @@ class _Actor:
         self.outlets = {name: number for number, name in enumerate(settings["outlets"])}
         self.peers = frozenset(settings["peers"])
         self.services = tuple(settings["services"])
-        self.budget = Budget(settings["message"], *default_budget[1:])
+        self.encode, self.decode = codec(Budget(settings["message"], *default_budget[1:]))
         self.loop = loop
         Context.config = settings["config"]
         Context.env = MappingProxyType(settings["environment"])

@@ -31,6 +31,8 @@ function objectForMap(_key: string, value: unknown): unknown {
   return fromEntries(entries as [string, unknown][]);
 }
 
+/** Quick to look for; most texts have none. */
+const manyDigits = /\d{16}/;
 /** A run of so many digits before any point may be an integer that no number holds. */
 const largeInteger = /(?<![\d.])\d{16}/;
 const integerLiteral = /^-?\d+$/;
@@ -43,7 +45,7 @@ export function readText(text: string, budget: Budget): Message {
   if (!text.isWellFormed()) throw invalid('it holds half of a surrogate pair');
   let value: Message;
   try {
-    value = text.length >= 16 && largeInteger.test(text) ? parse(text, keepInteger as (this: unknown, key: string, value: unknown) => unknown) : parse(text);
+    value = text.length >= 16 && manyDigits.test(text) && largeInteger.test(text) ? parse(text, keepInteger as (this: unknown, key: string, value: unknown) => unknown) : parse(text);
   } catch (cause) {
     if (cause instanceof VivariumError) throw cause;
     throw invalid('it is not JSON', cause);
@@ -107,12 +109,16 @@ function checkShape(text: string, budget: Budget): void {
 
 /** The place of the quote that ends the string which begins at `index`. */
 function endOfString(text: string, index: number): number {
-  for (let at = index + 1; at < text.length; at++) {
-    const character = text.charCodeAt(at);
-    if (character === quote) return at;
-    if (character === backslash) at++;
-  }
-  return text.length;
+  let at = text.indexOf('"', index + 1);
+  while (at !== -1 && isEscaped(text, at, index)) at = text.indexOf('"', at + 1);
+  return at === -1 ? text.length : at;
+}
+
+/** Whether an odd number of backslashes stands before `at`, in a string that begins at `start`. */
+function isEscaped(text: string, at: number, start: number): boolean {
+  let before = at - 1;
+  while (before > start && text.charCodeAt(before) === backslash) before--;
+  return (at - 1 - before) % 2 === 1;
 }
 
 /** Whether the container that opens at `index` is empty. */

@@ -4,9 +4,11 @@
  * Each attack is deployed into a namespace and a cell of its own, beside a neighbour in the same cell. A bystander in another
  * namespace is asked every 20 ms all the while.
  */
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type CellEvent, createHost, type ErrorCode, type ErrorRecord, type Host, type LogEvent, type RunResult, type ServiceTree, VivariumError } from '../../host/index.ts';
 import type { SandboxLevel } from '../../host/cells/levels.ts';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { RuntimeName } from '../../runtimes/protocol.ts';
 import { availableLevels } from '../support/levels.ts';
 import { gone } from '../support/processes.ts';
 import { Canaries, type CanaryPlaces } from './canaries.ts';
@@ -18,14 +20,18 @@ export interface Attack {
   /** Its number in the corpus; `own` for what attacks a mechanism that is ours alone. */
   readonly number: number | string;
   readonly title: string;
-  /** The source of the attacker, as a module. Its handler gets {@link CanaryPlaces} as the message. */
+  /** The source of the attacker, as a module; for wasm the file of a plugin of the tests. Its handler gets {@link CanaryPlaces} as the message. */
   readonly source: string;
-  readonly language?: 'javascript' | 'python';
+  readonly language?: RuntimeName;
   readonly allowed: Allowed;
   /** Lowered or raised limits; the usual ones are {@link usualLimits}. */
   readonly limits?: Readonly<Record<string, unknown>>;
   /** What else the manifest says of the attacker. */
   readonly actor?: Readonly<Record<string, unknown>>;
+  /** Connections beside those that every attacker has. */
+  readonly connections?: readonly string[];
+  /** Deadline of the execution, in milliseconds; none if absent. */
+  readonly timeout?: number;
   /** Messages sent to it at once, beside the first; all must get a typed answer, the first is the one that is judged. */
   readonly further?: number;
   /** Looks at everything that was seen of the attack. */
@@ -62,7 +68,10 @@ export const handler = (body: string): string => `export const handle = async (c
 /** Short, so that a loop is over soon; long enough for a slow machine. */
 const usualLimits = { cpu: '300ms', wall: '1s' };
 /** An interpreter is slower, and its synchronous calls wait. */
-const usualLimitsOfPython = { cpu: '1s', wall: '2s' };
+const usualLimitsOf = { javascript: usualLimits, wasm: usualLimits, python: { cpu: '1s', wall: '2s' } } as const;
+
+/** Where the build puts the plugins of the tests. */
+const plugins = path.join(import.meta.dirname, '../../dist/test/plugins');
 
 /** Milliseconds: between questions to the bystander, and the longest that an answer may take on a loaded machine. */
 const period = 20;
@@ -128,23 +137,24 @@ export class Arena {
     expect(process.memoryUsage.rss() - memory, 'the memory of the host').toBeLessThan(hostGrowth);
   }
 
-  async #attack(namespace: string, { source, language = 'javascript', limits, actor, further = 0 }: Attack): Promise<Seen> {
-    const policy = { services: ['probe.*'], limits: { ...(language === 'python' ? usualLimitsOfPython : usualLimits), ...limits } };
+  async #attack(namespace: string, { source, language = 'javascript', limits, actor, connections = [], timeout, further = 0 }: Attack): Promise<Seen> {
+    const policy = { services: ['probe.*'], limits: { ...usualLimitsOf[language], ...limits } };
+    const code = language === 'wasm' ? { source: `./${source}` } : { runtime: language, code: source };
     const record = this.canaries.record(namespace);
     try {
       const flow = await this.host.deploy(
         {
           vivarium: 1,
-          actors: { attacker: { runtime: language, code: source, policy, ...actor } as never, neighbour: echo },
-          connections: ['attacker.questions -> neighbour'],
+          actors: { attacker: { ...code, policy, ...actor } as never, neighbour: echo },
+          connections: ['attacker.questions -> neighbour', ...connections],
           inputs: { attack: 'attacker', greet: 'neighbour' },
           outputs: { result: 'attacker', greeting: 'neighbour' },
         },
-        { namespace },
+        { namespace, ...(language === 'wasm' ? { base: plugins } : {}) },
       );
       const began = performance.now();
-      const messages = Array.from({ length: 1 + further }, () => withinLimit(flow.run({ attack: this.canaries.places as never }), 'the attack'));
-      const [result] = (await Promise.all(messages)) as [RunResult<'result' | 'greeting'>];
+      const attack = () => withinLimit(flow.run({ attack: this.canaries.places as never }, timeout === undefined ? {} : { timeout }), 'the attack');
+      const [result] = (await Promise.all(Array.from({ length: 1 + further }, attack))) as [RunResult<'result' | 'greeting'>];
       const took = performance.now() - began;
       expect(await withinLimit(flow.ask('greet', { hello: namespace }), 'the neighbour')).toEqual({ hello: namespace });
       await flow.stop();

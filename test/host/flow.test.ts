@@ -281,6 +281,29 @@ describe('pipe', () => {
     expect(ends).toEqual(['completed', 'cancelled', 'cancelled', 'cancelled']);
   });
 
+  test('ends with what was under way as cancelled when its signal is aborted, though the source never ends', async () => {
+    await using host = await createHost();
+    const flow = await host.deploy({
+      vivarium: 1,
+      actors: { slow: javascript('export const handle = (n) => n === 0 ? n : new Promise(() => {});', { concurrency: 8 }) },
+      inputs: { in: 'slow' },
+      outputs: { out: 'slow' },
+    });
+    async function* source(): AsyncGenerator<number> {
+      yield* [0, 1, 2];
+      await new Promise(() => {});
+    }
+    const controller = new AbortController();
+    const ends: unknown[] = [];
+    for await (const { status, errors } of flow.pipe(source(), { input: 'in', signal: controller.signal })) {
+      ends.push([status, errors[0]?.message]);
+      controller.abort(new Error('enough'));
+    }
+    const cancelled = ['cancelled', 'the execution was cancelled: enough'];
+    expect(ends).toEqual([['completed', undefined], cancelled, cancelled]);
+    expect(await Array.fromAsync(flow.pipe([0], { input: 'in', signal: controller.signal }))).toEqual([]);
+  });
+
   test('carries a hundred thousand messages without losing the order', async () => {
     await using host = await createHost();
     const flow = await host.deploy(threeInARow);
