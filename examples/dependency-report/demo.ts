@@ -71,10 +71,10 @@ const outputs = <Output>(output: string): Output[] => results.flatMap((result) =
 const scored = outputs<Scored>('scored');
 const lookalikes = outputs<Lookalikes>('lookalikes');
 const work = (actor: string): { messages: number; time: number } =>
-  results.reduce(
-    (sum, { actors }) => ({ messages: sum.messages + (actors[actor]?.messages ?? 0), time: sum.time + (actors[actor]?.time ?? 0) }),
-    { messages: 0, time: 0 },
-  );
+  results.reduce((sum, { actors }) => ({ messages: sum.messages + (actors[actor]?.messages ?? 0), time: sum.time + (actors[actor]?.time ?? 0) }), {
+    messages: 0,
+    time: 0,
+  });
 
 console.log(`Dependencies of this repository (package-lock.json) and of Pyodide (its lock file): ${scored.length} records`);
 
@@ -94,13 +94,17 @@ printTable(
   pairs.slice(0, 8).map(({ a, b, distance }) => [a, b, distance]),
 );
 
-printTable('Messages', ['from', 'to', 'messages'], [
-  ['input lockFiles', 'clean', work('clean').messages],
-  ['clean', 'score', work('score').messages],
-  ['clean.names', 'lookalikes', work('lookalikes').messages],
-  ['score', 'output scored', scored.length],
-  ['lookalikes', 'output lookalikes', lookalikes.length],
-]);
+printTable(
+  'Messages',
+  ['from', 'to', 'messages'],
+  [
+    ['input lockFiles', 'clean', work('clean').messages],
+    ['clean', 'score', work('score').messages],
+    ['clean.names', 'lookalikes', work('lookalikes').messages],
+    ['score', 'output scored', scored.length],
+    ['lookalikes', 'output lookalikes', lookalikes.length],
+  ],
+);
 
 const languages: Readonly<Record<string, string>> = { clean: 'TypeScript', score: 'Python', lookalikes: 'WebAssembly' };
 printTable(
@@ -112,13 +116,18 @@ printTable(
   }),
 );
 console.log(`\nThe time of score contains its ${served} calls of the service usage.count, which it waits for one by one.`);
-console.log(`Host ready in ${milliseconds(hostReady - began)}, flow deployed in ${milliseconds(deployed - hostReady)}, both files done in ${milliseconds(done - deployed)}.`);
+console.log(
+  `Host ready in ${milliseconds(hostReady - began)}, flow deployed in ${milliseconds(deployed - hostReady)}, both files done in ${milliseconds(done - deployed)}.`,
+);
 
 const { sandbox, missing } = host.report();
-console.log(`\nSandbox level: ${sandbox}${missing === undefined ? '' : `. No higher one: ${missing.reason}${missing.hint === undefined ? '' : ` (${missing.hint})`}`}`);
+console.log(
+  `\nSandbox level: ${sandbox}${missing === undefined ? '' : `. No higher one: ${missing.reason}${missing.hint === undefined ? '' : ` (${missing.hint})`}`}`,
+);
 
 console.log(`
 Policy: ${decisions} decisions audited, ${refused.length} refused. score.policy.yaml asks for two services, and this program grants one of them.`);
 for (const { refused: cut, actor } of flow.grants) for (const refusal of cut) console.log(`  when deployed  ${actor}: ${refusalText(refusal)}`);
-for (const { actor, operation, capability, resource, reason } of refused) console.log(`  in the audit   ${actor}: ${operation} ${capability} ${resource}: ${reason}`);
+for (const { actor, operation, capability, resource, reason } of refused)
+  console.log(`  in the audit   ${actor}: ${operation} ${capability} ${resource}: ${reason}`);
 for (const { actor, level, text } of logs) if (level === 'warn') console.log(`  in score.py    ${actor}: ${text}`);

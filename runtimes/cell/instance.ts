@@ -278,7 +278,7 @@ export class Instance {
     this.#listener.handedBack(back);
   }
 
-  #readEvent(event: Exclude<GuestEvent, { is: 'log' }>): void {
+  #readEvent(event: GuestEvent): void {
     if (this.#ended) return;
     switch (event.is) {
       case 'started':
@@ -304,6 +304,9 @@ export class Instance {
       case 'call':
       case 'ask':
         this.#call(event);
+        return;
+      case 'log':
+        this.#log(event);
         return;
       case 'sleep':
         this.#sleep(event.id, event.delay);

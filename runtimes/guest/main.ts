@@ -60,7 +60,11 @@ function boot(settingsText: string, send: (head: string, body: string) => void, 
       run();
     },
     idle: () => turns.active() === 0,
-    fatal: (thrown: unknown) => outbox.event({ is: 'fatal', error: describe(thrown) }),
+    fatal(thrown: unknown): void {
+      // Names the turn to blame first: there will be no other postmortem.
+      outbox.event({ is: 'postmortem', turn: turns.running() });
+      outbox.event({ is: 'fatal', error: describe(thrown) });
+    },
     doorTime: turns.doorTime,
   } as unknown as { -readonly [K in keyof Kernel]: Kernel[K] };
   kernel.timers = createTimers(kernel);

@@ -75,10 +75,8 @@ export async function bootInterpreter(kernel: Kernel, files: InterpreterFiles): 
     lockFileContents: lockFile,
     env: { HOME: '/actor', PYTHONDONTWRITEBYTECODE: '1' },
     // What is written past `sys.stdout`: by C code, or to the descriptor.
-    stdout: (line: string) => kernel.log('info', line),
-    stderr: (line: string) => {
-      if (!dump.takes(line)) kernel.log('error', line);
-    },
+    stdout: (line: string) => dump.takes(line) || kernel.log('info', line),
+    stderr: (line: string) => kernel.log('error', line),
     createPyodideModule: snapshot === undefined ? create : (settings: object) => createFrom(snapshot, create, settings),
     ...(snapshot === undefined ? { _makeSnapshot: true } : { _loadSnapshot: snapshot.head }),
   });

@@ -8,7 +8,7 @@ import { answers, type Attack, attacks, either, fails, handler, type Seen } from
 
 /** The isolate pays, or the whole cell does and is replaced. */
 const exhausted = fails('limit.memory', 'limit.cpu', 'limit.wall', 'cell.died', 'actor.failed', 'actor.fatal', 'actor.quarantined');
-const limits = { cpu: '3s', wall: '6s', memory: '64MiB' };
+const limits = { cpu: '1500ms', wall: '4s', memory: '64MiB' };
 
 const bombs: readonly (readonly [number: number, title: string, body: string])[] = [
   [80, 'small lists without end', 'const all = []; for (;;) all.push(new Array(1000).fill(1.1));'],

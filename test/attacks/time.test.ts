@@ -14,7 +14,7 @@ const loops: readonly (readonly [title: string, source: string])[] = [
   ['an async function that awaits in a loop', handler('for (;;) await null;')],
   ['for await over an endless generator', handler('for await (const _ of (async function* () { for (;;) yield 1; })());')],
   ['a getter of the result', handler(`return { get a() ${never} };`)],
-  ['toJSON of the result', handler(`return { a: Object.assign(Object.create({ toJSON() ${never} }), {}) };`)],
+  ['toJSON of every object', handler(`Object.prototype.toJSON = () => ${never}; return { a: {} };`)],
   ['a trap of the result', handler(`return new Proxy({}, { ownKeys() ${never} });`)],
   ['then of the result', `export const handle = () => ({ get then() ${never} });`],
   ['a thenable', `export const handle = () => ({ then() ${never} });`],
@@ -22,7 +22,7 @@ const loops: readonly (readonly [title: string, source: string])[] = [
   ['catch, after its loop was ended', handler('for (;;) { try { for (;;); } catch {} }')],
   ['next of a generator', `export function* handle() { yield 1; for (;;); }`],
   ['next of what looks like a generator', `export const handle = () => ({ next() ${never}, [Symbol.iterator]() { return this; } });`],
-  ['return of a generator that is closed', `export function* handle(canary, { services }) { try { for (;;) yield 'x'.repeat(1000); } finally { for (;;); } }`],
+  ['return of a generator that is closed', `export function* handle(canary, { services }) { try { yield 1; throw new Error('x'); } finally { for (;;); } }`],
   ['an async generator', `export async function* handle() { for (;;) { await null; } }`],
   ['a microtask that queues itself', handler('const again = () => queueMicrotask(again); again(); await new Promise(() => {});')],
   ['a listener of an abort', handler(`context.signal.addEventListener('abort', () => { for (;;); }); await new Promise(() => {});`)],
@@ -35,7 +35,7 @@ const loops: readonly (readonly [title: string, source: string])[] = [
 ];
 
 const table: readonly Attack[] = [
-  ...loops.map(([title, source]): Attack => ({ number: 56, title: `a loop in ${title}`, source, allowed: title.startsWith('toJSON') ? either(stopped, fails('message.unsupported')) : stopped, look: cellLives })),
+  ...loops.map(([title, source]): Attack => ({ number: 56, title: `a loop in ${title}`, source, allowed: stopped, look: cellLives })),
   {
     number: 56,
     title: 'a loop at the top level of a module',
@@ -164,7 +164,7 @@ const table: readonly Attack[] = [
     source: `export const handle = (n, context) => { context.emit('round', 1); context.emit('round', 2); };`,
     connections: ['attacker.round -> attacker'],
     timeout: 800,
-    allowed: fails('execution.deadline', 'limit.wall', 'limit.memory'),
+    allowed: fails('execution.deadline', 'mailbox.full', 'limit.wall', 'limit.memory'),
   },
   {
     number: 77,

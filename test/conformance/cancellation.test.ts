@@ -67,15 +67,14 @@ describe.each(languages)('in %s', (language) => {
   const begun = async (inlet: string, tells: boolean, options: object = {}) => {
     const execution = await flow().start({ [inlet]: null }, options);
     if (tells) await entered.promise;
-    // What was sent to the cell later has been answered, so this has been delivered.
-    else await flow().ask('neighbour', 1);
+    // What was sent to the cell later has been answered: so this has been delivered, and its call has been answered.
+    await flow().ask('neighbour', 1);
     return execution;
   };
 
-  /** Code that computes, or sleeps where it was called, stops when its isolate is given up; what waits stops with its turn. */
+  /** What computes, or sleeps with its thread, stops when its isolate is given up; what waits stops with its turn. */
   const stops = (inlet: string): Promise<void> => {
-    const isHeld = inlet.startsWith('spin') || inlet.endsWith('Now') || inlet === 'sleep';
-    if (!isHeld) return Promise.resolve();
+    if (!inlet.startsWith('spin') && inlet !== 'sleep') return Promise.resolve();
     return new Promise((resolve) => {
       const off = stage.host.on('cell', ({ namespace, event, actor, reason }) => {
         if (namespace !== language.name || event !== 'violation' || actor !== 'it' || reason?.code !== 'execution.cancelled') return;

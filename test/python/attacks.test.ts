@@ -328,7 +328,7 @@ def attack(port):
       'object',
     ];
     for (const value of values) {
-      const actor = await startPython(`def handle(message):\n    return message if message else ${value}`, { limits: { wall: 3_000 } });
+      const actor = await startPython(`def handle(message):\n    return message if message else ${value}`, { limits: { wall: 800 } });
       const outcome = await actor.deliver(0).then(({ is }) => is, (error: unknown) => (error as Fallen).by.by);
       expect(outcome, value).toMatch(/^(value|error|time|memory)$/);
       if (outcome === 'value' || outcome === 'error') expect((await actor.deliver('next')).value, value).toBe('next');

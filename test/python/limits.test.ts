@@ -122,7 +122,9 @@ describe('limits of Python', () => {
       const outcome = await actor.deliver(0).catch((error: unknown) => (error as Fallen).by);
       // Some of them CPython refuses as errors; none may end as if nothing had happened, or hang.
       expect('by' in outcome ? outcome.by : outcome.is, kind).toMatch(/^(fatal|error)$/);
-      if (['exit', 'abort', 'trap'].includes(kind)) expect(outcome, kind).toMatchObject({ by: 'fatal' });
+      if (['exit', 'abort', 'trap'].includes(kind)) expect(outcome, kind).toMatchObject({ by: 'fatal', error: { code: 'actor.fatal' } });
+      if (kind === 'exit') expect(actor.blamed).toBe(1);
+      if (kind === 'abort') expect(outcome).toMatchObject({ error: { stack: 'Traceback (most recent call last):\n  File "actor.py", line 2 in handle\n' } });
       actor.dispose();
     }
   });
