@@ -6,8 +6,7 @@
  * - `stdout`, `stderr`: what is expected, line by line; without the file, nothing;
  * - `expected/`: files that the command writes.
  *
- * The command runs in a copy of the folder. Widths of columns do not count. What differs from run to run is written as
- * `%execution%`, `%number%`, `%level%`, `%text%`, and `%lines%` on a line of its own for any number of lines.
+ * The command runs in a copy of the folder. For what differs from run to run see test/support/expectedText.ts.
  */
 import { spawn } from 'node:child_process';
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -15,6 +14,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { comparison } from './support/expectedText.ts';
 
 interface SpecCommand {
   readonly args: readonly string[];
@@ -39,14 +39,11 @@ describe('the command line', () => {
     const command = JSON.parse(readFileSync(path.join(spec, 'command.json'), 'utf8')) as SpecCommand;
     const workFolder = copy(spec, command);
     const { exit, stdout, stderr } = await run(workFolder, command, content(spec, 'stdin'));
-    expect({ exit, stdout: compared(stdout, content(spec, 'stdout')), stderr: compared(withoutMissingLevel(stderr), content(spec, 'stderr')) }).toEqual({
-      exit: command.exit,
-      stdout: lines(content(spec, 'stdout')),
-      stderr: lines(content(spec, 'stderr')),
-    });
+    const told = { stdout: comparison(stdout, content(spec, 'stdout')), stderr: comparison(withoutMissingLevel(stderr), content(spec, 'stderr')) };
+    expect({ exit, stdout: told.stdout.actual, stderr: told.stderr.actual }).toEqual({ exit: command.exit, stdout: told.stdout.wanted, stderr: told.stderr.wanted });
     for (const file of expectedFiles(spec)) {
-      const expected = content(spec, path.join('expected', file));
-      expect(compared(readFileSync(path.join(workFolder, file), 'utf8'), expected), file).toEqual(lines(expected));
+      const { actual, wanted } = comparison(readFileSync(path.join(workFolder, file), 'utf8'), content(spec, path.join('expected', file)));
+      expect(actual, file).toEqual(wanted);
     }
   });
 });
@@ -77,43 +74,3 @@ const expectedFiles = (spec: string): string[] => (existsSync(path.join(spec, 'e
 
 /** Said where the machine has no jail, and only there. */
 const withoutMissingLevel = (stderr: string): string => stderr.replace(/^ {2}no higher level: .*\n/m, '');
-
-/** Columns are as wide as their contents, which differ from run to run. */
-const lines = (written: string): string[] =>
-  written
-    .replace(/\n$/, '')
-    .split('\n')
-    .map((line) => line.replaceAll(/(?<=\S) {2,}/g, '  ').replaceAll(/─+/g, '─'));
-
-/** What was written, with the lines that fit the expected ones standing as those, so that a difference shows the rest. */
-function compared(written: string, expected: string): string[] {
-  const actual = lines(written);
-  const result: string[] = [];
-  const patterns = lines(expected);
-  for (const [index, pattern] of patterns.entries()) {
-    if (pattern === '%lines%') {
-      const next = patterns[index + 1];
-      while (actual.length > 0 && (next === undefined || !fits(actual[0] as string, next))) actual.shift();
-      result.push(pattern);
-      continue;
-    }
-    const line = actual.shift();
-    if (line !== undefined) result.push(fits(line, pattern) ? pattern : line);
-  }
-  return [...result, ...actual];
-}
-
-const placeholders: Readonly<Record<string, string>> = {
-  '%execution%': '[\\w-]{8}\\.[0-9a-z]+',
-  '%number%': '\\d+(?:\\.\\d+)?',
-  '%level%': '(?:jail|process)',
-  '%text%': '.*',
-};
-
-const fits = (line: string, pattern: string): boolean => {
-  const expression = pattern
-    .split(/(%[a-z]+%)/)
-    .map((part) => placeholders[part] ?? part.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&'))
-    .join('');
-  return new RegExp(`^${expression}$`, 'u').test(line);
-};

@@ -123,22 +123,24 @@ export class Instance {
 
   deliver(deliveries: readonly Delivery[], room: number): void {
     const first = this.#nextTurn;
-    const descriptions: string[] = [];
-    const places = new Map<string, number>();
+    let executions = '';
+    let described: Delivery['execution'] | undefined;
+    let start = 0;
     let header = '';
     let body = '';
     for (const delivery of deliveries) {
       const { description } = delivery.execution;
-      let place = places.get(description);
-      if (place === undefined) {
-        place = descriptions.push(description) - 1;
-        places.set(description, place);
+      // Messages of one execution mostly stand together: it is described once for them.
+      if (delivery.execution !== described) {
+        start = executions.length;
+        executions += description;
+        described = delivery.execution;
       }
-      header += `${header === '' ? '' : ','}${delivery.inlet},${delivery.lane},${delivery.text.length},${place}`;
+      header += `${header === '' ? '' : ','}${delivery.inlet},${delivery.lane},${delivery.text.length},${start},${description.length}`;
       body += delivery.text;
       this.#open.set(this.#nextTurn++, { delivery, since: 0, ...nothingSent() });
     }
-    void this.#enter('deliver', [first, header, JSON.stringify(descriptions), body, room], () => this.#doorLimit());
+    void this.#enter('deliver', [first, header, executions, body, room], () => this.#doorLimit());
   }
 
   /** The result of a call or an ask; a late one is dropped. */

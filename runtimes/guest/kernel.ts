@@ -43,8 +43,10 @@ export interface Turn {
   readonly lane: Lane;
   /** The payload as it came; see {@link GuestPayload}. */
   readonly text: string;
-  /** `[id, attempt, parents, deadline, trace]` as JSON; parsed when a handler asks for it. */
-  readonly execution: string;
+  /** What was delivered with it holds the description of its execution: see {@link executionOf} in execution.ts. */
+  readonly executions: string;
+  readonly executionStart: number;
+  readonly executionEnd: number;
   /** Set once: nothing of this turn counts afterwards. */
   ended: boolean;
   /** Messages and bytes sent so far. */

@@ -7,7 +7,7 @@ import type { GuestPayload } from './kernel.ts';
 import { describe, hostError, type HostError } from './failure.ts';
 import type { Turn } from './kernel.ts';
 import type { Outbox } from './outbox.ts';
-import { now, NumberIntrinsic, parse, PromiseIntrinsic, slice, split, stringify } from './primordials.ts';
+import { now, NumberIntrinsic, PromiseIntrinsic, slice, split, stringify } from './primordials.ts';
 import { answered, handedBack, type Settings, settledWithError, settledWithNothing, settledWithValue, slice as sliceMilliseconds } from './wire.ts';
 
 export interface Turns {
@@ -37,6 +37,9 @@ interface Waiter {
 
 /** What messages outside any turn may send between two doors: counted as one turn. */
 const background = (): { messages: number; bytes: number } => ({ messages: 0, bytes: 0 });
+
+/** In the header of a delivery. */
+const numbersPerMessage = 5;
 
 export function createTurns(settings: Settings, outbox: Outbox, becameIdle: () => void): Turns {
   const { limits, concurrency } = settings;
@@ -148,16 +151,18 @@ export function createTurns(settings: Settings, outbox: Outbox, becameIdle: () =
   return {
     deliver(firstTurn, header, executions, body) {
       const numbers = split(header, ',');
-      const descriptions = parse(executions) as string[];
       let at = 0;
-      for (let i = 0, id = firstTurn; i < numbers.length; i += 4, id++) {
+      for (let i = 0, id = firstTurn; i < numbers.length; i += numbersPerMessage, id++) {
         const length = NumberIntrinsic(numbers[i + 2]);
+        const start = NumberIntrinsic(numbers[i + 3]);
         const turn: Turn = {
           id,
           inlet: NumberIntrinsic(numbers[i]),
           lane: NumberIntrinsic(numbers[i + 1]) as Lane,
           text: slice(body, at, at + length),
-          execution: descriptions[NumberIntrinsic(numbers[i + 3])] as string,
+          executions,
+          executionStart: start,
+          executionEnd: start + NumberIntrinsic(numbers[i + 4]),
           ended: false,
           messages: 0,
           bytes: 0,

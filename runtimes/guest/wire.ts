@@ -97,7 +97,7 @@ export const slice = 10;
  * None returns anything, none throws.
  */
 export interface Doors {
-  /** `header`: inlet, lane, length, index into `executions` for each message, joined by commas. */
+  /** `header`: for each message its inlet, lane and length, and where in `executions` its execution is described: start and length. All joined by commas. */
   deliver(firstTurn: number, header: string, executions: string, body: string, room: number): void;
   timer(id: number): void;
   /** `error` is empty if the call went well, else an {@link ErrorRecord} as JSON. */

@@ -3,6 +3,7 @@ import type { Context, ExecutionInfo, Services } from '../../sdk/actor/index.ts'
 import type { Message } from '../../sdk/message.ts';
 import { budgetFor, decodeGuest, encodeGuest } from '../guest/codec.ts';
 import { createLogger } from '../guest/console.ts';
+import { executionOf } from '../guest/execution.ts';
 import { AbortController } from '../guest/web/abort.ts';
 import { CallPlace, errorAt, hostError } from '../guest/failure.ts';
 import type { GuestPayload, Kernel, Turn } from '../guest/kernel.ts';
@@ -38,7 +39,7 @@ export function createContexts(kernel: Kernel): ContextFor {
     }
 
     get execution(): ExecutionInfo | undefined {
-      return this.#turn === undefined ? undefined : readExecution(this.#turn.execution);
+      return this.#turn === undefined ? undefined : readExecution(executionOf(this.#turn));
     }
 
     get services(): Services {

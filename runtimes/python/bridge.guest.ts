@@ -3,8 +3,8 @@
  * anything: they check what they take, never throw, and give nothing but strings, booleans and undefined.
  */
 import { describe, foreignError, hostError } from '../guest/failure.ts';
-import type { Kernel, Turn } from '../guest/kernel.ts';
-import type { GuestPayload } from '../guest/kernel.ts';
+import { executionOf } from '../guest/execution.ts';
+import type { GuestPayload, Kernel, Turn } from '../guest/kernel.ts';
 import { defineProperty, NumberIntrinsic, now, resolved, StringIntrinsic, stringify, table, then } from '../guest/primordials.ts';
 import { binaryLane, textLane } from '../lanes.ts';
 import type { LogLevel } from '../protocol.ts';
@@ -124,7 +124,8 @@ export function createBridge(kernel: Kernel, doors: () => PythonDoors): Bridge {
       atOnce(callOf),
       atOnce(askOf),
       function execution(id: unknown): Refusal {
-        return openTurn(id)?.execution;
+        const turn = openTurn(id);
+        return turn === undefined ? undefined : executionOf(turn);
       },
       function log(level: unknown, text: unknown): void {
         kernel.log(level === 'debug' || level === 'warn' || level === 'error' ? (level as LogLevel) : 'info', StringIntrinsic(text));

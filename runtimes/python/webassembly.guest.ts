@@ -57,7 +57,8 @@ export function createEngine(captured: Captured, interpreter: Uint8Array): Engin
     return replacement;
   };
 
-  const Module = replace('Module', ([source], target) => {
+  const Module = replace('Module', (args, target) => {
+    const source = args[0];
     if (!sealed) {
       const module = construct(real.Module, [isPlaceholder(source) ? interpreter : source], target as never) as object;
       if (isPlaceholder(source)) interpreterModule = module;
@@ -75,9 +76,11 @@ export function createEngine(captured: Captured, interpreter: Uint8Array): Engin
     defineProperty(Module, name, { value: (real.Module as unknown as Record<string, unknown>)[name], writable: true, configurable: true });
   }
 
-  const Instance = replace('Instance', ([module, imports], target) => {
-    if (module !== undefined && module === interpreterModule) return instantiateInterpreter(module as object, imports as Imports);
-    if (sealed && !isAdmitted(module as object)) throw new TypeErrorIntrinsic('this WebAssembly module cannot be instantiated by an actor');
+  const Instance = replace('Instance', (args, target) => {
+    const module = args[0] as object;
+    const imports = args[1];
+    if (module !== undefined && module === interpreterModule) return instantiateInterpreter(module, imports as Imports);
+    if (sealed && !isAdmitted(module)) throw new TypeErrorIntrinsic('this WebAssembly module cannot be instantiated by an actor');
     return construct(real.Instance, [module, imports], target as never);
   });
 

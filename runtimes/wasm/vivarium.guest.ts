@@ -2,6 +2,7 @@
  * `extism:host/user`: emit, ask and services, and what is known of the execution. While one of the former waits, the plugin's stack is
  * suspended (JSPI) and its turn stays open.
  */
+import { executionOf } from '../guest/execution.ts';
 import { budgetFor, encodeGuest } from '../guest/codec.ts';
 import type { GuestPayload } from '../guest/kernel.ts';
 import { describe, hostError } from '../guest/failure.ts';
@@ -17,7 +18,7 @@ type Waiting = (first: bigint, second: bigint) => bigint | Promise<bigint>;
 export const createVivariumNow = (blocks: Blocks, caller: Caller): Readonly<Record<string, () => bigint>> => ({
   vivarium_execution() {
     if (caller.turn === undefined) return 0n;
-    const { id, attempt, parents, deadline, trace } = JSON.parse(caller.turn.execution) as {
+    const { id, attempt, parents, deadline, trace } = JSON.parse(executionOf(caller.turn)) as {
       id: string;
       attempt: number;
       parents: string[];

@@ -1,14 +1,33 @@
 /** What an actor knows: its config, its environment, its execution. And what it may tell: its logs. */
 import { describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import type { ServiceCaller } from '../../host/index.ts';
 import { failureOf } from '../support/failure.ts';
 import { type Language, languages } from './languages.ts';
 import { inputsTo, setStage } from './suite.ts';
 
-const policy = { environment: { REGION: 'required', LEVEL: { default: 'info' }, COLOUR: 'optional' }, limits: { logs: 1_050 } } as const;
+const policy = { services: ['gate.*'], environment: { REGION: 'required', LEVEL: { default: 'info' }, COLOUR: 'optional' }, limits: { logs: 1_050 } } as const;
 const config = { threshold: 0.5, names: ['ä', 'b"c'] };
-const inletsOf = (language: Language): string[] => ['in', 'environment', 'execution', 'log', 'flood', ...(language.has('print') ? ['printed'] : [])];
+const inletsOf = (language: Language): string[] => ['in', 'environment', 'execution', 'survive', 'log', 'flood', ...(language.has('print') ? ['printed'] : [])];
 
-const stage = setStage({ environment: { REGION: 'north', TOKEN: 'not for guests' } }, (language) => ({
+/** Namespaces whose cell was killed. */
+const killed = new Set<string>();
+const anything = { input: z.unknown(), output: z.unknown() };
+const services = {
+  gate: {
+    enter: {
+      ...anything,
+      handle(_: unknown, { namespace }: ServiceCaller) {
+        if (killed.has(namespace)) return null;
+        killed.add(namespace);
+        process.kill(stage.processOf(namespace), 'SIGKILL');
+        return new Promise(() => {});
+      },
+    },
+  },
+};
+
+const stage = setStage({ services, environment: { REGION: 'north', TOKEN: 'not for guests' } }, (language) => ({
   actors: { settings: language.actor('settings', { config, policy }) },
   inputs: inputsTo('settings', inletsOf(language)),
   outputs: { out: 'settings' },
@@ -49,6 +68,11 @@ describe.each(languages)('an actor in %s', (language) => {
     expect(named.outputs['out']).toEqual([{ id: `mine-${language}`, attempt: 1, parents: ['first', 'second'], deadline: deadline.getTime(), trace }]);
     const { id, outputs } = await flow().run({ execution: null });
     expect(outputs['out']).toEqual([{ id, attempt: 1, parents: [], deadline: null, trace: null }]);
+  });
+
+  test('knows that its execution runs for the second time, after its cell died', async () => {
+    expect(await flow().ask('survive', null)).toBe(2);
+    expect(await flow().ask('survive', null)).toBe(1);
   });
 
   test('logs at four levels, and each line says who wrote it', async () => {

@@ -15,9 +15,8 @@ export const abilities = {
   parallel: 'A turn has several calls to the host under way at once.',
   timers: 'A turn, or `start`, sets timers.',
   signal: 'The code of a turn that is cancelled hears of it.',
-  execution: '`context.execution`: id, attempt, parents, deadline and trace.',
   print: 'What is printed is logged.',
-  places: 'Errors name file and line of the author. (In WASM the stack names functions, if the module does.)',
+  places: 'Errors name file and line of the author.',
   classes: 'Errors carry the name of the author’s exception class.',
   passing: 'An error of the host that a handler lets pass keeps its code.',
   contexts: 'A context can be kept beyond its turn, and then refuses everything with `actor.turn-ended`.',
@@ -60,12 +59,12 @@ export class Language {
 
 export const javascript = new Language(
   'javascript',
-  ['asynchronous', 'interleaved', 'generators', 'parallel', 'timers', 'signal', 'execution', 'print', 'places', 'classes', 'passing', 'contexts'],
+  ['asynchronous', 'interleaved', 'generators', 'parallel', 'timers', 'signal', 'print', 'places', 'classes', 'passing', 'contexts'],
   (kind) => `test/conformance/actors/${kind}.ts`,
 );
 
 export const python = new Language('python', Object.keys(abilities) as Ability[], (kind) => `test/conformance/actors/${kind}.py`);
 
-export const wasm = new Language('wasm', ['blocking', 'execution'], (kind) => `dist/test/plugins/${kind}.wasm`);
+export const wasm = new Language('wasm', ['blocking'], (kind) => `dist/test/plugins/${kind}.wasm`);
 
 export const languages: readonly Language[] = [javascript, python, wasm];

@@ -9,6 +9,7 @@ export class Stage {
   readonly #options: HostOptions;
   readonly #logs: LogEvent[] = [];
   readonly #flows = new Map<Language, Flow>();
+  readonly #processes = new Map<string, number>();
   readonly #listeners = new Set<() => void>();
   #host: Host | undefined;
 
@@ -25,6 +26,13 @@ export class Stage {
     const flow = this.#flows.get(language);
     if (flow === undefined) throw new Error(`no flow is deployed for ${language}`);
     return flow;
+  }
+
+  /** The process of the cell of a namespace that has one cell. */
+  processOf(namespace: string): number {
+    const pid = this.#processes.get(namespace);
+    if (pid === undefined) throw new Error(`no cell was started for ${namespace}`);
+    return pid;
   }
 
   /** Deploys one more flow, from the root of the repository. */
@@ -52,6 +60,9 @@ export class Stage {
       this.#logs.push(event);
       for (const resolve of this.#listeners) resolve();
       this.#listeners.clear();
+    });
+    this.#host.on('cell', ({ event, namespace, pid }) => {
+      if ((event === 'started' || event === 'replaced') && pid !== undefined) this.#processes.set(namespace, pid);
     });
     if (planOf === undefined) return;
     for (const language of languages) this.#flows.set(language, await this.deploy(planOf(language), language.name));

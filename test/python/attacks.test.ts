@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import ivm from 'isolated-vm';
 import { loadPyodide } from 'pyodide';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Fallen, type TestInstance } from '../support/isolate.ts';
+import type { Fallen, TestInstance } from '../support/isolate.ts';
 import { startPython } from '../support/python.ts';
 
 const MiB = 1024 * 1024;
@@ -19,7 +19,8 @@ let listener: Server;
 let handshakes = 0;
 let port = 0;
 
-const keysOfPrototypes = (): string => JSON.stringify([Object.prototype, Array.prototype, Function.prototype, Promise.prototype].map((prototype) => Reflect.ownKeys(prototype).map(String)));
+const keysOfPrototypes = (): string =>
+  JSON.stringify([Object.prototype, Array.prototype, Function.prototype, Promise.prototype].map((prototype) => Reflect.ownKeys(prototype).map(String)));
 const before = keysOfPrototypes();
 
 beforeAll(async () => {
@@ -71,6 +72,38 @@ def attack(message):
 const tryAll = (expressions: readonly string[]): string =>
   `[${expressions.map((text) => `(()=>{ try { return String(${text}) } catch (error) { return 'refused: ' + error.message } })()`).join(', ')}].join('\\n')`;
 
+/** Follows every property and prototype from `roots`, and names what an actor must not reach. */
+const walker = `
+  const seen = new Set(), found = new Set(), queue = roots.map((root, index) => ['root ' + index, root]);
+  while (queue.length > 0) {
+    const [path, value] = queue.pop();
+    if ((typeof value !== 'object' && typeof value !== 'function') || value === null || seen.has(value)) continue;
+    seen.add(value);
+    let tag = '';
+    try { tag = Object.prototype.toString.call(value) } catch {}
+    if (/SharedArrayBuffer|Reference|ExternalCopy|Isolate|Atomics|FinalizationRegistry|WeakRef|Temporal/.test(tag)) found.add(path + ' ' + tag);
+    if (typeof value === 'function') {
+      let text = '', name = '';
+      try { text = Function.prototype.toString.call(value); name = String(value.name) } catch {}
+      const maker = /native code/.test(text) && Object.prototype.hasOwnProperty.call(value, 'prototype');
+      if (maker && /^(Module|Instance|Memory|Table|SharedArrayBuffer|FinalizationRegistry|WeakRef)$/.test(name)) found.add(path + ' ' + name);
+    }
+    if (ArrayBuffer.isView(value)) { queue.push([path + '.buffer', value.buffer]); continue }
+    let keys = [];
+    try { keys = Reflect.ownKeys(value) } catch { continue }
+    for (const key of keys) {
+      const at = path + '.' + String(key);
+      let descriptor;
+      try { descriptor = Reflect.getOwnPropertyDescriptor(value, key) } catch { continue }
+      if (descriptor === undefined) continue;
+      if ('value' in descriptor) queue.push([at, descriptor.value]);
+      else { queue.push([at + ' (get)', descriptor.get]); try { queue.push([at, Reflect.get(value, key)]) } catch {} }
+    }
+    try { queue.push([path + '.__proto__', Object.getPrototypeOf(value)]) } catch {}
+  }
+  return JSON.stringify([seen.size, [...found].slice(0, 40)]);
+`;
+
 describe('attacks from Python', () => {
   it('control: beside a Node realm the same attacks reach the host', async () => {
     const pyodide = await loadPyodide({ jsglobals: Object.freeze(Object.create(null)) as object });
@@ -104,7 +137,19 @@ def attack(message):
   });
 
   it('104, 105, 106: evaluates JavaScript in its own isolate alone', async () => {
-    const probes = ['typeof process', 'typeof require', 'typeof module', 'typeof __boot', 'typeof Deno', 'typeof SharedArrayBuffer', 'typeof Atomics', 'typeof Temporal', 'typeof read', 'typeof readbuffer', 'typeof WorkerGlobalScope'];
+    const probes = [
+      'typeof process',
+      'typeof require',
+      'typeof module',
+      'typeof __boot',
+      'typeof Deno',
+      'typeof SharedArrayBuffer',
+      'typeof Atomics',
+      'typeof Temporal',
+      'typeof read',
+      'typeof readbuffer',
+      'typeof WorkerGlobalScope',
+    ];
     const expected = probes.map(() => 'undefined').join('\n');
     expect(await run(inPyodide(tryAll(probes)))).toBe(expected);
     const js = `
@@ -118,53 +163,29 @@ def attack(message):
 `;
     expect(new Set((await run(js, tryAll(probes))) as string[])).toEqual(new Set([expected]));
     expect(await run(js, 'typeof globalThis.constructor.constructor("return this")().process')).toEqual(Array(7).fill('undefined'));
-    expect(await run('import js\ndef attack(message): return str(js.eval("import(\'node:fs\').then(String, error => \'refused\')"))')).not.toContain('[object Module]');
+    expect(await run("import js\ndef attack(message): return str(js.eval(\"import('node:fs').then(String, error => 'refused')\"))")).not.toContain(
+      '[object Module]',
+    );
   });
 
   it('106: finds no shared memory, no maker of memory and nothing foreign in all that can be reached', async () => {
     const walk = `
-import js, pyodide_js
+import js, pyodide_js, vivarium.host
 def attack(message):
-    return js.Function.new("pyodide", message)(pyodide_js)
+    return js.Function.new("...roots", message)(js, pyodide_js, pyodide_js._module, pyodide_js._api, *[getattr(vivarium.host, name) for name in vivarium.host.functions])
 `;
-    const script = `
-      const seen = new Set(), found = new Set(), queue = [['globalThis', globalThis], ['pyodide', pyodide], ['module', pyodide._module], ['api', pyodide._api]];
-      const known = new Set(['Module', 'Instance', 'Memory', 'Table']);
-      let steps = 0;
-      while (queue.length > 0 && steps++ < 300000) {
-        const [path, value] = queue.pop();
-        if ((typeof value !== 'object' && typeof value !== 'function') || value === null || seen.has(value)) continue;
-        seen.add(value);
-        let tag = '';
-        try { tag = Object.prototype.toString.call(value) } catch {}
-        if (/SharedArrayBuffer|Reference|ExternalCopy|Isolate|Atomics|FinalizationRegistry|WeakRef|Temporal/.test(tag)) found.add(path + ' ' + tag);
-        if (typeof value === 'function') {
-          let text = ''; try { text = Function.prototype.toString.call(value) } catch {}
-          const native = /\\[native code\\]/.test(text), name = (() => { try { return value.name } catch {} })();
-          if (native && known.has(name) && Object.getPrototypeOf(value) === Function.prototype && Object.prototype.hasOwnProperty.call(value, 'prototype')) found.add(path + ' ' + name);
-          if (native && /SharedArrayBuffer|FinalizationRegistry|WeakRef/.test(name)) found.add(path + ' ' + name);
-        }
-        if (ArrayBuffer.isView(value)) { queue.push([path + '.buffer', value.buffer]); continue }
-        let keys = []; try { keys = Reflect.ownKeys(value) } catch { continue }
-        for (const key of keys.slice(0, 20000)) {
-          let descriptor; try { descriptor = Reflect.getOwnPropertyDescriptor(value, key) } catch { continue }
-          if (!descriptor) continue;
-          const at = path + '.' + String(key);
-          if ('value' in descriptor) queue.push([at, descriptor.value]);
-          else { queue.push([at + '<get>', descriptor.get]); try { queue.push([at, Reflect.get(value, key)]) } catch {} }
-        }
-        try { queue.push([path + '.__proto__', Object.getPrototypeOf(value)]) } catch {}
-      }
-      return JSON.stringify([seen.size > 3000, [...found].slice(0, 20)]);
-    `;
-    expect(JSON.parse((await run(walk, script, { limits: { memory: 1024 * MiB, wall: 20_000 } })) as string)).toEqual([true, []]);
+    const [seen, found] = JSON.parse((await run(walk, walker, { limits: { memory: 1024 * MiB, wall: 20_000 } })) as string) as [number, string[]];
+    expect(seen).toBeGreaterThan(3_000);
+    expect(found).toEqual([]);
   });
 
-  it('106: control: the walk would find what a bare isolate has', async () => {
-    const isolate = new ivm.Isolate({ memoryLimit: 32 });
+  it('106: control: in a bare isolate the same walk finds them', async () => {
+    const isolate = new ivm.Isolate({ memoryLimit: 64 });
     const context = await isolate.createContext();
-    expect(await context.eval('new WebAssembly.Memory({ initial: 1600 }).buffer.byteLength')).toBe(1600 * 65_536);
-    expect(await context.eval('typeof SharedArrayBuffer + typeof FinalizationRegistry')).toBe('functionfunction');
+    const code = `(function (...roots) { ${walker} })(globalThis, { _module: { memory: new WebAssembly.Memory({ initial: 1 }) } })`;
+    const [, found] = JSON.parse((await context.eval(code)) as string) as [number, string[]];
+    for (const name of ['Memory', 'Table', 'Module', 'Instance', 'SharedArrayBuffer', 'FinalizationRegistry', 'WeakRef'])
+      expect(found.some((entry) => entry.endsWith(name))).toBe(true);
     isolate.dispose();
   });
 
@@ -252,7 +273,10 @@ async def attack(message): return await attack_all()
       const actor = await startPython(body, { limits: { wall: 2_000 } });
       // Each turn ends, in whatever way.
       for (const message of [1, 2, 3]) {
-        const outcome = await actor.deliver(message).then(({ is }) => is, (error: unknown) => (error as Fallen).by.by);
+        const outcome = await actor.deliver(message).then(
+          ({ is }) => is,
+          (error: unknown) => (error as Fallen).by.by,
+        );
         expect(outcome, tampering).toMatch(/^(nothing|value|error|fatal|time|memory)$/);
       }
       expect((await victim.deliver('alive')).value).toBe('alive');
@@ -329,7 +353,10 @@ def attack(port):
     ];
     for (const value of values) {
       const actor = await startPython(`def handle(message):\n    return message if message else ${value}`, { limits: { wall: 800 } });
-      const outcome = await actor.deliver(0).then(({ is }) => is, (error: unknown) => (error as Fallen).by.by);
+      const outcome = await actor.deliver(0).then(
+        ({ is }) => is,
+        (error: unknown) => (error as Fallen).by.by,
+      );
       expect(outcome, value).toMatch(/^(value|error|time|memory)$/);
       if (outcome === 'value' || outcome === 'error') expect((await actor.deliver('next')).value, value).toBe('next');
       actor.dispose();
@@ -337,7 +364,9 @@ def attack(port):
   });
 
   it('121: decodes messages without running anything of them', async () => {
-    const actor = await startPython('import sys\ndef handle(message): return sorted({"pickle", "marshal", "shelve"} & set(sys.modules) - set(sys.builtin_module_names))');
+    const actor = await startPython(
+      'import sys\ndef handle(message): return sorted({"pickle", "marshal", "shelve"} & set(sys.modules) - set(sys.builtin_module_names))',
+    );
     expect((await actor.deliver({ 'py/object': 'os.system', $type: 'x' })).value).toEqual([]);
     const hostile = ['{"a":1}{"b":2}', '1,{"pay":9}', '[NaN]', '{"a":', `${'['.repeat(100_000)}`, '"\\ud800"', '', `[${'1,'.repeat(200_000)}1]`];
     const results = await actor.deliverPayloads(hostile.map((text) => ({ lane: 0 as const, text })));

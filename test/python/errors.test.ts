@@ -5,7 +5,10 @@ import { Fallen } from '../support/isolate.ts';
 import { startPython } from '../support/python.ts';
 
 const reasonOf = async (starting: Promise<unknown>): Promise<unknown> => {
-  const thrown = await starting.then(() => undefined, (error: unknown) => error);
+  const thrown = await starting.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
   expect(thrown).toBeInstanceOf(Fallen);
   return (thrown as Fallen).by;
 };
@@ -158,10 +161,14 @@ describe('errors in Python', () => {
     expect(await reasonOf(startPython('import nowhere'))).toMatchObject({ error: { code: 'actor.start', name: 'ModuleNotFoundError', line: 1 } });
     expect(await reasonOf(startPython('raise SystemExit(1)'))).toMatchObject({ error: { code: 'actor.start', name: 'SystemExit' } });
     expect(await reasonOf(startPython('def start(context): return {}["x"]'))).toMatchObject({ error: { code: 'actor.start', name: 'KeyError', line: 1 } });
-    expect(await reasonOf(startPython('import asyncio\nasync def start(context):\n    await asyncio.sleep(0)\n    1 / 0'))).toMatchObject({ error: { code: 'actor.start', line: 4 } });
+    expect(await reasonOf(startPython('import asyncio\nasync def start(context):\n    await asyncio.sleep(0)\n    1 / 0'))).toMatchObject({
+      error: { code: 'actor.start', line: 4 },
+    });
     expect(await reasonOf(startPython('start = 3'))).toMatchObject({ error: { code: 'actor.start', message: expect.stringContaining('`start`') } });
     expect(await reasonOf(startPython('handle = 3'))).toMatchObject({ error: { code: 'actor.inlet' } });
-    expect(await reasonOf(startPython('x = 1', { functions: { in: 'score' } }))).toMatchObject({ error: { code: 'actor.inlet', message: expect.stringContaining('`score`') } });
+    expect(await reasonOf(startPython('x = 1', { functions: { in: 'score' } }))).toMatchObject({
+      error: { code: 'actor.inlet', message: expect.stringContaining('`score`') },
+    });
   });
 
   it('is bounded whatever the error is', async () => {

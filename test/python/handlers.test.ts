@@ -20,7 +20,19 @@ describe('handlers in Python', () => {
 
   it('carries every kind of value both ways', async () => {
     const actor = await startPython('def handle(message): return message');
-    const values = [true, 0, -1.5, 2 ** 53, 12345678901234567890n / 10n, Number.NaN, 'naïve 😀', new Uint8Array([0, 255]), new Date(1_000), [1, [2]], { a: { b: [] } }];
+    const values = [
+      true,
+      0,
+      -1.5,
+      2 ** 53,
+      12345678901234567890n / 10n,
+      Number.NaN,
+      'naïve 😀',
+      new Uint8Array([0, 255]),
+      new Date(1_000),
+      [1, [2]],
+      { a: { b: [] } },
+    ];
     const results = await actor.deliverAll(values);
     expect(results.map((result) => result.value)).toEqual(values);
     actor.dispose();
@@ -115,7 +127,14 @@ describe('handlers in Python', () => {
               yield n
     `);
     const result = await actor.deliver(3);
-    expect(result).toEqual({ is: 'nothing', answer: 0, sent: [{ outlet: 'out', value: 1 }, { outlet: 'out', value: 2 }] });
+    expect(result).toEqual({
+      is: 'nothing',
+      answer: 0,
+      sent: [
+        { outlet: 'out', value: 1 },
+        { outlet: 'out', value: 2 },
+      ],
+    });
     expect(await actor.deliver(0)).toEqual({ is: 'nothing', sent: [] });
     actor.dispose();
   });

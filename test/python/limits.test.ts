@@ -5,7 +5,10 @@ import { startPython } from '../support/python.ts';
 const MiB = 1024 * 1024;
 
 const fall = async (turn: Promise<unknown>): Promise<Fallen['by']> => {
-  const thrown = await turn.then(() => undefined, (error: unknown) => error);
+  const thrown = await turn.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
   expect(thrown).toBeInstanceOf(Fallen);
   return (thrown as Fallen).by;
 };

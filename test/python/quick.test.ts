@@ -48,14 +48,32 @@ describe('the short cuts of the codec', () => {
   it('give what the codec gives for what stands at a border', async () => {
     const integers = [2n ** 53n - 1n, 2n ** 53n, -(2n ** 53n), 2n ** 63n - 1n, 2n ** 63n, 10n ** 18n, 10n ** 15n, 10n ** 16n, 10n ** 400n];
     const texts = integers.flatMap((integer) => [`${integer}`, `{"a":${integer}}`, `{"a":"${integer}"}`, `[${integer}]`, `{"a":-${integer}}`]);
-    const shapes = ['', ' {}', '{} ', '{}x', '{"a":1}{"b":2}', '[[[]]]', '[[[[]]]]', '{"a":1,"b":2,"c":3}', '{"a":"\\u0041"}', '{"a":"\\ud800"}', '{"a":NaN}', '{"a":1e999}', `{"a":"${'x'.repeat(30)}"}`, `{"a":"${'ż'.repeat(30)}"}`, '{"a":1,"a":2}'];
+    const shapes = [
+      '',
+      ' {}',
+      '{} ',
+      '{}x',
+      '{"a":1}{"b":2}',
+      '[[[]]]',
+      '[[[[]]]]',
+      '{"a":1,"b":2,"c":3}',
+      '{"a":"\\u0041"}',
+      '{"a":"\\ud800"}',
+      '{"a":NaN}',
+      '{"a":1e999}',
+      `{"a":"${'x'.repeat(30)}"}`,
+      `{"a":"${'ż'.repeat(30)}"}`,
+      '{"a":1,"a":2}',
+    ];
     expect(await actor.deliver([...texts, ...shapes])).toMatchObject({ is: 'value', value: [] });
   });
 
   it('give what the codec gives for any JSON', async () => {
     const text = fc.oneof(
       fc.json({ maxDepth: 4, noUnicodeString: false }),
-      fc.dictionary(fc.string({ maxLength: 6 }), fc.oneof(fc.integer(), fc.double(), fc.string(), fc.boolean(), fc.constant(null)), { noNullPrototype: true }).map((map) => JSON.stringify(map)),
+      fc
+        .dictionary(fc.string({ maxLength: 6 }), fc.oneof(fc.integer(), fc.double(), fc.string(), fc.boolean(), fc.constant(null)), { noNullPrototype: true })
+        .map((map) => JSON.stringify(map)),
       fc.string({ maxLength: 30 }),
     );
     const texts = fc.sample(text, { numRuns: 600, seed: 7 }).filter((sample) => sample.isWellFormed());

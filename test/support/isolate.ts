@@ -8,7 +8,18 @@ import { join } from 'node:path';
 import ivm from 'isolated-vm';
 import { type Broken, Guest } from '../../runtimes/cell/guest.ts';
 import { SynchronousReplies } from '../../runtimes/cell/synchronous.ts';
-import { answered, type DoorName, type GuestEvent, handedBack, type Outgoing, recordWidth, settledWithError, settledWithNothing, settledWithValue, type Settings } from '../../runtimes/guest/wire.ts';
+import {
+  answered,
+  type DoorName,
+  type GuestEvent,
+  handedBack,
+  type Outgoing,
+  recordWidth,
+  settledWithError,
+  settledWithNothing,
+  settledWithValue,
+  type Settings,
+} from '../../runtimes/guest/wire.ts';
 import { javascriptRuntime } from '../../runtimes/javascript/javascript.ts';
 import { type Lane, textLane } from '../../runtimes/lanes.ts';
 import { defaultLimits, type Limits } from '../../runtimes/limits.ts';
@@ -23,7 +34,11 @@ const folder = join(import.meta.dirname, '../../dist/cell');
 
 const snapshot = new ivm.ExternalCopy(exact(readFileSync(join(folder, 'guest.snapshot'))));
 
-const runtimes: Record<RuntimeName, () => Runtime> = { javascript: () => javascriptRuntime, python: () => createPythonRuntime(ivm), wasm: () => createWasmRuntime(ivm) };
+const runtimes: Record<RuntimeName, () => Runtime> = {
+  javascript: () => javascriptRuntime,
+  python: () => createPythonRuntime(ivm),
+  wasm: () => createWasmRuntime(ivm),
+};
 const prepared = new Map<RuntimeName, Runtime>();
 
 function prepare(name: RuntimeName): Runtime {
@@ -95,7 +110,8 @@ export class Fallen extends Error {
   }
 }
 
-const ready = { id: 'execution-1', parents: [], attempt: 1, deadline: 0, trace: '' };
+/** The execution that every message belongs to. */
+const description = JSON.stringify({ id: 'execution-1', parents: [], attempt: 1, deadline: 0, trace: '' });
 
 export class TestInstance {
   readonly logs: LogLine[] = [];
@@ -178,7 +194,13 @@ export class TestInstance {
   async enter(door: DoorName, args: readonly unknown[], limit = this.#limits.wall): Promise<Broken | undefined> {
     const guest = this.#guest;
     if (guest === undefined || this.#fallen !== undefined) return undefined;
-    const broken = await guest.enter(door, args, () => limit, () => {}, () => {});
+    const broken = await guest.enter(
+      door,
+      args,
+      () => limit,
+      () => {},
+      () => {},
+    );
     if (broken?.by === 'time') await guest.postmortem();
     if (broken !== undefined) this.#fall(broken);
     return broken;
@@ -208,7 +230,9 @@ export class TestInstance {
           this.#turns.set(first + index, { sent: [], resolve, reject });
         }),
     );
-    this.#waiting.push(...payloads.map((payload, index) => ({ turn: first + index, header: `${number},${payload.lane},${payload.text.length},0`, text: payload.text })));
+    this.#waiting.push(
+      ...payloads.map((payload, index) => ({ turn: first + index, header: `${number},${payload.lane},${payload.text.length},0,${description.length}`, text: payload.text })),
+    );
     this.#pump();
     return Promise.all(results);
   }
@@ -221,7 +245,13 @@ export class TestInstance {
     this.#delivering = true;
     const batch = this.#waiting.splice(0, 1024);
     this.#batch = batch;
-    const args = [batch[0]?.turn, batch.map(({ header }) => header).join(','), JSON.stringify([JSON.stringify(ready)]), batch.map(({ text }) => text).join(''), this.room];
+    const args = [
+      batch[0]?.turn,
+      batch.map(({ header }) => header).join(','),
+      description,
+      batch.map(({ text }) => text).join(''),
+      this.room,
+    ];
     void this.enter('deliver', args).then(() => {
       this.#delivering = false;
       if (this.#fallen === undefined) this.#pump();
@@ -364,7 +394,13 @@ export class TestInstance {
   async #call(event: Extract<GuestEvent, { is: 'call' | 'ask' }>): Promise<void> {
     const synchronous = event.synchronous === true;
     if (synchronous) this.#replies?.expect(event.id);
-    const call: GuestCall = { kind: event.is === 'ask' ? 'ask' : 'service', name: event.is === 'ask' ? event.peer : event.operation, input: valueOf(event.lane, event.payload), synchronous, turn: event.turn };
+    const call: GuestCall = {
+      kind: event.is === 'ask' ? 'ask' : 'service',
+      name: event.is === 'ask' ? event.peer : event.operation,
+      input: valueOf(event.lane, event.payload),
+      synchronous,
+      turn: event.turn,
+    };
     let error: ErrorRecord | null = null;
     let reply: { lane: Lane; text: string } = { lane: textLane, text: '' };
     try {
@@ -385,7 +421,8 @@ export function payloadOf(value: unknown): { lane: Lane; text: string } {
   return payload.lane === 'text' ? { lane: 0, text: payload.text } : { lane: 1, text: Buffer.from(payload.bytes).toString('latin1') };
 }
 
-const valueOf = (lane: Lane, text: string): Message => decode(lane === textLane ? { lane: 'text', text } : { lane: 'binary', bytes: Buffer.from(text, 'latin1') });
+const valueOf = (lane: Lane, text: string): Message =>
+  decode(lane === textLane ? { lane: 'text', text } : { lane: 'binary', bytes: Buffer.from(text, 'latin1') });
 
 function exact(bytes: Buffer): ArrayBuffer {
   return bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;

@@ -14,6 +14,12 @@ export const execution: Handler = (_, context) => {
   return { id, attempt, parents, deadline: deadline?.getTime() ?? null, trace: trace ?? null };
 };
 
+/** Tells how often it was tried, after a call. */
+export const survive: Handler = async (_, context) => {
+  await context.services['gate']?.['enter']?.();
+  return context.execution?.attempt;
+};
+
 export const log: Handler<string> = (text, { log }) => {
   log.debug(text);
   log.info(text);
