@@ -7,6 +7,9 @@ import { chmodSync, existsSync, globSync, mkdirSync, readdirSync, readFileSync, 
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { describe, expect, test } from 'vitest';
+import { checkCommand } from '../host/cli/check.ts';
+import { doctorCommand } from '../host/cli/doctor.ts';
+import { runCommand } from '../host/cli/run.ts';
 import { formatDiagnostics, parseManifest } from '../host/manifest/index.ts';
 import { parsePolicy } from '../host/policy/index.ts';
 import { comparison } from './support/expectedText.ts';
@@ -64,7 +67,11 @@ async function runConsole(folder: string, block: CodeBlock, place: string): Prom
 
 async function run(folder: string, program: string, args: readonly string[]): Promise<{ exit: number | null; output: string }> {
   const bin = path.join(folder, '.bin');
-  const child = spawn(program, args, { cwd: folder, env: { ...process.env, PATH: `${bin}:${process.env['PATH']}`, NO_COLOR: '1' }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(program, args, {
+    cwd: folder,
+    env: { ...process.env, PATH: `${bin}:${process.env['PATH']}`, NO_COLOR: '1' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   const closed = new Promise<number | null>((resolve) => {
     child.on('close', resolve);
   });
@@ -94,7 +101,9 @@ function write(folder: string, file: string, content: string): void {
 }
 
 describe('what the pages quote is valid', () => {
-  const quoted = pages.flatMap(({ name, blocks }) => blocks.filter(({ language }) => language === 'yaml').map((block) => ({ ...block, place: `${name}:${block.line}` })));
+  const quoted = pages.flatMap(({ name, blocks }) =>
+    blocks.filter(({ language }) => language === 'yaml').map((block) => ({ ...block, place: `${name}:${block.line}` })),
+  );
 
   test('there is something to hold', () => {
     expect(quoted.length).toBeGreaterThan(10);
@@ -114,6 +123,27 @@ describe('links lead somewhere', () => {
       return anchor !== undefined && !anchorsOf(readFileSync(file, 'utf8')).includes(anchor.slice(1));
     });
     expect(dead.map(([link]) => link)).toEqual([]);
+  });
+});
+
+describe('what the pages name is there', () => {
+  test.for(pages)('the paths in $name', ({ markdown }) => {
+    const named = [...markdown.matchAll(/`((?:sdk|runtimes|host|test|examples|docs|bench|sandbox-policies)\/[\w./-]*)`/g)].map(([, file = '']) => file);
+    expect(named.filter((file) => !existsSync(path.join(root, file)))).toEqual([]);
+  });
+
+  test('the reference of the API has every function that the package exports', async () => {
+    const api = readFileSync(path.join(root, 'docs/reference/api.md'), 'utf8');
+    const functions = Object.keys(await import('../host/index.ts'));
+    expect(functions.filter((name) => !new RegExp(`\\b${name}\\b`).test(api))).toEqual([]);
+  });
+
+  test('the reference of the command line has every option of every command', () => {
+    const reference = readFileSync(path.join(root, 'docs/reference/command-line.md'), 'utf8');
+    for (const { name, options } of [runCommand, checkCommand, doctorCommand]) {
+      expect(reference).toContain(`## \`vivarium ${name}`);
+      for (const { flags } of options) expect(reference.toLowerCase(), name).toContain(`\`${flags.replaceAll(/[<>]/g, '')}\``);
+    }
   });
 });
 

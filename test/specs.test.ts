@@ -40,7 +40,11 @@ describe('the command line', () => {
     const workFolder = copy(spec, command);
     const { exit, stdout, stderr } = await run(workFolder, command, content(spec, 'stdin'));
     const told = { stdout: comparison(stdout, content(spec, 'stdout')), stderr: comparison(withoutMissingLevel(stderr), content(spec, 'stderr')) };
-    expect({ exit, stdout: told.stdout.actual, stderr: told.stderr.actual }).toEqual({ exit: command.exit, stdout: told.stdout.wanted, stderr: told.stderr.wanted });
+    expect({ exit, stdout: told.stdout.actual, stderr: told.stderr.actual }).toEqual({
+      exit: command.exit,
+      stdout: told.stdout.wanted,
+      stderr: told.stderr.wanted,
+    });
     for (const file of expectedFiles(spec)) {
       const { actual, wanted } = comparison(readFileSync(path.join(workFolder, file), 'utf8'), content(spec, path.join('expected', file)));
       expect(actual, file).toEqual(wanted);

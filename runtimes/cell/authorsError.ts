@@ -1,7 +1,30 @@
 /** What a guest tells of an error, as a record: cut to size, with the author's own place, whatever it claims. */
-import { type ErrorRecord, isErrorCode } from '../../sdk/errors.ts';
+import { type ErrorCode, type ErrorRecord, isErrorCode } from '../../sdk/errors.ts';
 import { textLimits } from '../limits.ts';
 import type { StackReader } from '../runtime.ts';
+
+/** Codes of errors that are made inside the isolate. Any other was told to the guest before, or is not its to tell. */
+export const ownCodes: ReadonlySet<ErrorCode> = new Set([
+  'actor.failed',
+  'actor.fatal',
+  'actor.start',
+  'actor.inlet',
+  'actor.outlet',
+  'actor.unknown',
+  'actor.turn-ended',
+  'call.cancelled',
+  'host.unsupported',
+  'limit.calls',
+  'limit.memory',
+  'limit.message',
+  'limit.outbound',
+  'limit.timers',
+  'message.invalid',
+  'message.unsupported',
+  'policy.denied',
+  'service.unknown',
+  'source.invalid',
+]);
 
 const text = (value: unknown, limit: number): string | undefined => (typeof value === 'string' ? value.slice(0, limit) : undefined);
 

@@ -2,7 +2,7 @@
  * A live actor in its isolate: the turns that were delivered and not reported, its timers and calls, and the
  * limits that the bootstrap inside can only advise. It lives until it is stopped or breaks; it is never mended.
  */
-import type { ErrorRecord } from '../../sdk/errors.ts';
+import type { ErrorCode, ErrorRecord } from '../../sdk/errors.ts';
 import { textLimits } from '../limits.ts';
 import type { ActorPlan, Lane, LogLevel } from '../protocol.ts';
 import type { StackReader } from '../runtime.ts';
@@ -17,8 +17,9 @@ import {
   settledWithValue,
   slice,
 } from '../guest/wire.ts';
-import { authorsError } from './authorsError.ts';
+import { authorsError, ownCodes } from './authorsError.ts';
 import { DoorClock } from './doorClock.ts';
+import { demandSound } from './events.ts';
 import type { Broken, Guest } from './guest.ts';
 import type { Delivery } from './mailbox.ts';
 import type { Meter } from './meter.ts';
@@ -71,6 +72,9 @@ const nothingSent = (): Sent => ({ messages: 0, bytes: 0, logged: 0 });
 /** What a guest that was told to stop may still run before its isolate is given up. Milliseconds. */
 const cancelGrace = 50;
 
+/** Slices that may be over before the first turn of a batch could begin, in a row. */
+const mostHandbacks = 100;
+
 export class Instance {
   readonly number: number;
   readonly #plan: ActorPlan;
@@ -85,6 +89,10 @@ export class Instance {
   #startDeadline: NodeJS.Timeout | undefined;
   readonly #timers = new Map<number, NodeJS.Timeout>();
   readonly #calls = new Set<number>();
+  /** Codes of errors that the guest was given, and may let pass. */
+  readonly #codesTold = new Set<ErrorCode>();
+  /** How often in a row the guest gave back what it was given, without ending anything. */
+  #handbacks = 0;
   #background = nothingSent();
   #ended = false;
   #postmortem = 0;
@@ -146,6 +154,7 @@ export class Instance {
   /** The result of a call or an ask; a late one is dropped. */
   reply(call: number, error: ErrorRecord | null, lane: Lane, text: string): void {
     if (this.#ended || !this.#calls.delete(call)) return;
+    if (error !== null) this.#codesTold.add(error.code);
     if (this.#replies?.expects(call)) {
       this.#clock.sleeps(false);
       this.#replies.answer(error, lane, text);
@@ -267,10 +276,13 @@ export class Instance {
 
   #close(id: number, turn: OpenTurn, outcome: Outcome, microseconds: number): void {
     this.#open.delete(id);
+    this.#handbacks = 0;
     this.#listener.ended(turn.delivery, outcome, microseconds);
   }
 
   #handBack(first: number): void {
+    // Each time it may have begun one turn more than before, and have been held up now and then; not for ever.
+    if (++this.#handbacks > this.#plan.concurrency + mostHandbacks) throw new Error('it never begins what it is given');
     const back: Delivery[] = [];
     for (const [id, turn] of this.#open) {
       if (id < first) continue;
@@ -282,11 +294,12 @@ export class Instance {
 
   #readEvent(event: GuestEvent): void {
     if (this.#ended) return;
+    demandSound(event, this.#plan.limits.message);
     switch (event.is) {
       case 'started':
         clearTimeout(this.#startDeadline);
         this.#starting = false;
-        this.#listener.started(event.inlets.map(String));
+        this.#listener.started(event.inlets);
         return;
       case 'failed':
         this.#end();
@@ -370,16 +383,18 @@ export class Instance {
   }
 
   #log(event: Extract<GuestEvent, { is: 'log' }>): void {
-    const text = String(event.text).slice(0, textLimits.log);
+    const { text, dropped } = event;
     const turn = this.#open.get(event.turn);
     const writer = turn ?? this.#background;
-    writer.logged += text.length;
+    // An empty line is a line.
+    writer.logged += text.length + 1;
     if (writer.logged > this.#plan.limits.logs * 2 + textLimits.log) return;
-    this.#listener.logged(event.level, text, Number(event.dropped) || 0, turn?.delivery);
+    this.#listener.logged(event.level, text, dropped, turn?.delivery);
   }
 
   #authorsError(told: unknown): ErrorRecord {
-    return authorsError(told, this.#plan.name, this.#locate);
+    const error = authorsError(told, this.#plan.name, this.#locate);
+    return ownCodes.has(error.code) || this.#codesTold.has(error.code) ? error : { ...error, code: 'actor.failed' };
   }
 
   async #enter(door: Parameters<Guest['enter']>[0], args: readonly unknown[], limit: () => number): Promise<void> {
@@ -438,6 +453,7 @@ export class Instance {
   /** Reports the turn as failed, tells the guest, and takes the isolate away if it does not listen. */
   #abort(id: number, turn: OpenTurn, error: ErrorRecord): void {
     this.#open.delete(id);
+    this.#codesTold.add(error.code);
     this.#listener.ended(turn.delivery, { is: 'error', error: { ...error, actor: this.#plan.name } }, 0);
     if (this.#ended) return;
     let heard = false;

@@ -5,10 +5,12 @@
  * A captured `Atomics.wait` is the one way to wait that the time limit and `dispose` can end.
  */
 import type { ErrorRecord } from '../../sdk/errors.ts';
+import { textLimits } from '../limits.ts';
 import type { Lane } from '../protocol.ts';
+import { bytesToText } from './codec.ts';
 import { hostError, HostError } from './failure.ts';
 import type { Calls, GuestPayload, Kernel, Request } from './kernel.ts';
-import { apply, fromCharCode, Int32ArrayIntrinsic, parse, PromiseIntrinsic, subarray, table, Uint8ArrayIntrinsic } from './primordials.ts';
+import { Int32ArrayIntrinsic, parse, PromiseIntrinsic, setBytes, table, Uint8ArrayIntrinsic } from './primordials.ts';
 import type { Captured } from './realm.ts';
 import { failedCall, lastChunk, sharedHeader, waiting } from './wire.ts';
 
@@ -23,8 +25,10 @@ export function createCalls(kernel: Kernel, captured: Captured, shared: ArrayBuf
   let count = 0;
   let next = 1;
 
-  const admit = (): number => {
+  const admit = (what: Request): number => {
     const limit = kernel.settings.limits.calls;
+    const name = what.is === 'call' ? what.operation : what.peer;
+    if (name.length > textLimits.name) throw hostError(what.is === 'call' ? 'service.unknown' : 'actor.unknown', `nothing has a name of ${name.length} characters`);
     if (count >= limit) throw hostError('limit.calls', `this actor already has ${count} calls in flight`, 'limits: { calls: … }');
     return next++;
   };
@@ -36,7 +40,7 @@ export function createCalls(kernel: Kernel, captured: Captured, shared: ArrayBuf
 
   return {
     call(turn, what, payload, background = kernel.inBackground()) {
-      const id = admit();
+      const id = admit(what);
       count++;
       return new PromiseIntrinsic<GuestPayload>((resolve, reject) => {
         pending[id] = { resolve, reject, background };
@@ -46,7 +50,7 @@ export function createCalls(kernel: Kernel, captured: Captured, shared: ArrayBuf
 
     callSynchronously(turn, what, payload) {
       if (shared === undefined) throw hostError('policy.denied', 'this runtime has no synchronous calls');
-      const id = admit();
+      const id = admit(what);
       request(id, turn, what, payload, true);
       return receive(
         captured,
@@ -97,28 +101,18 @@ export function createCalls(kernel: Kernel, captured: Captured, shared: ArrayBuf
 /** Sleeps until the reply lies in the shared buffer; a long one comes in chunks. One character a byte. */
 function receive(captured: Captured, shared: ArrayBuffer, flush: () => void, askForMore: () => void): GuestPayload {
   const words = new Int32ArrayIntrinsic(shared);
-  const bytes = new Uint8ArrayIntrinsic(shared);
   let text = '';
   for (;;) {
     captured.store(words, 0, waiting);
     flush();
     while (captured.load(words, 0) === waiting) captured.wait(words, 0, waiting);
     const state = captured.load(words, 0);
-    text += latin(subarray(bytes, sharedHeader, sharedHeader + (words[1] as number)));
+    // Copied first: whatever reads a view may show it to the guest, and its buffer with it.
+    const chunk = new Uint8ArrayIntrinsic(words[1] as number);
+    setBytes(chunk, new Uint8ArrayIntrinsic(shared, sharedHeader, words[1] as number));
+    text += bytesToText(chunk);
     if (state === failedCall) throw new HostError(parse(text) as ErrorRecord);
     if (state === lastChunk) return { lane: words[2] as Lane, text };
     askForMore();
   }
-}
-
-/** Small enough for the arguments of one call. */
-const characters = 8192;
-
-function latin(bytes: Uint8Array): string {
-  let text = '';
-  for (let at = 0; at < bytes.length; at += characters) {
-    const end = at + characters < bytes.length ? at + characters : bytes.length;
-    text += apply(fromCharCode, undefined, subarray(bytes, at, end) as never);
-  }
-  return text;
 }

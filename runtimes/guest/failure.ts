@@ -30,6 +30,8 @@ export class HostError extends Error {
   }
 }
 Object.defineProperty(HostError.prototype, 'name', { value: 'VivariumError', writable: true, configurable: true });
+// Whoever had the class could make errors with any code.
+Object.defineProperty(HostError.prototype, 'constructor', { value: Error, writable: true, configurable: true });
 
 /** Where the author called the host: the error that a reply brings is made far from there. */
 export class CallPlace extends Error {}

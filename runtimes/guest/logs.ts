@@ -7,7 +7,9 @@ import { slice } from './primordials.ts';
 
 export interface Logs {
   log(level: LogLevel, text: string): void;
-  /** A turn has ended, or a door outside turns: a fresh budget. */
+  /** Tells what was dropped, while the turn can still be named. */
+  ends(turn: Turn): void;
+  /** No turn is left, or a door outside turns was opened: a fresh budget. */
   renew(): void;
 }
 
@@ -16,6 +18,11 @@ export function createLogs(limit: number, outbox: Outbox, current: () => Turn | 
   let dropped = 0;
   /** The turn whose lines were dropped. */
   let loser = 0;
+
+  const tell = (): void => {
+    if (dropped > 0) outbox.event({ is: 'log', turn: loser, level: 'warn', text: 'limit.logs: more was logged than one turn may', dropped });
+    dropped = 0;
+  };
 
   return {
     log(level, text) {
@@ -29,10 +36,13 @@ export function createLogs(limit: number, outbox: Outbox, current: () => Turn | 
       outbox.event({ is: 'log', turn: current()?.id ?? 0, level, text: line, dropped: 0 });
     },
 
+    ends(turn) {
+      if (loser === turn.id) tell();
+    },
+
     renew() {
-      if (dropped > 0) outbox.event({ is: 'log', turn: loser, level: 'warn', text: 'limit.logs: more was logged than one turn may', dropped });
+      tell();
       used = 0;
-      dropped = 0;
     },
   };
 }

@@ -32,12 +32,13 @@ function boot(settingsText: string, send: (head: string, body: string) => void, 
   let background = true;
   let started = false;
 
-  const turns = createTurns(settings, outbox, () => {
+  const becameIdle = (): void => {
     kernel.timers.clearForeground();
     kernel.calls.clearForeground();
     language.idle?.();
     logs.renew();
-  });
+  };
+  const turns = createTurns(settings, outbox, (turn) => logs.ends(turn), becameIdle);
   const logs = createLogs(settings.limits.logs, outbox, turns.current);
 
   const kernel = {

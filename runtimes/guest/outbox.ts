@@ -45,8 +45,8 @@ export function createOutbox(send: (head: string, body: string) => void): Outbox
   const soon = (): void => {
     if (body.length + events.length > flushBytes) flush();
     else if (!entered && !queued) {
-      queued = true;
       then(kept, flush);
+      queued = true;
     }
   };
 
@@ -58,7 +58,8 @@ export function createOutbox(send: (head: string, body: string) => void): Outbox
       soon();
     },
     event(event) {
-      const text = stringify(event);
+      // Without a prototype: a `toJSON` of the guest's would speak in its place.
+      const text = stringify({ __proto__: null, ...event });
       events += events === '' ? text : `,${text}`;
       soon();
     },

@@ -34,8 +34,25 @@ export const Uint8ArrayIntrinsic = Uint8Array;
 export const Int32ArrayIntrinsic = Int32Array;
 export const ArrayBufferIntrinsic = ArrayBuffer;
 export const setBytes = uncurry(Uint8Array.prototype.set) as unknown as (target: Uint8Array, source: ArrayLike<number>, offset?: number) => void;
-export const sliceBytes = uncurry(Uint8Array.prototype.slice) as unknown as (source: Uint8Array, start: number, end?: number) => Uint8Array;
-export const subarray = uncurry(Uint8Array.prototype.subarray) as unknown as (source: Uint8Array, start: number, end?: number) => Uint8Array;
+
+const getterOf = (key: 'length' | 'buffer' | 'byteOffset') => uncurry(Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), key)?.get);
+/** As the engine sees it: a getter of the guest's on the prototype would be handed the view. */
+export const lengthOf = getterOf('length') as (view: Uint8Array) => number;
+const bufferOf = getterOf('buffer') as (view: Uint8Array) => ArrayBuffer;
+const byteOffsetOf = getterOf('byteOffset') as (view: Uint8Array) => number;
+
+/** The method of this name asks `Symbol.species` for a constructor, and hands it the buffer: both could be the guest's. */
+export const subarray = (source: Uint8Array, start: number, end: number = lengthOf(source)): Uint8Array =>
+  new Uint8ArrayIntrinsic(bufferOf(source), byteOffsetOf(source) + start, end - start);
+
+/** A copy; see {@link subarray}. */
+export const sliceBytes = (source: Uint8Array, start: number, end: number = lengthOf(source)): Uint8Array => {
+  const copy = new Uint8ArrayIntrinsic(end - start);
+  setBytes(copy, subarray(source, start, end));
+  return copy;
+};
+
+export const subarrayOfUnits = uncurry(Uint16Array.prototype.subarray) as unknown as (source: Uint16Array, start: number, end: number) => Uint16Array;
 export const ErrorIntrinsic = Error;
 export const TypeErrorIntrinsic = TypeError;
 export const RangeErrorIntrinsic = RangeError;

@@ -41,7 +41,8 @@ const background = (): { messages: number; bytes: number } => ({ messages: 0, by
 /** In the header of a delivery. */
 const numbersPerMessage = 5;
 
-export function createTurns(settings: Settings, outbox: Outbox, becameIdle: () => void): Turns {
+/** @param ends is told before the report of a turn is written, `becameIdle` after that of the last one. */
+export function createTurns(settings: Settings, outbox: Outbox, ends: (turn: Turn) => void, becameIdle: () => void): Turns {
   const { limits, concurrency } = settings;
   let head: Turn | undefined;
   let tail: Turn | undefined;
@@ -60,6 +61,7 @@ export function createTurns(settings: Settings, outbox: Outbox, becameIdle: () =
 
   const end = (turn: Turn): boolean => {
     if (turn.ended) return false;
+    ends(turn);
     turn.ended = true;
     if (turn.before === undefined) firstOpen = turn.after;
     else turn.before.after = turn.after;

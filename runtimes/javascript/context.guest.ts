@@ -111,6 +111,8 @@ export function createContexts(kernel: Kernel): ContextFor {
     });
   }
 
+  // Whoever had the class could make contexts of turns that never were.
+  defineProperty(TurnContext.prototype, 'constructor', { value: Object, writable: true, configurable: true });
   const constant = (name: string, value: unknown): void => {
     defineProperty(TurnContext.prototype, name, { value, enumerable: true });
   };

@@ -70,8 +70,9 @@ def load(path):
 
 
 def _import(path):
-    sys.path.insert(0, os.path.dirname(path))
-    os.chdir(os.path.dirname(path))
+    folder = os.path.dirname(path)
+    sys.path[:] = [folder, *filter(None, sys.path)]
+    os.chdir(folder)
     name = os.path.basename(path).removesuffix(".py")
     specification = importlib.util.spec_from_file_location(name, path)
     module = importlib.util.module_from_spec(specification)
@@ -250,9 +251,7 @@ def _pull(turn, generator, first):
                 _send(turn, value, first)
                 first = False
             if not host.room(token := _actor.token()):
-                waiting = loop.create_future()
-                _actor.waiting[token] = waiting
-                waiting.add_done_callback(lambda _: _pull(turn, generator, first))
+                _actor.wait(token).add_done_callback(lambda _: _pull(turn, generator, first))
                 return
         generator.close()
     except BaseException as error:
@@ -273,16 +272,15 @@ async def _pull_async(turn, generator):
             _send(turn, value, first)
             first = False
             if not host.room(token := _actor.token()):
-                _actor.waiting[token] = loop.create_future()
-                await _actor.waiting[token]
+                await _actor.wait(token)
     finally:
         await generator.aclose()
 
 
 def reply(token, error, lane, text):
     """The result of a call; `error` is a record, or empty."""
-    waiting = _actor.waiting.pop(token, None)
-    if waiting is None or waiting.done():
+    waiting = _actor.wake(token)
+    if waiting is None:
         return
     try:
         if error:
@@ -293,8 +291,8 @@ def reply(token, error, lane, text):
 
 
 def room(token):
-    waiting = _actor.waiting.pop(token, None)
-    if waiting is not None and not waiting.done():
+    waiting = _actor.wake(token)
+    if waiting is not None:
         waiting.set_result(None)
 
 
@@ -313,6 +311,7 @@ def cancel(turn):
 def idle():
     """No turn is open any more."""
     _open.clear()
+    _actor.drop_foreground()
     loop.drop_foreground()
 
 

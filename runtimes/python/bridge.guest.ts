@@ -55,6 +55,12 @@ export function createBridge(kernel: Kernel, doors: () => PythonDoors): Bridge {
     return turn;
   };
 
+  /** Below 0 are the codes by which turns end: see guest/wire.ts. */
+  const outletOf = (number: unknown): number => {
+    for (let outlet = 0; outlet < kernel.settings.outlets.length; outlet++) if (number === outlet) return outlet;
+    throw hostError('actor.outlet', 'this actor has no such outlet');
+  };
+
   const openTurn = (id: unknown): Turn | undefined => kernel.turn(NumberIntrinsic(id));
 
   const payloadOf = (lane: unknown, text: unknown): GuestPayload => ({ lane: lane === binaryLane ? binaryLane : textLane, text: StringIntrinsic(text) });
@@ -110,7 +116,7 @@ export function createBridge(kernel: Kernel, doors: () => PythonDoors): Bridge {
         return guarded(() => kernel.answer(turnOf(id) as Turn, payloadOf(lane, text)));
       },
       function emit(id: unknown, outlet: unknown, lane: unknown, text: unknown): Refusal {
-        return guarded(() => kernel.emit(turnOf(id), NumberIntrinsic(outlet), payloadOf(lane, text)));
+        return guarded(() => kernel.emit(turnOf(id), outletOf(outlet), payloadOf(lane, text)));
       },
       function room(token: number): boolean {
         const waiting = kernel.room();
@@ -123,7 +129,7 @@ export function createBridge(kernel: Kernel, doors: () => PythonDoors): Bridge {
       later(askOf),
       atOnce(callOf),
       atOnce(askOf),
-      function execution(id: unknown): Refusal {
+      function execution(id: unknown): string | undefined {
         const turn = openTurn(id);
         return turn === undefined ? undefined : executionOf(turn);
       },

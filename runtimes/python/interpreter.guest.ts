@@ -169,11 +169,11 @@ function createDump(): { takes(line: string): boolean; stack(): string | undefin
  * A registry that runs nothing: a real one would run `__del__` from V8's own tasks, outside every time limit.
  */
 function standIns(): object {
-  class FinalizationRegistry {
+  class SilentRegistry {
     register(): void {}
     unregister(): void {}
   }
-  class WeakRef {
+  class StrongReference {
     readonly #target: unknown;
     constructor(target: unknown) {
       this.#target = target;
@@ -183,7 +183,7 @@ function standIns(): object {
     }
   }
   const silent = (): void => {};
-  return { FinalizationRegistry, WeakRef, console: { log: silent, info: silent, warn: silent, error: silent, debug: silent } };
+  return { FinalizationRegistry: SilentRegistry, WeakRef: StrongReference, console: { log: silent, info: silent, warn: silent, error: silent, debug: silent } };
 }
 
 /**

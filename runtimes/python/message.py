@@ -205,7 +205,7 @@ def _refuse_depth(root, place, budget):
         container = container[key]
         way = (way, key)
         if id(container) in seen:
-            return _unsupported(way, "is a container that it lies in itself", "Send the parts, and let them refer to each other by a key.")
+            return _unsupported(way, "is a container that lies in itself", "Send the parts, and let them refer to each other by a key.")
     text = f"{_subject(place)} is nested deeper than the {budget.depth} levels that a message may have."
     return MessageUnsupported("limit.message", text, "Send a flatter value.")
 

@@ -9,6 +9,8 @@ from vivarium.message import MessageUnsupported, text_lane
 
 _sixteen_digits_in_a_value = b"," + message._sixteen_digits
 _few = 64
+# Nothing in these needs counting, and none leads into another: what is written before it was looked at may be nested without end.
+_only_scalars = frozenset([str, int, float, bool, type(None)]).issuperset
 
 
 def codec(budget):
@@ -34,14 +36,12 @@ def codec(budget):
         return whole_decode(lane, text, budget)
 
     def encode(value):
-        if type(value) is dict and len(value) <= few and only_text(map(type, value)):
+        if type(value) is dict and len(value) <= few and only_text(map(type, value)) and _only_scalars(map(type, value.values())):
             try:
                 text = join(write(value, 0))
-                # No list and no dict in it, so nothing to count.
-                if text.find("[") < 0 and text.find("{", 1) < 0:
-                    data = text.encode()
-                    if len(data) <= size and data.translate(digits).find(sixteen_digits) < 0:
-                        return text_lane, text
+                data = text.encode()
+                if len(data) <= size and data.translate(digits).find(sixteen_digits) < 0:
+                    return text_lane, text
             except (ValueError, RecursionError, MessageUnsupported):
                 pass
         return whole_encode(value, budget)

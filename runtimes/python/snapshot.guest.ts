@@ -1,4 +1,10 @@
-/** Makes the memory snapshot: an interpreter with the standard library's common modules and our own loaded, written out for all instances. */
+/**
+ * Makes the memory snapshot: an interpreter with the standard library's common modules and our own loaded, written out for all instances.
+ *
+ * What the interpreter drew at random is in it, and so the same in all instances of an installation. `random` is seeded anew in each
+ * (actor.py); the seed of `hash()` cannot be, so who can run Python here can find keys that collide for others: they cost processor
+ * time, which is limited.
+ */
 import type { Kernel } from '../guest/kernel.ts';
 import { parse, setBytes, stringify, Uint8ArrayIntrinsic } from '../guest/primordials.ts';
 import { bootInterpreter, type InterpreterFiles } from './interpreter.guest.ts';

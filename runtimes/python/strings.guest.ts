@@ -2,7 +2,7 @@
  * Strings on their way between JavaScript and Python, in place of Pyodide's own conversions. Those build a string of one piece
  * for each character, thirty times its size and most of the cost of a short message.
  */
-import { apply, charCodeAt, fromCharCode, subarray, Uint8ArrayIntrinsic } from '../guest/primordials.ts';
+import { apply, charCodeAt, fromCharCode, subarray, subarrayOfUnits, Uint8ArrayIntrinsic } from '../guest/primordials.ts';
 
 type Import = (...args: never[]) => unknown;
 
@@ -51,7 +51,7 @@ export function replaceStrings(imports: Record<string, Import>, exports: () => E
     let text = '';
     let at = first;
     if (length >= characters) {
-      for (; at + characters <= end; at += characters) text += apply(fromCharCode, undefined, subarray(units as never, at, at + characters) as never);
+      for (; at + characters <= end; at += characters) text += apply(fromCharCode, undefined, subarrayOfUnits(units, at, at + characters) as never);
     }
     for (; at + 16 <= end; at += 16) text += sixteen(units, at);
     for (; at < end; at++) text += fromCharCode(units[at] as number);

@@ -135,9 +135,7 @@ class _Room:
     def __await__(self):
         if _actor.loop.blocking or host.room(token := _actor.token()):
             return
-        waiting = _actor.loop.create_future()
-        _actor.waiting[token] = waiting
-        yield from waiting
+        yield from _actor.wait(token)
 
 
 _room = _Room()
@@ -215,9 +213,7 @@ def _request(kind, turn, name, value):
         return _actor.loop.completed(value) if _actor.loop.blocking else value
     token = _actor.token()
     _check((host.call if kind == "call" else host.ask)(token, turn, name, lane, text, _actor.loop.in_background()))
-    reply = _actor.loop.create_future()
-    _actor.waiting[token] = reply
-    return reply
+    return _actor.wait(token)
 
 
 class _Actor:
@@ -230,8 +226,8 @@ class _Actor:
         self.services = ()
         self.encode, self.decode = codec(default_budget)
         self.loop = None
-        # Futures that wait for a reply or for room, by token.
-        self.waiting = {}
+        # Futures that wait for a reply or for room, by token, and whether they may outlive turns.
+        self._waiting = {}
         self._tokens = 0
 
     def describe(self, settings, loop):
@@ -247,6 +243,19 @@ class _Actor:
     def token(self):
         self._tokens += 1
         return self._tokens
+
+    def wait(self, token):
+        waiting = self.loop.create_future()
+        self._waiting[token] = (waiting, self.loop.in_background())
+        return waiting
+
+    def wake(self, token):
+        """The future that waits; None if nobody does any more."""
+        waiting, _ = self._waiting.pop(token, (None, False))
+        return None if waiting is None or waiting.done() else waiting
+
+    def drop_foreground(self):
+        self._waiting = {token: entry for token, entry in self._waiting.items() if entry[1]}
 
 
 _actor = _Actor()

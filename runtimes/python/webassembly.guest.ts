@@ -6,7 +6,7 @@
  * can be compiled, and the one memory that exists has a maximum that the cell wrote into the module. There is no stack switching either:
  * a suspended stack is memory that nobody counts.
  */
-import { construct, defineProperty, getPrototypeOf, sliceBytes, table, TypeErrorIntrinsic, Uint8ArrayIntrinsic } from '../guest/primordials.ts';
+import { construct, defineProperty, getPrototypeOf, lengthOf, setBytes, table, TypeErrorIntrinsic, Uint8ArrayIntrinsic } from '../guest/primordials.ts';
 import type { Captured } from '../guest/realm.ts';
 import { replaceStrings } from './strings.guest.ts';
 
@@ -65,7 +65,7 @@ export function createEngine(captured: Captured, interpreter: Uint8Array): Engin
       return module;
     }
     const bytes = ownCopy(source);
-    compiled += bytes.length;
+    compiled += lengthOf(bytes);
     if (compiled > moduleBytes) throw new TypeErrorIntrinsic('an actor may compile no more WebAssembly');
     refuseMemory(bytes);
     const module = construct(real.Module, [bytes]) as object;
@@ -121,17 +121,18 @@ export function createEngine(captured: Captured, interpreter: Uint8Array): Engin
 
 const isPlaceholder = (source: unknown): boolean => (source as Uint8Array).byteLength === 0;
 
-/** Whatever it was, what is looked at afterwards is what is compiled. */
+/** Whatever it was, what is looked at afterwards is what is compiled: nothing of it is asked for that the guest could answer. */
 function ownCopy(source: unknown): Uint8Array {
-  const view = ArrayBuffer.isView(source)
-    ? new Uint8ArrayIntrinsic(source.buffer as ArrayBuffer, source.byteOffset, source.byteLength)
-    : new Uint8ArrayIntrinsic(source as ArrayBuffer);
-  return sliceBytes(view, 0);
+  const bytes = new Uint8ArrayIntrinsic(source as ArrayBuffer);
+  const copy = new Uint8ArrayIntrinsic(lengthOf(bytes));
+  setBytes(copy, bytes);
+  return copy;
 }
 
 /** Looks at the kinds of a module's sections alone: the engine checks the rest. */
 function refuseMemory(bytes: Uint8Array): void {
-  for (let at = 8; at < bytes.length; ) {
+  const end = lengthOf(bytes);
+  for (let at = 8; at < end; ) {
     const kind = bytes[at++];
     if (kind === sections.memory || kind === sections.table)
       throw new TypeErrorIntrinsic('a WebAssembly module of an actor can have no memory or table of its own');

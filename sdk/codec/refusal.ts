@@ -72,4 +72,4 @@ export function refuseDepth(value: object, parent: Place | null, budget: Budget)
 }
 
 const refuseCycle = (place: Place | null) =>
-  unsupported(place, 'is a container that it lies in itself', 'Send the parts, and let them refer to each other by a key.');
+  unsupported(place, 'is a container that lies in itself', 'Send the parts, and let them refer to each other by a key.');

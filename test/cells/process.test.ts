@@ -30,8 +30,12 @@ describe.each(levels)('a cell process at level %s', (level) => {
   });
 
   test('delivers what was sent before the end, then the end', async () => {
-    const { cell, exit, messages } = await startStandIn(level, `ready(); for (let i = 0; i < 500; i += 1) say(i); channel.end(() => process.exit(3));`);
+    const { cell, exit, messages } = await startStandIn(
+      level,
+      `ready(); received(() => { for (let i = 0; i < 500; i += 1) say(i); channel.end(() => process.exit(3)); });`,
+    );
     await cell.ready;
+    cell.send({ type: 'ping', token: 1 });
     expect(await exit).toMatchObject({ code: 3, signal: null, reason: undefined });
     expect(messages).toHaveLength(500);
     expect(cell.alive).toBe(false);

@@ -13,8 +13,11 @@ test('docs/reference/languages.md shows the abilities of each language', () => {
     .split('\n')
     .filter((line) => line.startsWith('| '))
     .slice(1);
-  const cell = (ability: Ability, language: (typeof languages)[number]): string => conditions[`${language} ${ability}`] ?? (language.has(ability) ? 'yes' : '–');
-  const expected = (Object.keys(abilities) as Ability[]).map((ability) => `| ${[abilities[ability], ...languages.map((language) => cell(ability, language))].join(' | ')} |`);
+  const cell = (ability: Ability, language: (typeof languages)[number]): string =>
+    conditions[`${language} ${ability}`] ?? (language.has(ability) ? 'yes' : '–');
+  const expected = (Object.keys(abilities) as Ability[]).map(
+    (ability) => `| ${[abilities[ability], ...languages.map((language) => cell(ability, language))].join(' | ')} |`,
+  );
   expect(rows).toEqual(expected);
 });
 

@@ -47,12 +47,16 @@ describe.each(languages)('an actor in %s', (language) => {
   });
 
   test('knows the variables that were granted, and no others', async () => {
-    expect(await flow().ask('environment', null)).toEqual({ REGION: 'north', LEVEL: 'info', TOKEN: null });
+    expect(await flow().ask('environment', null)).toEqual({ REGION: 'north', LEVEL: 'info', COLOUR: null, TOKEN: null });
   });
 
   test('is not deployed without a variable that it requires', async () => {
     const deploy = (variable: string, environment: Record<string, string>, namespacePolicy: object) =>
-      stage.deploy({ actors: { settings: language.actor('settings', { policy: { environment: { [variable]: 'required' } } }) }, ...namespacePolicy }, 'required', { environment });
+      stage.deploy(
+        { actors: { settings: language.actor('settings', { policy: { environment: { [variable]: 'required' } } }) }, ...namespacePolicy },
+        'required',
+        { environment },
+      );
     const missing = await failureOf(() => deploy('ABSENT', {}, {}));
     expect(missing).toMatchObject({ code: 'policy.required', record: { actor: 'settings', hint: expect.stringContaining('ABSENT') } });
     const ungranted = await failureOf(() => deploy('REGION', { REGION: 'south' }, { policy: { environment: { LEVEL: 'optional' } } }));
@@ -91,7 +95,9 @@ describe.each(languages)('an actor in %s', (language) => {
   test('logs so many bytes in a turn, and what exceeds them is dropped and counted', async () => {
     const logs = await logsOf('flood', 50);
     expect(logs.slice(0, 10).map(({ text }) => text)).toEqual(Array.from({ length: 10 }, (_, n) => String(n).padEnd(100, '.')));
-    expect(logs.slice(10)).toMatchObject([{ level: 'warn', actor: 'settings', namespace: language.name, dropped: 40, text: expect.stringContaining('limit.logs') }]);
+    expect(logs.slice(10)).toMatchObject([
+      { level: 'warn', actor: 'settings', namespace: language.name, dropped: 40, text: expect.stringContaining('limit.logs') },
+    ]);
     expect(await logsOf('flood', 1)).toHaveLength(1);
   });
 

@@ -25,7 +25,10 @@ const stage = setStage({}, (language) => ({
 }));
 
 /** The line that ends with such a comment. */
-const lineOf = (file: string, comment: string): number => readFileSync(path.join(root, file), 'utf8').split('\n').findIndex((line) => new RegExp(`(//|#) ${comment}$`).test(line)) + 1;
+const lineOf = (file: string, comment: string): number =>
+  readFileSync(path.join(root, file), 'utf8')
+    .split('\n')
+    .findIndex((line) => new RegExp(`(//|#) ${comment}$`).test(line)) + 1;
 
 const className = { javascript: 'RangeError', python: 'ValueError', wasm: undefined } as const;
 
@@ -59,7 +62,11 @@ describe.each(languages)('a failure in %s', (language) => {
     expect({ status, errors }).toEqual({ status: 'completed', errors: [] });
     const error = outputs['errors']?.[0] as unknown as Error & { code: string };
     expect(error).toBeInstanceOf(Error);
-    expect({ name: error.name, message: error.message, code: error.code }).toEqual({ name: className[language.name] ?? 'VivariumError', message: 'too far: 2', code: 'actor.failed' });
+    expect({ name: error.name, message: error.message, code: error.code }).toEqual({
+      name: className[language.name] ?? 'VivariumError',
+      message: 'too far: 2',
+      code: 'actor.failed',
+    });
     expect(error.stack).not.toMatch(ours);
     if (language.has('places')) expect(error.stack).toContain(`${path.basename(own)}`);
   });
@@ -93,7 +100,11 @@ describe.each(languages)('a failure in %s', (language) => {
     test('tells the place in the author’s other files too', async () => {
       const helper = language.file('arithmetic');
       const error = await failing('deep', 1);
-      expect({ file: error.file, line: error.line, message: error.message }).toEqual({ file: helper, line: lineOf(helper, 'here'), message: 'division by zero' });
+      expect({ file: error.file, line: error.line, message: error.message }).toEqual({
+        file: helper,
+        line: lineOf(helper, 'here'),
+        message: 'division by zero',
+      });
       expect(error.stack).toContain(helper);
       expect(error.stack).toContain(own);
     });
@@ -109,7 +120,9 @@ describe.each(languages)('a failure in %s', (language) => {
     test.each(['halfway', 'halfwayLater'])('of a generator (%s) does not take back what it yielded', async (inlet) => {
       const { outputs, errors } = await flow().run({ [inlet]: 'x' });
       expect(outputs['out']).toEqual(['x']);
-      expect(errors).toMatchObject([{ code: 'actor.failed', message: inlet === 'halfway' ? 'half way' : 'half way, later', file: own, line: lineOf(own, inlet) }]);
+      expect(errors).toMatchObject([
+        { code: 'actor.failed', message: inlet === 'halfway' ? 'half way' : 'half way, later', file: own, line: lineOf(own, inlet) },
+      ]);
     });
   }
 });

@@ -6,7 +6,9 @@ import { type Language, languages } from './languages.ts';
 import { inputsTo, setStage } from './suite.ts';
 
 const anything = { input: z.unknown(), output: z.unknown() };
-const services = { clock: { pause: { ...anything, handle: (milliseconds: unknown) => new Promise((resolve) => setTimeout(() => resolve(null), Number(milliseconds))) } } };
+const services = {
+  clock: { pause: { ...anything, handle: (milliseconds: unknown) => new Promise((resolve) => setTimeout(() => resolve(null), Number(milliseconds))) } },
+};
 const policy = { services: ['clock.pause'] };
 
 const inletsOf = (language: Language): string[] => [
@@ -110,7 +112,10 @@ describe.each(languages)('a handler in %s', (language) => {
 });
 
 test('a handler in javascript may be the default export', async () => {
-  const flow = await stage.deploy({ actors: { only: { runtime: 'javascript', code: 'export default (message) => [message];' } }, inputs: { in: 'only' } }, 'default-export');
+  const flow = await stage.deploy(
+    { actors: { only: { runtime: 'javascript', code: 'export default (message) => [message];' } }, inputs: { in: 'only' } },
+    'default-export',
+  );
   expect(await flow.actor('only').ask(1)).toEqual([1]);
 });
 

@@ -68,7 +68,10 @@ describe.each(languages)('in %s', (language) => {
   test('`start` may send messages and call services', async () => {
     await living({ start: 'call' }, async (flow) => expect(await flow.ask('handle', null)).toMatchObject({ got: ['listed', 1] }));
     const plan = planOf(language, { start: 'emit' });
-    const keeper = { runtime: 'javascript', code: 'const heard = []; export const handle = (message) => { heard.push(message); }; export const told = () => heard;' } as const;
+    const keeper = {
+      runtime: 'javascript',
+      code: 'const heard = []; export const handle = (message) => { heard.push(message); }; export const told = () => heard;',
+    } as const;
     const emitting = { ...plan, actors: { ...plan.actors, keeper }, connections: ['it -> keeper'], inputs: { ...plan.inputs, told: 'keeper.told' } };
     const flow = await stage.deploy(emitting, `${language}-emits`);
     await flow.run({ handle: null });

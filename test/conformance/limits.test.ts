@@ -20,7 +20,13 @@ const hanging = (language: Language): string[] => [
   ...(language.has('asynchronous') ? ['hang'] : []),
   ...(language.has('asynchronous') && language.has('blocking') ? ['hangInSleep', 'hangInCallNow'] : []),
 ];
-const counting = (language: Language): string[] => ['large', 'many', 'much', ...(language.has('timers') ? ['timers'] : []), ...(language.has('parallel') ? ['calls'] : [])];
+const counting = (language: Language): string[] => [
+  'large',
+  'many',
+  'much',
+  ...(language.has('timers') ? ['timers'] : []),
+  ...(language.has('parallel') ? ['calls'] : []),
+];
 
 /** An actor for each kind of limit, because one limit would be broken before another. */
 const actors: Readonly<Record<string, { readonly limits: Limits; readonly inlets: (language: Language) => string[] }>> = {
@@ -151,7 +157,10 @@ describe.each(languages)('in %s', (language) => {
     const start = language.name === 'python' ? '4s' : '400ms';
     for (const how of ['spin', ...(language.has('asynchronous') ? ['hang'] : [])]) {
       const slow = language.actor('lifecycle', { config: { start: how }, policy: granted({ start, wall: '60s', cpu: '60s' }) });
-      expect({ how, failure: await failureOf(() => stage.deploy({ actors: { slow } }, 'slow')) }).toMatchObject({ how, failure: { code: 'limit.start', record: { actor: 'slow' } } });
+      expect({ how, failure: await failureOf(() => stage.deploy({ actors: { slow } }, 'slow')) }).toMatchObject({
+        how,
+        failure: { code: 'limit.start', record: { actor: 'slow' } },
+      });
     }
   });
 });

@@ -38,7 +38,10 @@ beforeAll(async () => {
           [`near_${language}`, language.actor('echo', { policy: patient })],
           [`far_${language}`, language.actor('echo', { cell: 'own', policy: patient })],
           [`tight_${language}`, language.actor('sequence', { mailbox: 4, policy: patient })],
-          [`full_${language}`, language.actor('waiting', { mailbox: 1, overflow: 'reject', inlets: ['in', 'call'], policy: { ...patient, services: ['gate.*'] } })],
+          [
+            `full_${language}`,
+            language.actor('waiting', { mailbox: 1, overflow: 'reject', inlets: ['in', 'call'], policy: { ...patient, services: ['gate.*'] } }),
+          ],
         ]),
       ),
       connections: names.flatMap((from) => names.flatMap((to) => [`send_${from} -> near_${to}`, `send_${from} -> far_${to}`])),
@@ -105,7 +108,12 @@ describe.each(names)('a receiver in %s', (name) => {
 
 describe.each(languages)('a sender in %s', (sender) => {
   test('loses nothing to receivers with small mailboxes', async () => {
-    const receivers = Object.fromEntries(languages.map((language) => [`slow_${language}`, language.actor('echo', { mailbox: 2, policy: patient, ...(language.name === 'python' ? {} : { cell: 'own' }) })]));
+    const receivers = Object.fromEntries(
+      languages.map((language) => [
+        `slow_${language}`,
+        language.actor('echo', { mailbox: 2, policy: patient, ...(language.name === 'python' ? {} : { cell: 'own' }) }),
+      ]),
+    );
     const narrow = await stage.deploy(
       {
         actors: { sender: sender.actor('sequence', { policy: patient }), ...receivers },

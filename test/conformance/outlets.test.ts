@@ -50,7 +50,10 @@ describe.each(languages)('an actor in %s', (language) => {
 
   test('cannot send to an outlet that it does not have', async () => {
     const { status, errors } = await flow().run({ nowhere: 1 });
-    expect({ status, errors }).toMatchObject({ status: 'failed', errors: [{ code: 'actor.outlet', actor: language.name, hint: expect.stringContaining('connection') }] });
+    expect({ status, errors }).toMatchObject({
+      status: 'failed',
+      errors: [{ code: 'actor.outlet', actor: language.name, hint: expect.stringContaining('connection') }],
+    });
     expect(errors[0]?.message).toContain('nowhere');
   });
 
@@ -64,8 +67,14 @@ describe.each(languages)('an actor in %s', (language) => {
   });
 
   test('asks only whom a connection leads to', async () => {
-    expect(await flow().actor(language.name).ask(1, { inlet: 'askNobody' })).toMatchObject({ error: { code: 'actor.unknown', message: expect.stringContaining('stranger') } });
-    expect(await flow().ask('stranger' as never, 1).catch(({ code }) => code)).toBe('execution.no-answer');
+    expect(await flow().actor(language.name).ask(1, { inlet: 'askNobody' })).toMatchObject({
+      error: { code: 'actor.unknown', message: expect.stringContaining('stranger') },
+    });
+    expect(
+      await flow()
+        .ask('stranger' as never, 1)
+        .catch(({ code }) => code),
+    ).toBe('execution.no-answer');
   });
 
   if (language.has('parallel')) {

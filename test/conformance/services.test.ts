@@ -79,7 +79,8 @@ describe.each(cases)('a call in $title', ({ language, way }) => {
   test('carries any message both ways', async () => {
     const values = [null, 2n ** 60n, 'naïve 😀', { list: [1.5, [true, null]] }, 'x'.repeat(200_000)];
     for (const value of values) expect(await answer('echo', value)).toEqual({ ok: value });
-    if (language.name !== 'wasm') expect(await answer('echo', { at: new Date(5), bytes: new Uint8Array([0, 255]) })).toEqual({ ok: { at: new Date(5), bytes: new Uint8Array([0, 255]) } });
+    if (language.name !== 'wasm')
+      expect(await answer('echo', { at: new Date(5), bytes: new Uint8Array([0, 255]) })).toEqual({ ok: { at: new Date(5), bytes: new Uint8Array([0, 255]) } });
   });
 
   test('is refused an input that does not fit, and told why', async () => {
@@ -105,8 +106,16 @@ describe.each(cases)('a call in $title', ({ language, way }) => {
     const off = stage.host.on('audit', (event) => audit.push(event));
     const told = await answer('denied', 1);
     off();
-    expect(told).toMatchObject({ error: { code: 'policy.denied', message: expect.stringContaining('`clerk` may not call the service `money.send`'), hint: expect.stringContaining('services: [money.send]') } });
-    expect(audit).toMatchObject([{ namespace: language.name, actor: 'clerk', capability: 'services', operation: 'call', resource: 'money.send', allowed: false }]);
+    expect(told).toMatchObject({
+      error: {
+        code: 'policy.denied',
+        message: expect.stringContaining('`clerk` may not call the service `money.send`'),
+        hint: expect.stringContaining('services: [money.send]'),
+      },
+    });
+    expect(audit).toMatchObject([
+      { namespace: language.name, actor: 'clerk', capability: 'services', operation: 'call', resource: 'money.send', allowed: false },
+    ]);
     nothingOfTheHost(told);
   });
 
@@ -134,7 +143,10 @@ describe.each(languages)('a turn in %s', (language) => {
   if (language.has('passing')) {
     test('fails with the error that it lets pass, code and hint included', async () => {
       const { status, errors } = await stage.flow(language).run({ passing: 1 });
-      expect({ status, errors }).toMatchObject({ status: 'failed', errors: [{ code: 'policy.denied', actor: 'clerk', hint: expect.stringContaining('money.send') }] });
+      expect({ status, errors }).toMatchObject({
+        status: 'failed',
+        errors: [{ code: 'policy.denied', actor: 'clerk', hint: expect.stringContaining('money.send') }],
+      });
       expect(errors[0]?.file).toBe(language.file('services'));
     });
   }

@@ -10,7 +10,6 @@ export class Stage {
   readonly #logs: LogEvent[] = [];
   readonly #flows = new Map<Language, Flow>();
   readonly #processes = new Map<string, number>();
-  readonly #listeners = new Set<() => void>();
   #host: Host | undefined;
 
   constructor(options: HostOptions) {
@@ -45,22 +44,9 @@ export class Stage {
     return execution === undefined ? this.#logs : this.#logs.filter((event) => event.execution === execution);
   }
 
-  /** Resolves as soon as a log line fits. The test's own time limit ends it otherwise. */
-  async logged(fits: (event: LogEvent) => boolean): Promise<LogEvent> {
-    for (;;) {
-      const found = this.#logs.find(fits);
-      if (found !== undefined) return found;
-      await new Promise<void>((resolve) => this.#listeners.add(resolve));
-    }
-  }
-
   async open(planOf?: (language: Language) => FlowPlan): Promise<void> {
     this.#host = await createHost({ ceiling: 'unrestricted', ...this.#options });
-    this.#host.on('log', (event) => {
-      this.#logs.push(event);
-      for (const resolve of this.#listeners) resolve();
-      this.#listeners.clear();
-    });
+    this.#host.on('log', (event) => this.#logs.push(event));
     this.#host.on('cell', ({ event, namespace, pid }) => {
       if ((event === 'started' || event === 'replaced') && pid !== undefined) this.#processes.set(namespace, pid);
     });

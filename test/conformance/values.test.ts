@@ -35,7 +35,11 @@ const prefixed = <Value, Entry>(prefix: string, entries: Readonly<Record<string,
 
 /** Each maker sends to each passer, each passer to its own inlet of the witness, which tells what came from whom. */
 const plan = {
-  actors: { ...prefixed('made', makers, ({ actor }) => actor), ...prefixed('passed', passers, (actor) => actor), witness: python.actor('witness', { inlets: ['in', ...passerNames] }) },
+  actors: {
+    ...prefixed('made', makers, ({ actor }) => actor),
+    ...prefixed('passed', passers, (actor) => actor),
+    witness: python.actor('witness', { inlets: ['in', ...passerNames] }),
+  },
   connections: [
     ...makerNames.flatMap((maker) => passerNames.map((passer) => `made_${maker} -> passed_${passer}`)),
     ...passerNames.map((passer) => `passed_${passer} -> witness.${passer}`),
@@ -127,8 +131,12 @@ describe('what a plugin is handed', () => {
 
   test('and what it gives is checked', async () => {
     const actors = Object.fromEntries((['json', 'text', 'msgpack'] as const).map((output) => [output, wasm.actor('echo', { input: 'bytes', output })]));
-    const told = await stage.deploy({ actors, inputs: { json: 'json', text: 'text', msgpack: 'msgpack' }, outputs: { out: ['json', 'text', 'msgpack'] } }, 'given');
-    const codes = async (input: string, bytes: readonly number[]): Promise<unknown> => (await told.run({ [input]: new Uint8Array(bytes) })).errors.map(({ code }) => code);
+    const told = await stage.deploy(
+      { actors, inputs: { json: 'json', text: 'text', msgpack: 'msgpack' }, outputs: { out: ['json', 'text', 'msgpack'] } },
+      'given',
+    );
+    const codes = async (input: string, bytes: readonly number[]): Promise<unknown> =>
+      (await told.run({ [input]: new Uint8Array(bytes) })).errors.map(({ code }) => code);
     expect(await codes('json', [...Buffer.from('{"n":1')])).toEqual(['message.invalid']);
     expect(await codes('json', [...Buffer.from('18446744073709551616')])).toEqual(['message.invalid']);
     expect(await codes('text', [0xff])).toEqual(['message.invalid']);

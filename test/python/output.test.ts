@@ -43,7 +43,7 @@ describe('what Python prints', () => {
     await actor.deliver(0);
     const [first, second, third, fourth, failed, warned, ...rest] = lines(actor);
     expect([first, second, third, fourth]).toEqual(['debug: d 1', 'info: i', 'warn: w', 'error: c']);
-    expect(failed).toMatch(/^error: failed\nTraceback[^]*ZeroDivisionError/);
+    expect(failed).toMatch(/^error: failed\nTraceback[\s\S]*ZeroDivisionError/);
     expect(warned).toMatch(/^warn: .*UserWarning: old/);
     expect(rest).toEqual(['debug: a 1 None', 'warn: b', 'info: a log record that cannot be shown: TypeError']);
     actor.dispose();

@@ -131,7 +131,7 @@ describe('actors in cells of their own', () => {
     expect(await flow.run({ in: count })).toMatchObject({ status: 'completed', actors: { slow: { messages: count } } });
     expect({ sent, received }).toEqual({ sent: count, received: count });
     // 32 MiB in messages of 60,000 bytes are 559; a few more are in mailboxes. It did run ahead, until it was stopped.
-    expect(furthest).toBeGreaterThan(200);
+    expect(furthest).toBeGreaterThan(100);
     expect(furthest).toBeLessThan(700);
   });
 

@@ -166,8 +166,8 @@ describe('encode', () => {
     Object.assign((order['items'] as object[])[0] ?? {}, { order });
     const refusal = refusalOf(() => encode({ order }));
     expect(refusal.code).toBe('message.unsupported');
-    expect(refusal.message).toBe('order.items[0].order is a container that it lies in itself.');
-    expect(refusalOf(() => encode([1n, order])).message).toBe('[1].items[0].order is a container that it lies in itself.');
+    expect(refusal.message).toBe('order.items[0].order is a container that lies in itself.');
+    expect(refusalOf(() => encode([1n, order])).message).toBe('[1].items[0].order is a container that lies in itself.');
   });
 
   it.each<[string, unknown, Partial<Budget>, RegExp]>([

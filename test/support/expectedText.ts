@@ -5,7 +5,12 @@ const linesOf = (text: string): string[] =>
   text
     .replace(/\n$/, '')
     .split('\n')
-    .map((line) => line.trimEnd().replaceAll(/(?<=\S) {2,}/g, '  ').replaceAll(/─+/g, '─'));
+    .map((line) =>
+      line
+        .trimEnd()
+        .replaceAll(/(?<=\S) {2,}/g, '  ')
+        .replaceAll(/─+/g, '─'),
+    );
 
 /**
  * Two lists of lines that are equal if the written text is the expected one; a test compares them, so that a difference shows.

@@ -231,7 +231,11 @@ export class TestInstance {
         }),
     );
     this.#waiting.push(
-      ...payloads.map((payload, index) => ({ turn: first + index, header: `${number},${payload.lane},${payload.text.length},0,${description.length}`, text: payload.text })),
+      ...payloads.map((payload, index) => ({
+        turn: first + index,
+        header: `${number},${payload.lane},${payload.text.length},0,${description.length}`,
+        text: payload.text,
+      })),
     );
     this.#pump();
     return Promise.all(results);
@@ -245,13 +249,7 @@ export class TestInstance {
     this.#delivering = true;
     const batch = this.#waiting.splice(0, 1024);
     this.#batch = batch;
-    const args = [
-      batch[0]?.turn,
-      batch.map(({ header }) => header).join(','),
-      description,
-      batch.map(({ text }) => text).join(''),
-      this.room,
-    ];
+    const args = [batch[0]?.turn, batch.map(({ header }) => header).join(','), description, batch.map(({ text }) => text).join(''), this.room];
     void this.enter('deliver', args).then(() => {
       this.#delivering = false;
       if (this.#fallen === undefined) this.#pump();
@@ -327,14 +325,14 @@ export class TestInstance {
       case settledWithNothing:
         return this.#close(id, { is: 'nothing' });
       case settledWithValue:
-        return this.#close(id, { is: 'value', value: valueOf(lane, text) });
+        return this.#close(id, { is: 'value', value: messageOf(lane, text) });
       case settledWithError:
         return this.#close(id, { is: 'error', error: JSON.parse(text) as ErrorRecord });
       case answered:
-        (turn as OpenTurn).answer = valueOf(lane, text);
+        (turn as OpenTurn).answer = messageOf(lane, text);
         return;
       default:
-        (turn?.sent ?? this.background).push({ outlet: this.#outlets[code] as string, value: valueOf(lane, text) });
+        (turn?.sent ?? this.background).push({ outlet: this.#outlets[code] as string, value: messageOf(lane, text) });
     }
   }
 
@@ -397,7 +395,7 @@ export class TestInstance {
     const call: GuestCall = {
       kind: event.is === 'ask' ? 'ask' : 'service',
       name: event.is === 'ask' ? event.peer : event.operation,
-      input: valueOf(event.lane, event.payload),
+      input: messageOf(event.lane, event.payload),
       synchronous,
       turn: event.turn,
     };
@@ -421,7 +419,7 @@ export function payloadOf(value: unknown): { lane: Lane; text: string } {
   return payload.lane === 'text' ? { lane: 0, text: payload.text } : { lane: 1, text: Buffer.from(payload.bytes).toString('latin1') };
 }
 
-const valueOf = (lane: Lane, text: string): Message =>
+const messageOf = (lane: Lane, text: string): Message =>
   decode(lane === textLane ? { lane: 'text', text } : { lane: 'binary', bytes: Buffer.from(text, 'latin1') });
 
 function exact(bytes: Buffer): ArrayBuffer {

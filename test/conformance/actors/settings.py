@@ -6,7 +6,7 @@ def handle(message, context):
 
 
 def environment(message, context):
-    return {name: context.env.get(name) for name in ("REGION", "LEVEL", "TOKEN")}
+    return {name: context.env.get(name) for name in ("REGION", "LEVEL", "COLOUR", "TOKEN")}
 
 
 def execution(message, context):

@@ -1,4 +1,4 @@
-import type { Handler } from 'vivarium/actor';
+import type { Handler, Log } from 'vivarium/actor';
 
 interface Config {
   readonly threshold: number;
@@ -7,7 +7,9 @@ interface Config {
 
 export const handle: Handler<unknown, unknown, Config> = (_, { config }) => ({ threshold: config.threshold, names: config.names });
 
-export const environment: Handler = (_, { env }) => ({ REGION: env['REGION'] ?? null, LEVEL: env['LEVEL'] ?? null, TOKEN: env['TOKEN'] ?? null });
+const names = ['REGION', 'LEVEL', 'COLOUR', 'TOKEN'];
+
+export const environment: Handler = (_, { env }) => Object.fromEntries(names.map((name) => [name, env[name] ?? null]));
 
 export const execution: Handler = (_, context) => {
   const { id, attempt, parents, deadline, trace } = context.execution ?? {};
@@ -20,16 +22,19 @@ export const survive: Handler = async (_, context) => {
   return context.execution?.attempt;
 };
 
-export const log: Handler<string> = (text, { log }) => {
-  log.debug(text);
-  log.info(text);
-  log.warn(text);
-  log.error(text);
+export const log: Handler<string> = (text, context) => {
+  context.log.debug(text);
+  context.log.info(text);
+  context.log.warn(text);
+  context.log.error(text);
 };
 
+/** The types of the AssemblyScript compiler narrow the global one. */
+const printer = console as unknown as Log;
+
 export const printed: Handler<string> = (text) => {
-  console.log(text);
-  console.error(text, { n: 1 });
+  printer.info(text);
+  printer.error(text, { n: 1 });
 };
 
 /** Logs so many lines of a hundred characters. */

@@ -4,10 +4,10 @@ import type { Handler } from 'vivarium/actor';
 const nested = (depth: number): unknown => (depth === 1 ? [] : [nested(depth - 1)]);
 
 export const values: Record<string, () => unknown> = {
-  'null': () => null,
-  'true': () => true,
-  'false': () => false,
-  'zero': () => 0,
+  null: () => null,
+  true: () => true,
+  false: () => false,
+  zero: () => 0,
   'a negative integer': () => -7,
   'an integer of 32 bits and one': () => 2 ** 32,
   'the last integer before 2^53': () => 2 ** 53 - 1,
@@ -25,7 +25,7 @@ export const values: Record<string, () => unknown> = {
   'the least float': () => Number.MIN_VALUE,
   'the greatest float': () => Number.MAX_VALUE,
   'not a number': () => Number.NaN,
-  'infinity': () => Infinity,
+  infinity: () => Infinity,
   'negative infinity': () => -Infinity,
   'an empty string': () => '',
   'a string': () => 'text',
@@ -34,7 +34,7 @@ export const values: Record<string, () => unknown> = {
   'a string that looks like a number': () => '9007199254740993',
   'a long string': () => 'é'.repeat(40_000),
   'no bytes': () => new Uint8Array(),
-  'bytes': () => new Uint8Array([0, 1, 127, 128, 255]),
+  bytes: () => new Uint8Array([0, 1, 127, 128, 255]),
   'many bytes': () => Uint8Array.from({ length: 70_000 }, (_, index) => index % 256),
   'the epoch': () => new Date(0),
   'a datetime': () => new Date('2026-02-03T04:05:06.789Z'),
@@ -48,9 +48,9 @@ export const values: Record<string, () => unknown> = {
   'a long list': () => Array.from({ length: 1_000 }, (_, index) => index),
   'the deepest list': () => nested(64),
   'an empty map': () => ({}),
-  'a map': () => ({ b: 1, a: { c: [], 'ключ': null } }),
-  'a map with odd keys': () => ({ '': 0, '2': 1, ['__proto__']: 2, 'constructor': 3, 'a"b\\': 4 }),
-  'everything': () => ({ at: new Date(1), list: [new Uint8Array([7]), 2n ** 60n, Number.NaN], map: { error: new RangeError('inside') }, none: null }),
+  'a map': () => ({ b: 1, a: { c: [], ключ: null } }),
+  'a map with odd keys': () => ({ '': 0, '2': 1, ['__proto__']: 2, constructor: 3, 'a"b\\': 4 }),
+  everything: () => ({ at: new Date(1), list: [new Uint8Array([7]), 2n ** 60n, Number.NaN], map: { error: new RangeError('inside') }, none: null }),
 };
 
 export const handle: Handler<string> = (name) => values[name]?.();
