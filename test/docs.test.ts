@@ -69,7 +69,7 @@ async function run(folder: string, program: string, args: readonly string[]): Pr
   const bin = path.join(folder, '.bin');
   const child = spawn(program, args, {
     cwd: folder,
-    env: { ...process.env, PATH: `${bin}:${process.env['PATH']}`, NO_COLOR: '1' },
+    env: { PATH: `${bin}:${process.env['PATH']}` },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const closed = new Promise<number | null>((resolve) => {

@@ -35,8 +35,13 @@ export const doctorCommand: Command = {
 
 const signs = { good: '✓', note: '!', missing: '✗' } as const satisfies Record<State, string>;
 
-const describe = ({ name, state, text, hint }: Finding): string =>
-  `${signs[state]} ${name.padEnd(10)}  ${text}${hint === undefined ? '' : `\n              mend: ${hint}`}\n`;
+/** As wide as a sign, a name, and what stands between. */
+const margin = ' '.repeat(14);
+
+const describe = ({ name, state, text, hint }: Finding): string => {
+  const lines = [...text.split('\n'), ...(hint === undefined ? [] : [`mend: ${hint}`])];
+  return `${signs[state]} ${name.padEnd(10)}  ${lines.join(`\n${margin}`)}\n`;
+};
 
 async function examine(): Promise<Finding[]> {
   const findings: Finding[] = [{ name: 'vivarium', state: 'good', text: packageVersion() }];
@@ -59,8 +64,10 @@ async function examine(): Promise<Finding[]> {
     });
     return found;
   });
+  // On a Node that cells cannot have, the trial of the jail would tell of that again, in words that mislead.
+  if (node === undefined) return findings;
   await attempt('sandbox', findings, async () => {
-    const { level, jail, weaknesses } = await detectSandbox(node?.path);
+    const { level, jail, weaknesses } = await detectSandbox(node.path);
     findings.push({ name: 'sandbox', state: 'good', text: `level ${level}` });
     findings.push({
       name: 'jail',

@@ -96,6 +96,8 @@ export class Instance {
   #background = nothingSent();
   #ended = false;
   #postmortem = 0;
+  /** Turns that were reported as failed while their code may still run. */
+  #unheard = 0;
 
   constructor(number: number, plan: ActorPlan, listener: InstanceListener, meter: Meter, locate: StackReader, replies: SynchronousReplies | undefined) {
     this.number = number;
@@ -457,8 +459,10 @@ export class Instance {
     this.#listener.ended(turn.delivery, { is: 'error', error: { ...error, actor: this.#plan.name } }, 0);
     if (this.#ended) return;
     let heard = false;
+    this.#unheard++;
     void this.#enter('cancel', [id, JSON.stringify(error)], () => this.#doorLimit()).then(() => {
       heard = true;
+      this.#unheard--;
     });
     setTimeout(() => {
       if (!heard) this.#break(error, false);
@@ -483,12 +487,15 @@ export class Instance {
     }
   }
 
-  /** Gives the isolate up. Blames the turn that the postmortem names, or the only one that was open. */
+  /**
+   * Gives the isolate up. Blames the turn that the postmortem names, or the only one that was open; and none of them while a turn
+   * that has been reported already may be what runs.
+   */
   #break(error: ErrorRecord, blame = true): void {
     if (this.#ended) return;
     const named = this.#open.get(this.#postmortem);
     const only = this.#open.size === 1 ? [...this.#open.values()][0] : undefined;
-    const culprit = blame ? (named ?? only)?.delivery : undefined;
+    const culprit = blame && this.#unheard === 0 ? (named ?? only)?.delivery : undefined;
     const suspects = [...this.#open.values()].map((turn) => turn.delivery).filter((delivery) => delivery !== culprit);
     const left = this.dispose();
     this.#listener.broke({ ...error, actor: this.#plan.name }, culprit, suspects, left);

@@ -50,7 +50,7 @@ const expectContained = (actor: TestInstance): void => {
 
 /** Runs `attack(message)` and tells what came of it. */
 const run = async (code: string, message: unknown = null, options: Parameters<typeof startPython>[1] = {}): Promise<unknown> => {
-  const actor = await startPython(`${code.trim()}\n\ndef handle(message):\n    return attack(message)\n`, { limits: { wall: 5_000 }, ...options });
+  const actor = await startPython(`${code.trim()}\n\ndef handle(message):\n    return attack(message)\n`, { limits: { wall: 20_000 }, ...options });
   const result = await actor.deliver(message).then(
     ({ is, value, error }) => (is === 'error' ? `${error?.name}: ${error?.message}` : value),
     (error: unknown) => (error as Fallen).by,
@@ -104,7 +104,7 @@ const walker = `
   return JSON.stringify([seen.size, [...found].slice(0, 40)]);
 `;
 
-describe('attacks from Python', () => {
+describe('attacks from Python', { timeout: 120_000 }, () => {
   it('control: beside a Node realm the same attacks reach the host', async () => {
     const pyodide = await loadPyodide({ jsglobals: Object.freeze(Object.create(null)) as object });
     expect(pyodide.runPython(`${inPyodide('process.env.CANARY')}\nattack(None)`)).toBe(token);
@@ -351,16 +351,19 @@ def attack(port):
       '[__import__("js").globalThis]',
       'object',
     ];
-    for (const value of values) {
-      const actor = await startPython(`def handle(message):\n    return message if message else ${value}`, { limits: { wall: 800 } });
-      const outcome = await actor.deliver(0).then(
+    const code = `values = [\n${values.map((value) => `    lambda: ${value},\n`).join('')}]\ndef handle(message): return values[message]() if type(message) is int else message`;
+    const start = (): Promise<TestInstance> => startPython(code, { limits: { wall: 1_500 } });
+    let actor = await start();
+    for (const [place, value] of values.entries()) {
+      const outcome = await actor.deliver(place).then(
         ({ is }) => is,
         (error: unknown) => (error as Fallen).by.by,
       );
       expect(outcome, value).toMatch(/^(value|error|time|memory)$/);
       if (outcome === 'value' || outcome === 'error') expect((await actor.deliver('next')).value, value).toBe('next');
-      actor.dispose();
+      else actor = await start();
     }
+    actor.dispose();
   });
 
   it('121: decodes messages without running anything of them', async () => {

@@ -7,7 +7,7 @@ const answering = (seen: GuestCall[]) => (call: GuestCall) => {
   return { [call.name]: call.input };
 };
 
-describe('calls from Python', () => {
+describe('calls from Python', { timeout: 60_000 }, () => {
   it('blocks in a plain function, and is awaited in a coroutine', async () => {
     const seen: GuestCall[] = [];
     const actor = await startPython(

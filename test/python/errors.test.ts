@@ -13,7 +13,7 @@ const reasonOf = async (starting: Promise<unknown>): Promise<unknown> => {
   return (thrown as Fallen).by;
 };
 
-describe('errors in Python', () => {
+describe('errors in Python', { timeout: 60_000 }, () => {
   it('shows the author’s lines alone, with the place', async () => {
     const actor = await startPython({
       'score.py': `

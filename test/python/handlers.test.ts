@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { startPython } from '../support/python.ts';
 
-describe('handlers in Python', () => {
+describe('handlers in Python', { timeout: 60_000 }, () => {
   it('takes a message and answers with what it returns', async () => {
     const actor = await startPython(`
       def handle(order):

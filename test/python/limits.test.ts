@@ -13,7 +13,7 @@ const fall = async (turn: Promise<unknown>): Promise<Fallen['by']> => {
   return (thrown as Fallen).by;
 };
 
-describe('limits of Python', () => {
+describe('limits of Python', { timeout: 120_000 }, () => {
   it('gives a clean MemoryError at the limit, and goes on', async () => {
     const actor = await startPython(
       `
@@ -78,7 +78,7 @@ describe('limits of Python', () => {
       const started = performance.now();
       const by = await fall(actor.deliver(0));
       expect(['time', 'memory']).toContain(by.by);
-      expect(performance.now() - started).toBeLessThan(3_000);
+      expect(performance.now() - started).toBeLessThan(5_000);
       actor.dispose();
     }
   });
@@ -96,7 +96,7 @@ describe('limits of Python', () => {
     ];
     for (const code of codes) {
       const actor = await startPython(`import asyncio\ndef loop():\n    while True: pass\n${code}`, { limits: { wall: 600 } });
-      const by = await Promise.race([fall(actor.deliver(0)), new Promise((resolve) => setTimeout(resolve, 5_000, 'hangs'))]);
+      const by = await Promise.race([fall(actor.deliver(0)), new Promise((resolve) => setTimeout(resolve, 20_000, 'hangs'))]);
       expect(by, code).toEqual({ by: 'time' });
       expect(actor.blamed, code).toBe(1);
       actor.dispose();

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { startPython } from '../support/python.ts';
 
-describe('an instance of a Python actor', () => {
+describe('an instance of a Python actor', { timeout: 60_000 }, () => {
   it('imports from the folder of the actor, and finds it there', async () => {
     const actor = await startPython({
       'flow/score.py': `
