@@ -18,7 +18,12 @@ module.exports = {
       to: { path: '^runtimes/(guest|cell|javascript|python)/|\\.guest\\.ts$' },
     },
     { name: 'nothing-imports-tests', severity: 'error', from: { path: '^(sdk|runtimes|host)/' }, to: { path: '^(test|bench|examples)/' } },
-    { name: 'no-orphan-packages', severity: 'error', from: { path: '^(sdk|runtimes|host)/', pathNot: '^runtimes/(build|guest)/|\\.guest\\.ts$' }, to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'] } },
+    {
+      name: 'no-orphan-packages',
+      severity: 'error',
+      from: { path: '^(sdk|runtimes|host)/', pathNot: '^runtimes/(build|guest)/|\\.guest\\.ts$' },
+      to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'] },
+    },
   ],
   options: {
     doNotFollow: { path: 'node_modules' },

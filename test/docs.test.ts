@@ -46,6 +46,19 @@ describe('what the pages show runs, and prints what they say', () => {
   });
 });
 
+test('programs and actors in TypeScript are well typed', { timeout: 120_000 }, async () => {
+  const folder = userFolder();
+  const shown = ({ language, marks }: CodeBlock): boolean => language === 'ts' && marks.length > 0;
+  for (const { name, blocks } of pages) {
+    // AssemblyScript has types of its own.
+    const typed = blocks.filter((block) => shown(block) && fileMark(block)?.startsWith('assembly/') !== true);
+    for (const block of typed) write(folder, path.join('pages', name, fileMark(block) ?? `block-${block.line}.ts`), block.text);
+  }
+  const { compilerOptions } = JSON.parse(readFileSync(path.join(root, 'tsconfig.json'), 'utf8')) as { compilerOptions: Record<string, unknown> };
+  write(folder, 'tsconfig.json', JSON.stringify({ include: ['pages'], compilerOptions: { ...compilerOptions, noEmit: true } }));
+  expect(await run(folder, process.execPath, ['node_modules/typescript/bin/tsc'])).toEqual({ exit: 0, output: '' });
+});
+
 /** A block of a program; the block after it, marked `output`, is what it prints. */
 async function runProgram(folder: string, block: CodeBlock, following: CodeBlock | undefined, place: string): Promise<void> {
   const file = fileMark(block) ?? `block-${block.line}.ts`;

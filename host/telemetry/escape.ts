@@ -6,7 +6,6 @@
 import type { ErrorRecord } from '../../sdk/errors.ts';
 
 /** C0, DEL and C1 controls; line and paragraph separators; marks and overrides of reading direction; the byte order mark. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
 const dangerous = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
 
 const named: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };

@@ -28,7 +28,8 @@ export function createCalls(kernel: Kernel, captured: Captured, shared: ArrayBuf
   const admit = (what: Request): number => {
     const limit = kernel.settings.limits.calls;
     const name = what.is === 'call' ? what.operation : what.peer;
-    if (name.length > textLimits.name) throw hostError(what.is === 'call' ? 'service.unknown' : 'actor.unknown', `nothing has a name of ${name.length} characters`);
+    if (name.length > textLimits.name)
+      throw hostError(what.is === 'call' ? 'service.unknown' : 'actor.unknown', `nothing has a name of ${name.length} characters`);
     if (count >= limit) throw hostError('limit.calls', `this actor already has ${count} calls in flight`, 'limits: { calls: … }');
     return next++;
   };

@@ -8,7 +8,7 @@ import type { GuestPayload, Kernel, Turn } from '../guest/kernel.ts';
 import { defineProperty, NumberIntrinsic, now, resolved, StringIntrinsic, stringify, table, then } from '../guest/primordials.ts';
 import { binaryLane, textLane } from '../lanes.ts';
 import type { LogLevel } from '../protocol.ts';
-import type { PythonDoors } from './python.guest.ts';
+import type { PythonDoors } from './doors.guest.ts';
 
 export interface Bridge {
   readonly functions: readonly unknown[];

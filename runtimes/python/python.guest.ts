@@ -4,12 +4,9 @@ import type { Kernel, Language, Turn } from '../guest/kernel.ts';
 import { parse, PromiseIntrinsic, stringify, Uint8ArrayIntrinsic } from '../guest/primordials.ts';
 import { textLane } from '../lanes.ts';
 import { createBridge } from './bridge.guest.ts';
+import { doorNames, type PythonDoors } from './doors.guest.ts';
 import { bootInterpreter, type Factory, type Interpreter } from './interpreter.guest.ts';
 import { makeSnapshot } from './snapshot.guest.ts';
-
-/** The functions of vivarium/actor.py that are called from here. */
-const doorNames = ['connect', 'load', 'lifecycle', 'deliver', 'reply', 'room', 'cancel', 'idle', 'run_ready', 'fire'] as const;
-export type PythonDoors = Record<(typeof doorNames)[number], (...args: (string | number)[]) => unknown>;
 
 /**
  * What `load` is given: see python.ts. `sizes` are those of the module and of the library: shared buffers are larger than what they

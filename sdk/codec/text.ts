@@ -45,7 +45,10 @@ export function readText(text: string, budget: Budget): Message {
   if (!text.isWellFormed()) throw invalid('it holds half of a surrogate pair');
   let value: Message;
   try {
-    value = text.length >= 16 && manyDigits.test(text) && largeInteger.test(text) ? parse(text, keepInteger as (this: unknown, key: string, value: unknown) => unknown) : parse(text);
+    value =
+      text.length >= 16 && manyDigits.test(text) && largeInteger.test(text)
+        ? parse(text, keepInteger as (this: unknown, key: string, value: unknown) => unknown)
+        : parse(text);
   } catch (cause) {
     if (cause instanceof VivariumError) throw cause;
     throw invalid('it is not JSON', cause);

@@ -13,7 +13,7 @@ const stage = setStage({ services });
 const planOf = (language: Language, config: object = {}, rest: object = {}): FlowPlan => {
   const timing = language.has('timers') ? { ticking: 'it.ticking', leave: 'it.leave', left: 'it.left' } : {};
   return {
-    actors: { it: language.actor('lifecycle', { config, policy: { services: ['orders.*'], limits: { cpu: '300ms' } }, ...rest }) },
+    actors: { it: language.actor('lifecycle', { config, policy: { services: ['orders.*'], limits: { cpu: '1s' } }, ...rest }) },
     inputs: { handle: 'it', spin: 'it.spin', ...timing },
     outputs: { out: 'it' },
   };
