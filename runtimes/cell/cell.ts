@@ -309,7 +309,7 @@ export class Cell implements Router {
     const instance = actor.instance?.number ?? 0;
     const execution = delivery?.execution;
     if (event.is === 'ask') {
-      const peer = actor.plan.peers[event.peer];
+      const peer = Object.hasOwn(actor.plan.peers, event.peer) ? actor.plan.peers[event.peer] : undefined;
       if (peer !== null && peer !== undefined && execution !== undefined) {
         this.#send(actor, peer.actor, peer.inlet, execution, event.lane, event.payload, { to: 'actor', actor: actor.plan.index, instance, call: event.id });
         return;

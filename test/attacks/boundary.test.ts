@@ -26,10 +26,9 @@ const hanging = [
   [34, 'an object whose code is a getter that loops', `({ message: 'x', get code() ${loop} })`],
 ] as const;
 
-/** Ways to hand a value over. All but the first two end well by themselves: what is rejected and not awaited is nobody's error. */
+/** Ways to hand a value over. What is rejected and not awaited is nobody's error: what is rejected and not awaited is nobody's error. */
 const ways = [
   { title: 'thrown', source: (value: string) => handler(`throw ${value};`), stopped: true },
-  { title: 'rejected with', source: (value: string) => `export const handle = () => Promise.reject(${value});`, stopped: true },
   { title: 'rejected with later', source: (value: string) => handler(`await null; await new Promise((resolve) => setTimeout(resolve, 1)); throw ${value};`), stopped: true },
   { title: 'rejected with, and not handled,', source: (value: string) => handler(`Promise.reject(${value}); (async () => { await null; throw ${value}; })(); return 1;`), stopped: false },
   { title: 'rejected with from a timer', source: (value: string) => handler(`setTimeout(async () => { throw ${value}; }, 0); await new Promise((resolve) => setTimeout(resolve, 10)); return 1;`), stopped: false },

@@ -49,13 +49,18 @@ export interface Allowed {
 }
 
 export interface Seen {
-  readonly result: RunResult<'result' | 'greeting'> | undefined;
+  /** Of the first message. */
+  readonly result: Result | undefined;
+  /** Of all messages, in their order. */
+  readonly results: readonly Result[];
   readonly refused: VivariumError | undefined;
   readonly logs: readonly LogEvent[];
   readonly cells: readonly CellEvent[];
   /** From the message until its answer, in milliseconds. */
   readonly took: number;
 }
+
+type Result = RunResult<'result' | 'greeting'>;
 
 export const answers = (...outputs: readonly unknown[]): Allowed => ({ outputs });
 export const fails = (...codes: readonly ErrorCode[]): Allowed => ({ codes });
@@ -66,7 +71,7 @@ export const either = (...options: readonly Allowed[]): Allowed => Object.assign
 export const handler = (body: string): string => `export const handle = async (canary, context) => {\n${body}\n};`;
 
 /** Short, so that a loop is over soon; long enough for a slow machine. */
-const usualLimits = { cpu: '300ms', wall: '1s' };
+const usualLimits = { cpu: '200ms', wall: '800ms' };
 /** An interpreter is slower, and its synchronous calls wait. */
 const usualLimitsOf = { javascript: usualLimits, wasm: usualLimits, python: { cpu: '1s', wall: '2s' } } as const;
 
@@ -154,14 +159,14 @@ export class Arena {
       );
       const began = performance.now();
       const attack = () => withinLimit(flow.run({ attack: this.canaries.places as never }, timeout === undefined ? {} : { timeout }), 'the attack');
-      const [result] = (await Promise.all(Array.from({ length: 1 + further }, attack))) as [RunResult<'result' | 'greeting'>];
+      const results = await Promise.all(Array.from({ length: 1 + further }, attack));
       const took = performance.now() - began;
       expect(await withinLimit(flow.ask('greet', { hello: namespace }), 'the neighbour')).toEqual({ hello: namespace });
       await flow.stop();
-      return { result, refused: undefined, took, ...record };
+      return { result: results[0], results, refused: undefined, took, ...record };
     } catch (error) {
       if (!(error instanceof VivariumError) || this.host.flow(namespace) !== undefined) throw error;
-      return { result: undefined, refused: error, took: 0, ...record };
+      return { result: undefined, results: [], refused: error, took: 0, ...record };
     }
   }
 
@@ -194,7 +199,7 @@ function demandAllowed({ allowed }: Attack, { result, refused }: Seen): void {
     expect(allowed.start ?? [], `refused with ${refused.code}: ${refused.message}`).toContain(refused.code);
     return;
   }
-  const { status, outputs, errors } = result as RunResult<'result' | 'greeting'>;
+  const { status, outputs, errors } = result as Result;
   const [error] = errors as readonly [ErrorRecord | undefined];
   if (error !== undefined || status !== 'completed') expect(allowed.codes ?? [], JSON.stringify(error)).toContain(error?.code);
   else if (allowed.outputs === undefined) expect.fail(`it ended well, with ${JSON.stringify(outputs.result).slice(0, 500)}`);

@@ -150,7 +150,7 @@ const inJavaScript: readonly Attack[] = [
     ['yields that are no messages', `(function* () { yield () => 1; })()`],
     ['a promise of no object', `({ next: async () => undefined, [Symbol.asyncIterator]() { return this; } })`],
     ['a promise that rejects with a proxy', `({ next: async () => { throw new Proxy({}, {}); }, [Symbol.asyncIterator]() { return this; } })`],
-  ].map(([title, value]) => javascript(`a generator with ${title}`, `export const handle = () => ${value};`, fails('actor.failed', 'message.unsupported'))),
+  ].map(([title, value]) => javascript(`a generator with ${title}`, `export const handle = () => ${value};`, fails('actor.failed', 'message.unsupported', 'limit.cpu'))),
   javascript(
     'a generator whose return throws, loops and yields when its turn is over',
     `export const handle = (canary, context) => { let n = 0; return { next() { if (n++ > 3) throw new Error('over'); return { done: false, value: n }; }, return() { context.emit('out', 'late'); for (;;); }, throw() { for (;;); }, [Symbol.iterator]() { return this; } }; };`,
@@ -174,27 +174,28 @@ const inJavaScript: readonly Attack[] = [
       const dig = (depth) => {
         deepest = Math.max(deepest, depth);
         try { dig(depth + 1); } catch {}
+        if (deepest - depth > 60) throw 0;
         try { context.emit('questions', depth); } catch {}
         try { setTimeout(() => {}, 0); } catch {}
         try { console.log(depth); } catch {}
         try { context.services.probe.echo(depth).catch(() => {}); } catch {}
-        if (deepest - depth > 60) throw 0;
       };
-      for (let round = 0; round < 10; round++) { try { dig(0); } catch {} await null; }
+      for (let round = 0; round < 3; round++) { try { dig(0); } catch {} await null; }
       return 'alive';
     `),
     answers('alive'),
-    { limits: { cpu: '3s', wall: '6s', outbound: { messages: 100_000 } }, further: 2 },
+    { limits: { cpu: '5s', wall: '10s', outbound: { messages: 100_000 } }, further: 1 },
   ),
   javascript(
     'the same in a continuation, where nothing of ours stands below',
     handler(`
-      const dig = () => { try { dig(); } catch {} context.emit('questions', 1); };
-      for (let round = 0; round < 20; round++) { await new Promise((resolve) => setTimeout(resolve, 0)); try { dig(); } catch {} }
+      let left = 0;
+      const dig = () => { try { dig(); } catch { left = 60; } if (left-- > 0) context.emit('questions', 1); };
+      for (let round = 0; round < 5; round++) { await new Promise((resolve) => setTimeout(resolve, 0)); try { dig(); } catch {} }
       return 'alive';
     `),
-    either(answers('alive'), fails('limit.outbound')),
-    { limits: { cpu: '3s', wall: '6s' } },
+    answers('alive'),
+    { limits: { cpu: '5s', wall: '10s' } },
   ),
   javascript(
     'what the execution tells is a copy',
@@ -206,38 +207,86 @@ const inJavaScript: readonly Attack[] = [
 
 const lent = 'from vivarium import host, VivariumError\nimport vivarium.actor, vivarium.message, json\n';
 
+/** One result a message, each handed to the host past the codec; none of them is a message. */
+const byHand = (what: string, results: readonly (readonly [lane: number, text: string])[]): Attack =>
+  python(
+    `results that are made by hand: ${what}`,
+    `${lent}results = [${results.map(([lane, text]) => `(${lane}, ${text})`).join(', ')}]
+number = -1
+def handle(canary, context):
+    global number
+    number += 1
+    host.settle(context._turn, *results[number])`,
+    fails('message.invalid', 'limit.message'),
+    {
+      further: results.length - 1,
+      look: (seen) => {
+        cellLives(seen);
+        for (const [place, { errors }] of seen.results.entries()) expect(['message.invalid', 'limit.message'], `${what} ${place}`).toContain(errors[0]?.code);
+      },
+    },
+  );
+
 const inPython: readonly Attack[] = [
-  ...[-1, -2, -3, -4, -5, 99, 0.5, 'float("nan")', '2**70', '"0"', 'None', '"1,-4,0,0,0,1"', '[0]'].map((outlet) =>
-    python(`an outlet with the number ${outlet}`, `${lent}def handle(canary, context):\n    try: return [host.emit(context._turn, ${outlet}, 0, "1") is not None]\n    except Exception: return [True]`, either(answers([true]), fails('actor.fatal'))),
+  python(
+    'outlets that are none, or the codes by which turns end',
+    `${lent}def handle(canary, context):
+    told = []
+    for outlet in [-1, -2, -3, -4, -5, 99, 0.5, float("nan"), float("inf"), 2**70, "0", None, "1,-4,0,0,0,1", [0], True]:
+        refused = host.emit(context._turn, outlet, 0, "1")
+        told.append(json.loads(refused)["code"] if refused else "sent")
+    return told`,
+    answers(Array(15).fill('actor.outlet')),
   ),
-  python('turns that are not its own', `${lent}def handle(canary, context):\n    for turn in range(-3, 60):\n        if turn == context._turn: continue\n        host.settle(turn, 0, '"forged"'); host.settle_with_nothing(turn); host.fail(turn, '{}'); host.answer(turn, 0, '"forged"'); host.emit(turn, 0, 0, '"forged"')\n    return "mine"`, either(answers('mine'), answers(expect.anything(), 'mine')), { further: 10 }),
-  ...['"x"', '1.5', 'None', '2**64', '"1,-2,0,0,0,1"', 'float("inf")', '[1]', '{}'].map((turn) => python(`a turn called ${turn}`, `${lent}def handle(canary, context):\n    for act in [lambda: host.settle(${turn}, 0, "1"), lambda: host.emit(${turn}, 0, 0, "1"), lambda: host.fail(${turn}, "{}"), lambda: host.call(1, ${turn}, "probe.echo", 0, "1", False), lambda: host.execution(${turn})]:\n        try: act()\n        except Exception: pass\n    return 1`, either(answers(1), fails('actor.fatal')))),
-  ...['1,{"pay":9}', '{', '', '[', '"', 'nul', '\\ud800', '1 2', '[1],[2]', '{"__proto__":{"a":1},"constructor":2}'].map((text) =>
-    python(
-      `a result that is made by hand: ${text}`,
-      `${lent}def handle(canary, context):\n    host.settle(context._turn, 0, ${JSON.stringify(text).replaceAll('\\\\u', '\\u')})`,
-      text.startsWith('{"__proto__"') ? either(answers(expect.anything()), fails('message.invalid')) : fails('message.invalid'),
-    ),
+  python('turns that are not its own', `${lent}def handle(canary, context):\n    for turn in range(-3, 60):\n        if turn == context._turn: continue\n        host.settle(turn, 0, '"forged"'); host.settle_with_nothing(turn); host.fail(turn, '{}'); host.answer(turn, 0, '"forged"'); host.emit(turn, 0, 0, '"forged"')\n    return "mine"`, answers('mine'), { further: 10 }),
+  python(
+    'turns that are no numbers',
+    `${lent}def handle(canary, context):
+    for turn in ["x", 1.5, None, 2**64, "1,-2,0,0,0,1", float("inf"), float("nan"), [1], {}, -0.0]:
+        for act in [lambda: host.settle(turn, 0, "1"), lambda: host.emit(turn, 0, 0, "1"), lambda: host.fail(turn, "{}"), lambda: host.call(1, turn, "probe.echo", 0, "1", False), lambda: host.execution(turn)]:
+            try: act()
+            except Exception: pass
+    return 1`,
+    answers(1),
   ),
-  ...[
-    ['an endless list', '"[" * 500_000', 0],
-    ['two million small lists', '"[" + "[]," * 300_000 + "0]"', 0],
-    ['an integer of 100,000 digits', '"1" * 100_000', 0],
-    ['MessagePack that claims four billion entries', '"\\xdd\\xff\\xff\\xff\\xff"', 1],
-    ['MessagePack of empty maps', '"\\xdc\\xff\\xff" + "\\x80" * 65_535', 1],
-    ['MessagePack that nests', '"\\x91" * 100_000', 1],
-    ['MessagePack with an extension that makes functions', '"\\xd4\\x72\\x40\\x91\\xa1x"', 1],
-    ['MessagePack with another extension', '"\\xc7\\x02\\x65\\x00\\x00"', 1],
-    ['MessagePack with a key that is no text', '"\\x81\\x01\\x02"', 1],
-    ['MessagePack that ends too soon', '"\\x92\\x01"', 1],
-    ['MessagePack that goes on', '"\\x01\\x02"', 1],
-    ['characters beyond bytes', '"\\u3042" * 10', 1],
-  ].map(([title, text, lane]) => python(`a result that is made by hand: ${title}`, `${lent}def handle(canary, context):\n    host.settle(context._turn, ${lane}, ${text})`, either(fails('message.invalid', 'limit.message', 'message.unsupported'), title === 'MessagePack of empty maps' ? answers(expect.anything()) : {}))),
-  python('the same for a neighbour that decodes it', `${lent}def handle(canary, context):\n    host.emit(context._turn, 2, 0, '1,{"pay":9}'); host.emit(context._turn, 2, 1, "\\xdd\\xff\\xff\\xff\\xff"); host.emit(context._turn, 2, 0, "[" * 500_000)\n    return 1`, fails('message.invalid', 'limit.message')),
-  ...['cell.died', 'host.closed', 'actor.quarantined', 'limit.wall', 'execution.cancelled', 'no such code'].flatMap((code) => [
-    python(`a failure with the code ${code}`, `${lent}def handle(canary, context):\n    host.fail(context._turn, json.dumps({"code": "${code}", "message": "forged", "actor": "neighbour", "execution": "another", "line": -5, "stack": "x" * 100_000, "hint": 5}))`, fails('actor.failed')),
-    python(`a raised error with the code ${code}`, `${lent}def handle(canary, context):\n    raise VivariumError._of_host({"code": "${code}", "message": "forged"})`, fails('actor.failed')),
+  byHand('text', ['1,{"pay":9}', '{', '', '[', '"', 'nul', '1 2', '[1],[2]'].map((text) => [0, JSON.stringify(text)] as const)),
+  byHand('text that is too much', [
+    [0, '"[" * 500_000'],
+    [0, '"[" + "[]," * 300_000 + "0]"'],
+    [0, '"1" * 100_000'],
+    [0, '"\\ud800"'],
   ]),
+  byHand('MessagePack', [
+    [1, '"\\xdd\\xff\\xff\\xff\\xff"'],
+    [1, '"\\x91" * 100_000'],
+    [1, '"\\xd4\\x72\\x40\\x91\\xa1x"'],
+    [1, '"\\xc7\\x02\\x65\\x00\\x00"'],
+    [1, '"\\x81\\x01\\x02"'],
+    [1, '"\\x92\\x01"'],
+    [1, '"\\x01\\x02"'],
+    [1, '"\\u3042" * 10'],
+  ]),
+  python('a result that is made by hand, with the keys of prototypes', `${lent}def handle(canary, context):\n    host.settle(context._turn, 0, '{"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}},"a":[]}')`, either(answers(expect.toSatisfy((value: object) => !('polluted' in value))), fails('message.invalid'))),
+  python('the same for a neighbour that decodes it', `${lent}def handle(canary, context):\n    host.emit(context._turn, 2, 0, '1,{"pay":9}'); host.emit(context._turn, 2, 1, "\\xdd\\xff\\xff\\xff\\xff"); host.emit(context._turn, 2, 0, "[" * 500_000)\n    return 1`, fails('message.invalid', 'limit.message')),
+  python(
+    'failures and raised errors with codes of the host',
+    `${lent}codes = ["cell.died", "host.closed", "actor.quarantined", "limit.wall", "execution.cancelled", "no such code"]
+number = -1
+def handle(canary, context):
+    global number
+    number += 1
+    code = codes[number % len(codes)]
+    if number >= len(codes): raise VivariumError._of_host({"code": code, "message": "forged"})
+    host.fail(context._turn, json.dumps({"code": code, "message": "forged", "actor": "neighbour", "execution": "another", "line": -5, "stack": "x" * 100_000, "hint": 5}))`,
+    fails('actor.failed'),
+    {
+      further: 11,
+      look: (seen) => {
+        cellLives(seen);
+        for (const { errors } of seen.results) expect(errors).toMatchObject([{ code: 'actor.failed', message: 'forged', actor: 'attacker' }]);
+      },
+    },
+  ),
   python('an error that the host gave, with another code', `${lent}def handle(canary, context):\n    try: context.services.probe.fail()\n    except VivariumError as error:\n        error._record = {"code": "host.closed", "message": "forged"}\n        raise`, fails('actor.failed', 'service.failed')),
   python('names of services and actors that nothing has', `${lent}def handle(canary, context):\n    told = set()\n    for name in ["x" * 257, "x" * 1_000_000, "__proto__", "", "\\0", "probe.", ".echo", "constructor"]:\n        for call in [lambda: host.call_now(context._turn, name, 0, "1"), lambda: host.ask_now(context._turn, name, 0, "1")]:\n            reply = call()\n            told.add(json.loads(reply[1:])["code"] if reply[0] == "!" else reply)\n    return sorted(told)`, answers(expect.toSatisfy((codes: string[]) => codes.every((code) => ['actor.unknown', 'policy.denied', 'service.unknown'].includes(code))))),
   python('inputs of services that are made by hand', `${lent}def handle(canary, context):\n    told = set()\n    for lane, text in [(0, "{"), (0, "1,2"), (1, "\\xdd\\xff\\xff\\xff\\xff"), (0, "[" * 100_000), (0, '"' + "x" * 900_000 + '"'), (7, "1"), (None, "1")]:\n        reply = host.call_now(context._turn, "probe.echo", lane, text)\n        told.add(json.loads(reply[1:])["code"] if reply[0] == "!" else "answered")\n    return sorted(told)`, answers(expect.toSatisfy((codes: string[]) => codes.every((code) => ['answered', 'limit.message', 'message.invalid', 'service.input'].includes(code))))),
@@ -245,7 +294,7 @@ const inPython: readonly Attack[] = [
   python('sleeps that are no numbers', `${lent}def handle(canary, context):\n    for delay in [-1, float("nan"), "x", None, [], 0.5]:\n        try: host.sleep(delay)\n        except Exception: pass\n    return 1`, either(answers(1), fails('actor.fatal'))),
   python('a sleep without end', `${lent}def handle(canary, context):\n    host.sleep(1e300)\n    host.sleep(10**9)`, either(fails('limit.wall'))),
   python('timers and calls without end', `${lent}def handle(canary, context):\n    for token in range(100_000):\n        host.timer(token, 0, True); host.call(token, context._turn, "probe.never", 0, "1", True); host.room(token); host.log("error", "x")\n    return 1`, either(answers(1), fails('limit.cpu', 'limit.wall', 'limit.calls', 'limit.timers'))),
-  python('a context with another turn', `${lent}from vivarium import Context\ndef handle(canary, context):\n    told = []\n    for turn in [0, -1, context._turn + 1, 10**6]:\n        other = Context(turn)\n        try: other.emit("out", "forged"); told.append(turn)\n        except VivariumError as error: told.append(error.code)\n    return told`, answers(expect.anything(), expect.anything()), { allowed: either(answers(expect.anything()), answers('forged', expect.anything())) }),
+  python('a context with another turn', `${lent}from vivarium import Context\ndef handle(canary, context):\n    told = []\n    for turn in [0, -1, context._turn + 1, 10**6]:\n        other = Context(turn)\n        try: other.emit("out", "forged"); told.append(turn)\n        except VivariumError as error: told.append(error.code)\n    return told`, answers([0, 'actor.turn-ended', 'actor.turn-ended', 'actor.turn-ended'])),
   python('replaced modules of ours', `${lent}import sys, builtins, asyncio\nfirst = True\ndef handle(canary, context):\n    global first\n    if first:\n        first = False\n        for name in ["vivarium", "vivarium.actor", "vivarium.host", "vivarium.message", "vivarium.loop", "vivarium.failure", "vivarium.output", "json", "asyncio"]: sys.modules[name] = None\n        vivarium.actor.deliver = vivarium.actor.encode = vivarium.message.encode = lambda *_: (0, '"forged"')\n        vivarium.actor._handlers[:] = [(lambda m: "replaced", False)]\n        builtins.len = builtins.type = builtins.isinstance = lambda *_: 0\n        asyncio.Task = None\n    return "mine"`, either(answers('mine'), answers('forged'), fails('actor.failed', 'actor.fatal', 'message.invalid', 'message.unsupported')), { further: 4 }),
   python('ends of turns within turns', `${lent}import sys\ndef handle(canary, context):\n    sys.setrecursionlimit(3_000)\n    def dig(depth):\n        try: dig(depth + 1)\n        except RecursionError: pass\n        host.settle(context._turn, 0, '"early"')\n    dig(0)\n    return "late"`, either(answers('early'), fails('actor.fatal', 'actor.failed')), { further: 4 }),
   python(
@@ -289,7 +338,7 @@ def handle(canary, context):
       attempt(lying(typed, 'slice', { value: () => new Uint8Array(8) }));
       attempt(lying(typed, Symbol.iterator, { value: function* () { yield 0; } }));
       attempt(lying(ArrayBuffer, 'isView', { value: () => false }));
-      for (const make of [() => new WebAssembly.Memory({ initial: 1 }), () => new (WebAssembly.Module.prototype.constructor)(bytes), () => WebAssembly.compile, () => new WebAssembly.Table({ initial: 10, element: 'anyfunc' })]) { try { const made = make(); told.push(made instanceof WebAssembly.Module || made?.buffer || made?.length ? 'made' : 'refused'); } catch { told.push('refused'); } }
+      for (const make of [() => new WebAssembly.Memory({ initial: 1 }), () => new (WebAssembly.Module.prototype.constructor)(bytes), () => new WebAssembly.Table({ initial: 10, element: 'anyfunc' })]) { try { const made = make(); told.push(made instanceof WebAssembly.Module || made?.buffer || made?.length ? 'made' : 'refused'); } catch { told.push('refused'); } }
       return [...new Set(told)].join();
     })()''').decode()`,
     answers('refused'),
