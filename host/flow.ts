@@ -4,10 +4,10 @@ import { type ErrorRecord, VivariumError } from '../sdk/errors.ts';
 import { type Budget, decode, encode, type Message, type Payload } from '../sdk/message.ts';
 import { binaryLane, textLane } from '../runtimes/protocol.ts';
 import type { Engine } from './engine.ts';
-import type { Events } from './events.ts';
 import { type Execution, OutputReader } from './execution.ts';
 import { FirstOutput, OutputBuffer, payloadOf } from './executions/outputs.ts';
 import { type Opened, refusedResult, resultOf, type RunResult } from './executions/result.ts';
+import type { SpontaneousOutput, SpontaneousOutputs } from './executions/spontaneous.ts';
 import type { ExecutionInput, ExecutionSettings, TrackedExecution } from './executions/tracked.ts';
 import { Pipe, type PipedExecution } from './pipe.ts';
 import { cancelled, checkTexts, deadlineOf, reasonText, type RunOptions, type WaitOptions } from './request.ts';
@@ -30,14 +30,6 @@ export interface PipeOptions<Inputs extends string> {
   readonly signal?: AbortSignal;
   /** Outputs come as payloads, undecoded. */
   readonly raw?: boolean;
-}
-
-/** An output of an execution that nobody asked for: an actor emitted it in `start`, or outside any turn. */
-export interface SpontaneousOutput<Outputs extends string = string> {
-  readonly output: Outputs;
-  readonly payload: Payload;
-  /** The id of the execution that it came through; undefined if it went straight to the output. */
-  readonly execution: string | undefined;
 }
 
 export interface ActorHandle {
@@ -64,15 +56,15 @@ const usualWindow = 1024;
 export class Flow<Inputs extends string = string, Outputs extends string = string, Actors extends string = string> {
   readonly namespace: string;
   readonly #engine: Engine;
-  readonly #events: Events<{ output: SpontaneousOutput<Outputs> }>;
+  readonly #spontaneous: SpontaneousOutputs;
   #stopped: Promise<void> | undefined;
   readonly #onStopped: () => void;
 
   /** Not for embedders: `host.deploy` makes flows. */
-  constructor(engine: Engine, events: Events<{ output: SpontaneousOutput<Outputs> }>, onStopped: () => void) {
+  constructor(engine: Engine, spontaneous: SpontaneousOutputs, onStopped: () => void) {
     this.namespace = engine.deployment.namespace;
     this.#engine = engine;
-    this.#events = events;
+    this.#spontaneous = spontaneous;
     this.#onStopped = onStopped;
   }
 
@@ -192,9 +184,12 @@ export class Flow<Inputs extends string = string, Outputs extends string = strin
     await this.#engine.release(this.#indexOf(actor));
   }
 
-  /** Hears outputs of executions that nobody asked for. @returns a function that removes the listener */
-  on(event: 'output', listener: (output: SpontaneousOutput<Outputs>) => void): () => void {
-    return this.#events.on(event, listener);
+  /**
+   * Hears outputs of executions that nobody asked for, also those from before the flow was deployed, if it is called at once.
+   * @returns a function that removes the listener
+   */
+  on(_event: 'output', listener: (output: SpontaneousOutput<Outputs>) => void): () => void {
+    return this.#spontaneous.on(listener as (output: SpontaneousOutput) => void);
   }
 
   /**

@@ -13,7 +13,8 @@ import { prepareDeployment } from './deployment.ts';
 import { Engine, type HostContext } from './engine.ts';
 import { Events, type HostEvents, type Listener } from './events.ts';
 import { Deadlines } from './executions/deadlines.ts';
-import { Flow, idSource, type SpontaneousOutput } from './flow.ts';
+import { type SpontaneousOutput, SpontaneousOutputs } from './executions/spontaneous.ts';
+import { Flow, idSource } from './flow.ts';
 import type { ActorNames, InputNames, ManifestObject, OutputNames } from './manifest/index.ts';
 import { type CeilingInput, checkOptions, type CheckedOptions, guestConcurrency, type HostOptions } from './options.ts';
 import { type Ceiling, emptyPolicy, loadPolicyInput, unrestricted } from './policy/index.ts';
@@ -148,9 +149,9 @@ export class Host {
     this.#demandOpen();
     const { namespace } = deployment;
     for (const warning of deployment.warnings) this.#options.logger?.warn(warning, { namespace });
-    const outputs = new Events<{ output: SpontaneousOutput }>(this.#options.logger);
+    const outputs = new SpontaneousOutputs(new Events<{ output: SpontaneousOutput }>(this.#options.logger), this.#options.limits.outputs);
     const engine = new Engine(deployment, this.#context, (output: string, payload: Payload, execution: string | undefined) =>
-      outputs.emit('output', { output, payload, execution }),
+      outputs.emit({ output, payload, execution }),
     );
     this.#engines.add(engine);
     const flow = new Flow(engine, outputs, () => {
@@ -167,6 +168,7 @@ export class Host {
     const before = this.#flows.get(namespace);
     this.#flows.set(namespace, flow);
     await before?.stop({ drain: replacementDrain });
+    setImmediate(() => outputs.release());
     return flow as unknown as Flow<InputNames<M>, OutputNames<M>, ActorNames<M>>;
   }
 

@@ -26,7 +26,7 @@ const hanging = [
   [34, 'an object whose code is a getter that loops', `({ message: 'x', get code() ${loop} })`],
 ] as const;
 
-/** Ways to hand a value over. What is rejected and not awaited is nobody's error: what is rejected and not awaited is nobody's error. */
+/** Ways to hand a value over. What is rejected and not awaited is nobody’s error. */
 const ways = [
   { title: 'thrown', source: (value: string) => handler(`throw ${value};`), stopped: true },
   { title: 'rejected with later', source: (value: string) => handler(`await null; await new Promise((resolve) => setTimeout(resolve, 1)); throw ${value};`), stopped: true },
