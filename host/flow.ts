@@ -188,8 +188,8 @@ export class Flow<Inputs extends string = string, Outputs extends string = strin
    * Hears outputs of executions that nobody asked for, also those from before the flow was deployed, if it is called at once.
    * @returns a function that removes the listener
    */
-  on(_event: 'output', listener: (output: SpontaneousOutput<Outputs>) => void): () => void {
-    return this.#spontaneous.on(listener as (output: SpontaneousOutput) => void);
+  on(event: 'output', listener: (output: SpontaneousOutput<Outputs>) => void): () => void {
+    return this.#spontaneous.on(event, listener as (output: SpontaneousOutput) => void);
   }
 
   /**

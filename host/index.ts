@@ -24,7 +24,8 @@ export type { CellEvent, ExecutionEvent, HostEvents, Listener, LogEvent } from '
 export type { Execution, OutputMessage } from './execution.ts';
 export type { ActorWork, RunResult } from './executions/result.ts';
 export type { ExecutionStatus } from './executions/tracked.ts';
-export type { ActorHandle, Flow, FlowInputs, PipeOptions, SpontaneousOutput } from './flow.ts';
+export type { SpontaneousOutput } from './executions/spontaneous.ts';
+export type { ActorHandle, Flow, FlowInputs, PipeOptions } from './flow.ts';
 export { createHost, type DeployOptions, type Host, type HostReport } from './host.ts';
 export {
   type ActorNames,

@@ -37,8 +37,8 @@ export class SpontaneousOutputs {
   }
 
   /** @returns a function that removes the listener */
-  on(listener: Listener<SpontaneousOutput>): () => void {
-    const off = this.#events.on('output', listener);
+  on(event: 'output', listener: Listener<SpontaneousOutput>): () => void {
+    const off = this.#events.on(event, listener);
     this.release();
     return off;
   }

@@ -57,7 +57,7 @@ beforeAll(async () => {
     );
     flows.set(language, flow);
   }
-}, 120_000);
+});
 afterAll(() => flows.clear());
 
 function prefixed(name: string, inputs: Readonly<Record<string, string>>): Record<string, string> {

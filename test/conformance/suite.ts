@@ -1,7 +1,10 @@
 /** One host for a test file, and in it one flow for each language. */
-import { afterAll, beforeAll } from 'vitest';
+import { afterAll, beforeAll, vi } from 'vitest';
 import { createHost, type Flow, type Host, type HostOptions, type LogEvent, type ManifestObject } from '../../host/index.ts';
 import { type Language, languages, root } from './languages.ts';
+
+// Interpreters start in a few hundred milliseconds; a machine that has other things to do takes many times as long.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 export type FlowPlan = Omit<ManifestObject, 'vivarium' | 'namespace'>;
 
@@ -62,7 +65,7 @@ export class Stage {
 /** @param planOf the flow that is deployed for each language before the first test. */
 export function setStage(options: HostOptions, planOf?: (language: Language) => FlowPlan): Stage {
   const stage = new Stage(options);
-  beforeAll(() => stage.open(planOf), 120_000);
+  beforeAll(() => stage.open(planOf));
   afterAll(() => stage.close());
   return stage;
 }

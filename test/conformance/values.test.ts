@@ -53,7 +53,7 @@ const stage = setStage({});
 let flow: Flow;
 beforeAll(async () => {
   flow = await stage.deploy(plan, 'values');
-}, 60_000);
+});
 
 describe.each(makerNames)('values made in %s', (maker) => {
   const { order } = makers[maker] as Maker;
@@ -66,7 +66,7 @@ describe.each(makerNames)('values made in %s', (maker) => {
     const results = await Array.fromAsync(flow.pipe(rows.map(order), { input: maker }));
     witnessed = results.map(({ outputs }) => new Map(outputs['witnessed'] as unknown as [string, string][]));
     failures = results.map(({ errors }) => errors.map(({ actor, code }) => `${actor} ${code}`));
-  }, 60_000);
+  });
 
   const expected = (row: ValueRow, kept: boolean): string => (kept ? row.is : (row.passed ?? row.is));
   const arrived = (sender: string): Record<string, unknown> => Object.fromEntries(rows.map(({ name }, index) => [name, witnessed[index]?.get(sender)]));

@@ -376,6 +376,24 @@ test('outputs that nobody asked for reach the listener of the flow', async () =>
   });
 });
 
+test('outputs from before the flow was deployed reach who listens at once', async () => {
+  await using host = await createHost();
+  const flow = await host.deploy({
+    vivarium: 1,
+    actors: {
+      early: javascript('export const start = (context) => { context.emit("out", 1); context.emit("out", 2); }; export const handle = (m) => m;'),
+      late: javascript('export const handle = (m) => m;'),
+    },
+    inputs: { in: 'late' },
+    outputs: { early: 'early', late: 'late' },
+  });
+  const heard: unknown[] = [];
+  flow.on('output', ({ output, payload }) => heard.push([output, payload]));
+  // What was sent before it was deployed has come before this is answered.
+  expect(await flow.ask('in', 3)).toBe(3);
+  expect(heard).toEqual([1, 2].map((n) => ['early', { lane: 'text', text: String(n) }]));
+});
+
 describe('the life of a flow', () => {
   const slow = {
     vivarium: 1,
