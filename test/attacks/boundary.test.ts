@@ -29,9 +29,21 @@ const hanging = [
 /** Ways to hand a value over. What is rejected and not awaited is nobody’s error. */
 const ways = [
   { title: 'thrown', source: (value: string) => handler(`throw ${value};`), stopped: true },
-  { title: 'rejected with later', source: (value: string) => handler(`await null; await new Promise((resolve) => setTimeout(resolve, 1)); throw ${value};`), stopped: true },
-  { title: 'rejected with, and not handled,', source: (value: string) => handler(`Promise.reject(${value}); (async () => { await null; throw ${value}; })(); return 1;`), stopped: false },
-  { title: 'rejected with from a timer', source: (value: string) => handler(`setTimeout(async () => { throw ${value}; }, 0); await new Promise((resolve) => setTimeout(resolve, 10)); return 1;`), stopped: false },
+  {
+    title: 'rejected with later',
+    source: (value: string) => handler(`await null; await new Promise((resolve) => setTimeout(resolve, 1)); throw ${value};`),
+    stopped: true,
+  },
+  {
+    title: 'rejected with, and not handled,',
+    source: (value: string) => handler(`Promise.reject(${value}); (async () => { await null; throw ${value}; })(); return 1;`),
+    stopped: false,
+  },
+  {
+    title: 'rejected with from a timer',
+    source: (value: string) => handler(`setTimeout(async () => { throw ${value}; }, 0); await new Promise((resolve) => setTimeout(resolve, 10)); return 1;`),
+    stopped: false,
+  },
 ] as const;
 
 const hostileErrors = hanging.flatMap(([number, what, value]): Attack[] => [
@@ -59,7 +71,21 @@ const hostileErrors = hanging.flatMap(([number, what, value]): Attack[] => [
   },
 ]);
 
-const unsupported = ['() => 1', 'Symbol("x")', 'new (class Thing { a = 1 })()', 'new Proxy({ get a() { return () => {}; } }, {})', 'new Set([1])', 'new Map([[{}, 1]])', 'Promise.resolve(1)', 'new WeakMap()', '/x/', 'function* () {}', 'new Int32Array(2)', '10n ** 30n', '"\\ud800"'] as const;
+const unsupported = [
+  '() => 1',
+  'Symbol("x")',
+  'new (class Thing { a = 1 })()',
+  'new Proxy({ get a() { return () => {}; } }, {})',
+  'new Set([1])',
+  'new Map([[{}, 1]])',
+  'Promise.resolve(1)',
+  'new WeakMap()',
+  '/x/',
+  'function* () {}',
+  'new Int32Array(2)',
+  '10n ** 30n',
+  '"\\ud800"',
+] as const;
 
 const table: readonly Attack[] = [
   {
@@ -114,7 +140,13 @@ const table: readonly Attack[] = [
     look: cellLives,
   },
   ...unsupported.map(
-    (value): Attack => ({ number: 39, title: `a result that is no message: ${value}`, source: handler(`const value = ${value}; return { value };`), allowed: fails('message.unsupported'), look: bounded }),
+    (value): Attack => ({
+      number: 39,
+      title: `a result that is no message: ${value}`,
+      source: handler(`const value = ${value}; return { value };`),
+      allowed: fails('message.unsupported'),
+      look: bounded,
+    }),
   ),
   {
     number: 39,
@@ -183,7 +215,9 @@ const table: readonly Attack[] = [
   {
     number: 45,
     title: '200,000 calls that nobody waits for',
-    source: handler(`let refused = 0; const codes = new Set(); for (let i = 0; i < 200_000; i++) { try { context.services.probe.echo(i).catch(() => {}); } catch (error) { refused++; codes.add(error.code); } } return [refused, [...codes]];`),
+    source: handler(
+      `let refused = 0; const codes = new Set(); for (let i = 0; i < 200_000; i++) { try { context.services.probe.echo(i).catch(() => {}); } catch (error) { refused++; codes.add(error.code); } } return [refused, [...codes]];`,
+    ),
     limits: { cpu: '3s', wall: '6s', calls: 64 },
     allowed: either(answers([199_936, ['limit.calls']]), fails('limit.cpu', 'limit.memory')),
     look: cellLives,

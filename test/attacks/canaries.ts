@@ -30,14 +30,21 @@ export class Canaries {
 
   private constructor(folder: string, servers: readonly Server[]) {
     const [tcp, local] = servers as readonly [Server, Server];
-    for (const server of servers) server.on('connection', (socket) => {
-      this.#connections++;
-      socket.destroy();
-    });
+    for (const server of servers)
+      server.on('connection', (socket) => {
+        this.#connections++;
+        socket.destroy();
+      });
     this.#folder = folder;
     this.#servers = servers;
     this.#tokens = [`token-${randomUUID()}`, `token-${randomUUID()}`];
-    this.places = { file: join(folder, 'canary.txt'), variable: `VIVARIUM_CANARY_${process.pid}`, port: (tcp.address() as AddressInfo).port, socket: local.address() as string, pid: process.pid };
+    this.places = {
+      file: join(folder, 'canary.txt'),
+      variable: `VIVARIUM_CANARY_${process.pid}`,
+      port: (tcp.address() as AddressInfo).port,
+      socket: local.address() as string,
+      pid: process.pid,
+    };
     process.env[this.places.variable] = this.#tokens[1];
     writeFileSync(this.places.file, this.#tokens[0]);
     this.#changed = statSync(this.places.file).mtimeMs;
@@ -106,7 +113,29 @@ const textOf = (value: unknown): string =>
     return part instanceof Error ? { ...part, message: part.message, stack: part.stack } : part;
   }) ?? '';
 
-const watched = { Object, Function, Array, String, Number, Boolean, Symbol, BigInt, Promise, Map, Set, WeakMap, Date, RegExp, Error, JSON, Reflect, Math, Uint8Array, ArrayBuffer, Buffer } as const;
+const watched = {
+  Object,
+  Function,
+  Array,
+  String,
+  Number,
+  Boolean,
+  Symbol,
+  BigInt,
+  Promise,
+  Map,
+  Set,
+  WeakMap,
+  Date,
+  RegExp,
+  Error,
+  JSON,
+  Reflect,
+  Math,
+  Uint8Array,
+  ArrayBuffer,
+  Buffer,
+} as const;
 
 const identities = new WeakMap<object, number>();
 let nextIdentity = 1;

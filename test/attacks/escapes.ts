@@ -56,20 +56,29 @@ return "contained" if not got else " ".join(got)`,
       'import ctypes',
     ),
   },
-  ...['emscripten_run_script_string', 'emscripten_run_script', 'emscripten_run_script_int'].map((name): Escape => ({
-    number: 104,
-    title: `JavaScript by ctypes: ${name}`,
-    source: inPython(
-      `${script}
+  ...['emscripten_run_script_string', 'emscripten_run_script', 'emscripten_run_script_int'].map(
+    (name): Escape => ({
+      number: 104,
+      title: `JavaScript by ctypes: ${name}`,
+      source: inPython(
+        `${script}
 library = ctypes.CDLL(None)
 try: function = getattr(library, "${name}")
 except AttributeError: return "contained"
 ${name.endsWith('string') ? 'function.restype = ctypes.c_char_p\ngot = function(SCRIPT.encode())\nreturn got.decode() if got else "contained"' : `function(("globalThis.told = " + SCRIPT).encode())\nfrom pyodide.code import run_js\nreturn run_js("globalThis.told ?? 'contained'")`}`,
-      'import ctypes',
-    ),
-  })),
+        'import ctypes',
+      ),
+    }),
+  ),
   { number: 105, title: 'JavaScript by pyodide.code.run_js', source: inPython(`${script}\nreturn run_js(SCRIPT)`, 'from pyodide.code import run_js') },
-  { number: 105, title: 'JavaScript by js.eval and js.Function', source: inPython(`${script}\nfirst = js.eval(SCRIPT)\nsecond = js.Function.new("return " + SCRIPT)()\nreturn first if first != "contained" else second`, 'import js') },
+  {
+    number: 105,
+    title: 'JavaScript by js.eval and js.Function',
+    source: inPython(
+      `${script}\nfirst = js.eval(SCRIPT)\nsecond = js.Function.new("return " + SCRIPT)()\nreturn first if first != "contained" else second`,
+      'import js',
+    ),
+  },
   {
     number: 106,
     title: 'JavaScript by the constructors of proxies',

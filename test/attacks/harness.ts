@@ -6,7 +6,17 @@
  */
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type CellEvent, createHost, type ErrorCode, type ErrorRecord, type Host, type LogEvent, type RunResult, type ServiceTree, VivariumError } from '../../host/index.ts';
+import {
+  type CellEvent,
+  createHost,
+  type ErrorCode,
+  type ErrorRecord,
+  type Host,
+  type LogEvent,
+  type RunResult,
+  type ServiceTree,
+  VivariumError,
+} from '../../host/index.ts';
 import type { SandboxLevel } from '../../host/cells/levels.ts';
 import type { RuntimeName } from '../../runtimes/protocol.ts';
 import { availableLevels } from '../support/levels.ts';

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { createHost } from '../../host/index.ts';
 import { failureOf } from '../support/failure.ts';
 import { availableLevels } from '../support/levels.ts';
-import { answers, type Attack, attacks, either, fails, handler, type Seen } from './harness.ts';
+import { answers, type Attack, attacks, either, fails, handler } from './harness.ts';
 
 /** The isolate pays, or the whole cell does and is replaced. */
 const exhausted = fails('limit.memory', 'limit.cpu', 'limit.wall', 'cell.died', 'actor.failed', 'actor.fatal', 'actor.quarantined');
@@ -22,13 +22,25 @@ const bombs: readonly (readonly [number: number, title: string, body: string])[]
   [81, 'a list that doubles by joining', 'let all = [1, 2, 3]; for (;;) all = all.concat(all);'],
   [81, 'arguments by the million', 'return Math.max(...new Array(1e7).fill(1));'],
   [82, 'a text that doubles', 'let text = "x"; for (;;) text += text;'],
-  [82, 'a text that doubles and is kept', 'const all = []; for (let text = "x".repeat(2 ** 20); ; ) all.push((text + all.length).split("").reverse().join(""));'],
+  [
+    82,
+    'a text that doubles and is kept',
+    'const all = []; for (let text = "x".repeat(2 ** 20); ; ) all.push((text + all.length).split("").reverse().join(""));',
+  ],
   [82, 'a rope of 256 MB that is cut into characters', 'return "ab".repeat(2 ** 27).split("").length;'],
   [82, 'a text of 512 MB', 'return ("x".repeat(2 ** 28) + "y".repeat(2 ** 27)).indexOf("z");'],
   [82, 'a replacement that grows', 'return "a".repeat(2 ** 24).replaceAll("a", "b".repeat(16)).length;'],
   [82, 'JSON that grows', 'let value = []; for (let i = 0; i < 30; i++) value = [value, value]; return JSON.stringify(value).length;'],
-  [86, 'formats of every locale', 'const all = []; for (let i = 0; ; i++) all.push(new Intl.DateTimeFormat("en-u-ca-" + ["gregory", "hebrew", "islamic"][i % 3], { timeZone: "UTC", dateStyle: "full", timeStyle: "full" }).format(i), new Intl.NumberFormat("de", { style: "currency", currency: "EUR", minimumFractionDigits: i % 20 }));'],
-  [86, 'expressions without end', 'const all = []; for (let i = 0; ; i++) { const one = new RegExp("(a|b|c)*" + i + "[\\\\u{0}-\\\\u{10ffff}]", "u"); one.test("abc"); all.push(one); }'],
+  [
+    86,
+    'formats of every locale',
+    'const all = []; for (let i = 0; ; i++) all.push(new Intl.DateTimeFormat("en-u-ca-" + ["gregory", "hebrew", "islamic"][i % 3], { timeZone: "UTC", dateStyle: "full", timeStyle: "full" }).format(i), new Intl.NumberFormat("de", { style: "currency", currency: "EUR", minimumFractionDigits: i % 20 }));',
+  ],
+  [
+    86,
+    'expressions without end',
+    'const all = []; for (let i = 0; ; i++) { const one = new RegExp("(a|b|c)*" + i + "[\\\\u{0}-\\\\u{10ffff}]", "u"); one.test("abc"); all.push(one); }',
+  ],
 ];
 
 const table: readonly Attack[] = [
@@ -63,7 +75,13 @@ const table: readonly Attack[] = [
     `),
     allowed: answers([]),
   },
-  { number: 80, title: 'a buffer of 1 GiB is refused', source: handler('try { return new Uint8Array(2 ** 30).length; } catch (error) { return error.name; }'), limits, allowed: either(answers('RangeError'), exhausted) },
+  {
+    number: 80,
+    title: 'a buffer of 1 GiB is refused',
+    source: handler('try { return new Uint8Array(2 ** 30).length; } catch (error) { return error.name; }'),
+    limits,
+    allowed: either(answers('RangeError'), exhausted),
+  },
   ...bombs.map(([number, title, body]): Attack => ({ number, title, source: handler(body), limits, allowed: exhausted })),
   {
     number: 81,
@@ -73,11 +91,49 @@ const table: readonly Attack[] = [
     further: 2,
     allowed: exhausted,
   },
-  { number: 90, title: 'blocks of the host without end, of 1 MiB', language: 'wasm', source: 'blocks.wasm', limits, allowed: either(answers({ blocks: expect.toSatisfy((count: number) => count < 70) }), exhausted) },
-  { number: 90, title: '200,000 empty blocks of the host', language: 'wasm', source: 'blocks.wasm', actor: { function: 'empty' }, limits, allowed: either(answers({ blocks: expect.any(Number) }), exhausted) },
-  { number: 90, title: 'a block of the host that nothing can hold', language: 'wasm', source: 'blocks.wasm', actor: { function: 'huge' }, limits, allowed: either(answers({ blocks: 0 }), exhausted) },
-  { number: 90, title: 'a memory of WebAssembly that grows until it is refused', language: 'wasm', source: 'grow.wasm', limits, allowed: either(answers({ pages: expect.toSatisfy((pages: number) => pages <= 1024) }), exhausted) },
-  { number: 90, title: 'allocations of WebAssembly until the plugin gives up', language: 'wasm', source: 'grow.wasm', actor: { function: 'allocate' }, limits, allowed: exhausted },
+  {
+    number: 90,
+    title: 'blocks of the host without end, of 1 MiB',
+    language: 'wasm',
+    source: 'blocks.wasm',
+    limits,
+    allowed: either(answers({ blocks: expect.toSatisfy((count: number) => count < 70) }), exhausted),
+  },
+  {
+    number: 90,
+    title: '200,000 empty blocks of the host',
+    language: 'wasm',
+    source: 'blocks.wasm',
+    actor: { function: 'empty' },
+    limits,
+    allowed: either(answers({ blocks: expect.any(Number) }), exhausted),
+  },
+  {
+    number: 90,
+    title: 'a block of the host that nothing can hold',
+    language: 'wasm',
+    source: 'blocks.wasm',
+    actor: { function: 'huge' },
+    limits,
+    allowed: either(answers({ blocks: 0 }), exhausted),
+  },
+  {
+    number: 90,
+    title: 'a memory of WebAssembly that grows until it is refused',
+    language: 'wasm',
+    source: 'grow.wasm',
+    limits,
+    allowed: either(answers({ pages: expect.toSatisfy((pages: number) => pages <= 1024) }), exhausted),
+  },
+  {
+    number: 90,
+    title: 'allocations of WebAssembly until the plugin gives up',
+    language: 'wasm',
+    source: 'grow.wasm',
+    actor: { function: 'allocate' },
+    limits,
+    allowed: exhausted,
+  },
 ];
 
 attacks('D, memory', table);
@@ -86,11 +142,21 @@ const mebibytes = (pid: number): number => Number(/^VmHWM:\s+(\d+)/m.exec(readFi
 
 describe.each(await availableLevels())('D, memory of the machine, at level %s', (level) => {
   test('78 the most that a cell ever held is near its budget, whatever its guest allocates', async () => {
-    await using host = await createHost({ sandbox: { minimum: level, maximum: level }, ceiling: { limits: { memory: '1GiB', cpu: '10s' } }, limits: { cellMemory: 128 * 1024 * 1024 } });
+    await using host = await createHost({
+      sandbox: { minimum: level, maximum: level },
+      ceiling: { limits: { memory: '1GiB', cpu: '10s' } },
+      limits: { cellMemory: 128 * 1024 * 1024 },
+    });
     const pids: number[] = [];
     host.on('cell', ({ event, pid }) => event === 'started' && pid !== undefined && pids.push(pid));
-    const code = 'const all = []; export const handle = (count) => { for (let i = 0; i < count; i++) all.push(new Uint8Array(2 ** 20).fill(1)); return all.length; };';
-    const flow = await host.deploy({ vivarium: 1, actors: { a: { runtime: 'javascript', code, policy: { limits: { memory: '64MiB', cpu: '5s' } } } }, inputs: { in: 'a' }, outputs: { out: 'a' } });
+    const code =
+      'const all = []; export const handle = (count) => { for (let i = 0; i < count; i++) all.push(new Uint8Array(2 ** 20).fill(1)); return all.length; };';
+    const flow = await host.deploy({
+      vivarium: 1,
+      actors: { a: { runtime: 'javascript', code, policy: { limits: { memory: '64MiB', cpu: '5s' } } } },
+      inputs: { in: 'a' },
+      outputs: { out: 'a' },
+    });
     const [pid] = pids as [number];
     const before = mebibytes(pid);
     expect(await flow.ask('in', 40)).toBe(40);
@@ -102,11 +168,16 @@ describe.each(await availableLevels())('D, memory of the machine, at level %s', 
 
   test('94 more cells than the host may have are refused, not started', async () => {
     await using host = await createHost({ sandbox: { minimum: level, maximum: level }, spare: false, limits: { cells: 3 } });
-    const deploy = (namespace: string) => host.deploy({ vivarium: 1, actors: { a: { runtime: 'javascript', code: 'export const handle = (m) => m;' } }, inputs: { in: 'a' }, outputs: { out: 'a' } }, { namespace });
+    const deploy = (namespace: string) =>
+      host.deploy(
+        { vivarium: 1, actors: { a: { runtime: 'javascript', code: 'export const handle = (m) => m;' } }, inputs: { in: 'a' }, outputs: { out: 'a' } },
+        { namespace },
+      );
     const outcomes = await Promise.allSettled(Array.from({ length: 20 }, (_, number) => deploy(`crowd-${number}`)));
     const flows = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
     expect(flows).toHaveLength(3);
-    for (const outcome of outcomes) if (outcome.status === 'rejected') expect(outcome.reason).toMatchObject({ code: 'cell.start', message: expect.stringContaining('3 cells') });
+    for (const outcome of outcomes)
+      if (outcome.status === 'rejected') expect(outcome.reason).toMatchObject({ code: 'cell.start', message: expect.stringContaining('3 cells') });
     for (const flow of flows) expect(await flow.ask('in', 1)).toBe(1);
     await flows[0]?.stop();
     expect(await (await deploy('later')).ask('in', 2)).toBe(2);

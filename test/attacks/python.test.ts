@@ -18,7 +18,17 @@ const ended = fails('actor.failed', 'actor.fatal', 'limit.cpu', 'limit.wall', 'l
 const generous = { cpu: '3s', wall: '8s', memory: '192MiB' };
 
 const table: readonly Attack[] = [
-  ...escapes.map(({ number, title, source }): Attack => ({ number, title, language, source, limits: { cpu: '2s', wall: '4s' }, allowed: answers('contained'), look: cellLives })),
+  ...escapes.map(
+    ({ number, title, source }): Attack => ({
+      number,
+      title,
+      language,
+      source,
+      limits: { cpu: '2s', wall: '4s' },
+      allowed: answers('contained'),
+      look: cellLives,
+    }),
+  ),
   {
     number: 108,
     title: 'Pyodide’s own parts are broken, and messages go on coming',
@@ -170,7 +180,10 @@ def handle(canary, context):
   ...[
     ['an error of 100 MB', 'raise ValueError("x" * 100_000_000)'],
     ['an error whose causes go in a circle', 'a, b = ValueError("a"), ValueError("b")\n    a.__cause__, b.__cause__, a.__context__ = b, a, a\n    raise a'],
-    ['an error with 100,000 notes and a long name', 'error = type("N" * 100_000, (Exception,), {})("x")\n    for i in range(100_000): error.add_note("note")\n    raise error'],
+    [
+      'an error with 100,000 notes and a long name',
+      'error = type("N" * 100_000, (Exception,), {})("x")\n    for i in range(100_000): error.add_note("note")\n    raise error',
+    ],
     ['a group of groups of errors', 'error = ValueError("x")\n    for _ in range(2_000): error = ExceptionGroup("g", [error])\n    raise error'],
     ['an error whose text raises', 'class Odd(Exception):\n        def __str__(self): raise SystemExit(self)\n    raise Odd()'],
     ['an error whose frames lie', 'exec(compile("raise ValueError(\'x\')", "/etc/passwd", "exec"))'],
@@ -188,7 +201,8 @@ def handle(canary, context):
       allowed: ended,
       look: (seen) => {
         cellLives(seen);
-        for (const { message, stack, name } of seen.result?.errors ?? []) for (const text of [message, stack, name]) expect(text?.length ?? 0).toBeLessThanOrEqual(8 * 1024);
+        for (const { message, stack, name } of seen.result?.errors ?? [])
+          for (const text of [message, stack, name]) expect(text?.length ?? 0).toBeLessThanOrEqual(8 * 1024);
         expect(JSON.stringify(seen.result?.errors)).not.toContain('root:');
       },
     }),
@@ -217,7 +231,8 @@ def handle(canary, context):
     allowed: either(fails('message.unsupported', 'limit.message')),
     look: (seen) => {
       cellLives(seen);
-      for (const [place, { status, errors }] of seen.results.entries()) if (status !== 'completed') expect(['message.unsupported', 'limit.message', 'actor.failed'], `value ${place}`).toContain(errors[0]?.code);
+      for (const [place, { status, errors }] of seen.results.entries())
+        if (status !== 'completed') expect(['message.unsupported', 'limit.message', 'actor.failed'], `value ${place}`).toContain(errors[0]?.code);
       expect(seen.results.filter(({ status }) => status === 'failed').length).toBeGreaterThan(12);
     },
   },
@@ -244,7 +259,16 @@ def handle(canary, context):
     ['an integer that grows', 'return (10**10**8).bit_length()'],
     ['files in memory', 'with open("/tmp/big", "wb") as file:\n        while True: file.write(bytes(2**20))'],
     ['dictionaries without end', 'all = {}\n    while True: all[len(all)] = {len(all): []}'],
-  ].map(([title, body]): Attack => ({ number: 88, title: title as string, language, source: `def handle(canary, context):\n    ${body}`, limits: { cpu: '3s', wall: '8s', memory: '128MiB' }, allowed: fails('limit.memory', 'limit.cpu', 'limit.wall', 'actor.fatal', 'cell.died', 'actor.failed') })),
+  ].map(
+    ([title, body]): Attack => ({
+      number: 88,
+      title: title as string,
+      language,
+      source: `def handle(canary, context):\n    ${body}`,
+      limits: { cpu: '3s', wall: '8s', memory: '128MiB' },
+      allowed: fails('limit.memory', 'limit.cpu', 'limit.wall', 'actor.fatal', 'cell.died', 'actor.failed'),
+    }),
+  ),
 ];
 
 attacks('F, Python', table);
@@ -262,7 +286,12 @@ def handle(message):
     sys.path.append("/evil"); os.environ["SHARED"] = "x"; builtins.shared = 1; sys.modules["shared"] = sys
     return [seen, random.random()]`;
     const actor = { runtime: 'python', code } as const;
-    const flow = await host.deploy({ vivarium: 1, actors: { one: actor, two: actor }, inputs: { one: 'one', two: 'two' }, outputs: { one: 'one', two: 'two' } });
+    const flow = await host.deploy({
+      vivarium: 1,
+      actors: { one: actor, two: actor },
+      inputs: { one: 'one', two: 'two' },
+      outputs: { one: 'one', two: 'two' },
+    });
     const [one, two] = [await flow.ask('one', 1), await flow.ask('two', 1)] as [[unknown[], number], [unknown[], number]];
     expect(two[0]).toEqual(one[0]);
     expect(two[0].slice(0, 6)).toEqual(Array(6).fill(false));

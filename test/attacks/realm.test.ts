@@ -186,7 +186,10 @@ const table: readonly Attack[] = [
       };
     `,
     // Resolving a promise with another calls \`then\` of the guest: the language does that, for the guest's own promise.
-    allowed: answers(1, expect.toSatisfy((seen: unknown[]) => seen.length <= 1)),
+    allowed: answers(
+      1,
+      expect.toSatisfy((seen: unknown[]) => seen.length <= 1),
+    ),
   },
   {
     number: 13,
@@ -223,12 +226,22 @@ const table: readonly Attack[] = [
     `),
     allowed: answers(true),
   },
-  ...['Object.create(null)', 'new Proxy({}, { get() { throw new Error("trap"); }, getPrototypeOf() { throw 1; } })', '(() => { const { proxy, revoke } = Proxy.revocable({}, {}); revoke(); return proxy; })()', 'Symbol("x")', 'undefined', '{ toString() { throw 1; } }'].flatMap(
-    (value): Attack[] => [
-      { number: 15, title: `thrown: ${value}`, source: handler(`throw ${value};`), allowed: fails('actor.failed') },
-      { number: 15, title: `thrown as the module starts: ${value}`, source: `throw ${value}; export const handle = () => 1;`, allowed: doesNotStart('actor.start') },
-    ],
-  ),
+  ...[
+    'Object.create(null)',
+    'new Proxy({}, { get() { throw new Error("trap"); }, getPrototypeOf() { throw 1; } })',
+    '(() => { const { proxy, revoke } = Proxy.revocable({}, {}); revoke(); return proxy; })()',
+    'Symbol("x")',
+    'undefined',
+    '{ toString() { throw 1; } }',
+  ].flatMap((value): Attack[] => [
+    { number: 15, title: `thrown: ${value}`, source: handler(`throw ${value};`), allowed: fails('actor.failed') },
+    {
+      number: 15,
+      title: `thrown as the module starts: ${value}`,
+      source: `throw ${value}; export const handle = () => 1;`,
+      allowed: doesNotStart('actor.start'),
+    },
+  ]),
   {
     number: 17,
     title: 'generators that delegate, and thenables that they return, across a refused call',
@@ -274,7 +287,7 @@ const table: readonly Attack[] = [
   },
   {
     number: 26,
-    title: 'a \`start\` that never settles',
+    title: 'a `start` that never settles',
     source: `export const start = () => new Promise(() => {}); export const handle = () => 1;`,
     limits: { start: '300ms' },
     allowed: doesNotStart('limit.start'),

@@ -11,9 +11,24 @@ const number = 'own';
 const cellLives = ({ cells }: Seen): void => expect(cells.map(({ event }) => event)).not.toContain('died');
 
 /** Every message got an answer of its own sender's making, or an error; nothing but the attacker's own outlets was used. */
-const python = (title: string, source: string, allowed: Attack['allowed'], rest: Partial<Attack> = {}): Attack => ({ number, title, language: 'python', source, allowed, look: cellLives, ...rest });
+const python = (title: string, source: string, allowed: Attack['allowed'], rest: Partial<Attack> = {}): Attack => ({
+  number,
+  title,
+  language: 'python',
+  source,
+  allowed,
+  look: cellLives,
+  ...rest,
+});
 
-const javascript = (title: string, source: string, allowed: Attack['allowed'], rest: Partial<Attack> = {}): Attack => ({ number, title, source, allowed, look: cellLives, ...rest });
+const javascript = (title: string, source: string, allowed: Attack['allowed'], rest: Partial<Attack> = {}): Attack => ({
+  number,
+  title,
+  source,
+  allowed,
+  look: cellLives,
+  ...rest,
+});
 
 const forgedTurn = `{ id: '1,-2,0,0,0,2', inlet: 0, lane: 0, text: '', execution: '{}', ended: false, messages: -1e9, bytes: -1e9 }`;
 
@@ -99,7 +114,11 @@ const inJavaScript: readonly Attack[] = [
     fails('actor.failed'),
   ),
   ...['cell.died', 'host.closed', 'actor.quarantined', 'limit.cpu', 'policy.denied', 'execution.cancelled', 'constructor', '__proto__'].map((code) =>
-    javascript(`an error with the code ${code} of a guest’s own making`, handler(`throw Object.setPrototypeOf(Object.assign(new Error('forged'), { code: '${code}', record: { code: '${code}' } }), null);`), fails('actor.failed')),
+    javascript(
+      `an error with the code ${code} of a guest’s own making`,
+      handler(`throw Object.setPrototypeOf(Object.assign(new Error('forged'), { code: '${code}', record: { code: '${code}' } }), null);`),
+      fails('actor.failed'),
+    ),
   ),
   javascript(
     'an error that the host gave keeps its code, and gets no other',
@@ -146,11 +165,16 @@ const inJavaScript: readonly Attack[] = [
     ['next that throws', `({ next() { throw new Proxy({}, {}); }, [Symbol.iterator]() { return this; } })`],
     ['next that gives no object', `({ next: () => 5, [Symbol.iterator]() { return this; } })`],
     ['a result whose done is a getter that throws', `({ next: () => ({ get done() { throw 1; } }), [Symbol.iterator]() { return this; } })`],
-    ['a result that is a revoked proxy', `({ next: () => { const { proxy, revoke } = Proxy.revocable({}, {}); revoke(); return proxy; }, [Symbol.iterator]() { return this; } })`],
+    [
+      'a result that is a revoked proxy',
+      `({ next: () => { const { proxy, revoke } = Proxy.revocable({}, {}); revoke(); return proxy; }, [Symbol.iterator]() { return this; } })`,
+    ],
     ['yields that are no messages', `(function* () { yield () => 1; })()`],
     ['a promise of no object', `({ next: async () => undefined, [Symbol.asyncIterator]() { return this; } })`],
     ['a promise that rejects with a proxy', `({ next: async () => { throw new Proxy({}, {}); }, [Symbol.asyncIterator]() { return this; } })`],
-  ].map(([title, value]) => javascript(`a generator with ${title}`, `export const handle = () => ${value};`, fails('actor.failed', 'message.unsupported', 'limit.cpu'))),
+  ].map(([title, value]) =>
+    javascript(`a generator with ${title}`, `export const handle = () => ${value};`, fails('actor.failed', 'message.unsupported', 'limit.cpu')),
+  ),
   javascript(
     'a generator whose return throws, loops and yields when its turn is over',
     `export const handle = (canary, context) => { let n = 0; return { next() { if (n++ > 3) throw new Error('over'); return { done: false, value: n }; }, return() { context.emit('out', 'late'); for (;;); }, throw() { for (;;); }, [Symbol.iterator]() { return this; } }; };`,
@@ -199,10 +223,18 @@ const inJavaScript: readonly Attack[] = [
   ),
   javascript(
     'what the execution tells is a copy',
-    handler(`const told = context.execution; told.id = 'forged'; told.parents?.push?.('forged'); try { context.execution = { id: 'forged' }; } catch {} return [context.execution.id === 'forged', context.execution.parents.length];`),
+    handler(
+      `const told = context.execution; told.id = 'forged'; told.parents?.push?.('forged'); try { context.execution = { id: 'forged' }; } catch {} return [context.execution.id === 'forged', context.execution.parents.length];`,
+    ),
     answers([false, 0]),
   ),
-  javascript('config and environment cannot be made to speak for the host', handler(`try { context.env.A = 1; } catch {} try { context.log.info = 1; } catch {} return [Object.keys(context.env), typeof context.log.info, Object.isFrozen(context.env)];`), answers([[], 'function', true])),
+  javascript(
+    'config and environment cannot be made to speak for the host',
+    handler(
+      `try { context.env.A = 1; } catch {} try { context.log.info = 1; } catch {} return [Object.keys(context.env), typeof context.log.info, Object.isFrozen(context.env)];`,
+    ),
+    answers([[], 'function', true]),
+  ),
 ];
 
 const lent = 'from vivarium import host, VivariumError\nimport vivarium.actor, vivarium.message, json\n';
@@ -238,7 +270,12 @@ const inPython: readonly Attack[] = [
     return told`,
     answers(Array(15).fill('actor.outlet')),
   ),
-  python('turns that are not its own', `${lent}def handle(canary, context):\n    for turn in range(-3, 60):\n        if turn == context._turn: continue\n        host.settle(turn, 0, '"forged"'); host.settle_with_nothing(turn); host.fail(turn, '{}'); host.answer(turn, 0, '"forged"'); host.emit(turn, 0, 0, '"forged"')\n    return "mine"`, answers('mine'), { further: 10 }),
+  python(
+    'turns that are not its own',
+    `${lent}def handle(canary, context):\n    for turn in range(-3, 60):\n        if turn == context._turn: continue\n        host.settle(turn, 0, '"forged"'); host.settle_with_nothing(turn); host.fail(turn, '{}'); host.answer(turn, 0, '"forged"'); host.emit(turn, 0, 0, '"forged"')\n    return "mine"`,
+    answers('mine'),
+    { further: 10 },
+  ),
   python(
     'turns that are no numbers',
     `${lent}def handle(canary, context):
@@ -249,7 +286,10 @@ const inPython: readonly Attack[] = [
     return 1`,
     answers(1),
   ),
-  byHand('text', ['1,{"pay":9}', '{', '', '[', '"', 'nul', '1 2', '[1],[2]'].map((text) => [0, JSON.stringify(text)] as const)),
+  byHand(
+    'text',
+    ['1,{"pay":9}', '{', '', '[', '"', 'nul', '1 2', '[1],[2]'].map((text) => [0, JSON.stringify(text)] as const),
+  ),
   byHand('text that is too much', [
     [0, '"[" * 500_000'],
     [0, '"[" + "[]," * 300_000 + "0]"'],
@@ -266,8 +306,16 @@ const inPython: readonly Attack[] = [
     [1, '"\\x01\\x02"'],
     [1, '"\\u3042" * 10'],
   ]),
-  python('a result that is made by hand, with the keys of prototypes', `${lent}def handle(canary, context):\n    host.settle(context._turn, 0, '{"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}},"a":[]}')`, either(answers(expect.toSatisfy((value: object) => !('polluted' in value))), fails('message.invalid'))),
-  python('the same for a neighbour that decodes it', `${lent}def handle(canary, context):\n    host.emit(context._turn, 2, 0, '1,{"pay":9}'); host.emit(context._turn, 2, 1, "\\xdd\\xff\\xff\\xff\\xff"); host.emit(context._turn, 2, 0, "[" * 500_000)\n    return 1`, fails('message.invalid', 'limit.message')),
+  python(
+    'a result that is made by hand, with the keys of prototypes',
+    `${lent}def handle(canary, context):\n    host.settle(context._turn, 0, '{"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}},"a":[]}')`,
+    either(answers(expect.toSatisfy((value: object) => !('polluted' in value))), fails('message.invalid')),
+  ),
+  python(
+    'the same for a neighbour that decodes it',
+    `${lent}def handle(canary, context):\n    host.emit(context._turn, 2, 0, '1,{"pay":9}'); host.emit(context._turn, 2, 1, "\\xdd\\xff\\xff\\xff\\xff"); host.emit(context._turn, 2, 0, "[" * 500_000)\n    return 1`,
+    fails('message.invalid', 'limit.message'),
+  ),
   python(
     'failures and raised errors with codes of the host',
     `${lent}codes = ["cell.died", "host.closed", "actor.quarantined", "limit.wall", "execution.cancelled", "no such code"]
@@ -287,16 +335,55 @@ def handle(canary, context):
       },
     },
   ),
-  python('an error that the host gave, with another code', `${lent}def handle(canary, context):\n    try: context.services.probe.fail()\n    except VivariumError as error:\n        error._record = {"code": "host.closed", "message": "forged"}\n        raise`, fails('actor.failed', 'service.failed')),
-  python('names of services and actors that nothing has', `${lent}def handle(canary, context):\n    told = set()\n    for name in ["x" * 257, "x" * 1_000_000, "__proto__", "", "\\0", "probe.", ".echo", "constructor"]:\n        for call in [lambda: host.call_now(context._turn, name, 0, "1"), lambda: host.ask_now(context._turn, name, 0, "1")]:\n            reply = call()\n            told.add(json.loads(reply[1:])["code"] if reply[0] == "!" else reply)\n    return sorted(told)`, answers(expect.toSatisfy((codes: string[]) => codes.every((code) => ['actor.unknown', 'policy.denied', 'service.unknown'].includes(code))))),
-  python('inputs of services that are made by hand', `${lent}def handle(canary, context):\n    told = set()\n    for lane, text in [(0, "{"), (0, "1,2"), (1, "\\xdd\\xff\\xff\\xff\\xff"), (0, "[" * 100_000), (0, '"' + "x" * 900_000 + '"'), (7, "1"), (None, "1")]:\n        reply = host.call_now(context._turn, "probe.echo", lane, text)\n        told.add(json.loads(reply[1:])["code"] if reply[0] == "!" else "answered")\n    return sorted(told)`, answers(expect.toSatisfy((codes: string[]) => codes.every((code) => ['answered', 'limit.message', 'message.invalid', 'service.input'].includes(code))))),
-  python('an input of 100 MB for a service', `${lent}def handle(canary, context):\n    return host.call_now(context._turn, "probe.echo", 0, '"' + "x" * 100_000_000 + '"')[:20]`, fails('actor.fatal', 'limit.message', 'limit.memory', 'limit.cpu'), {}),
-  python('sleeps that are no numbers', `${lent}def handle(canary, context):\n    for delay in [-1, float("nan"), "x", None, [], 0.5]:\n        try: host.sleep(delay)\n        except Exception: pass\n    return 1`, either(answers(1), fails('actor.fatal'))),
+  python(
+    'an error that the host gave, with another code',
+    `${lent}def handle(canary, context):\n    try: context.services.probe.fail()\n    except VivariumError as error:\n        error._record = {"code": "host.closed", "message": "forged"}\n        raise`,
+    fails('actor.failed', 'service.failed'),
+  ),
+  python(
+    'names of services and actors that nothing has',
+    `${lent}def handle(canary, context):\n    told = set()\n    for name in ["x" * 257, "x" * 1_000_000, "__proto__", "", "\\0", "probe.", ".echo", "constructor"]:\n        for call in [lambda: host.call_now(context._turn, name, 0, "1"), lambda: host.ask_now(context._turn, name, 0, "1")]:\n            reply = call()\n            told.add(json.loads(reply[1:])["code"] if reply[0] == "!" else reply)\n    return sorted(told)`,
+    answers(expect.toSatisfy((codes: string[]) => codes.every((code) => ['actor.unknown', 'policy.denied', 'service.unknown'].includes(code)))),
+  ),
+  python(
+    'inputs of services that are made by hand',
+    `${lent}def handle(canary, context):\n    told = set()\n    for lane, text in [(0, "{"), (0, "1,2"), (1, "\\xdd\\xff\\xff\\xff\\xff"), (0, "[" * 100_000), (0, '"' + "x" * 900_000 + '"'), (7, "1"), (None, "1")]:\n        reply = host.call_now(context._turn, "probe.echo", lane, text)\n        told.add(json.loads(reply[1:])["code"] if reply[0] == "!" else "answered")\n    return sorted(told)`,
+    answers(expect.toSatisfy((codes: string[]) => codes.every((code) => ['answered', 'limit.message', 'message.invalid', 'service.input'].includes(code)))),
+  ),
+  python(
+    'an input of 100 MB for a service',
+    `${lent}def handle(canary, context):\n    return host.call_now(context._turn, "probe.echo", 0, '"' + "x" * 100_000_000 + '"')[:20]`,
+    fails('actor.fatal', 'limit.message', 'limit.memory', 'limit.cpu'),
+    {},
+  ),
+  python(
+    'sleeps that are no numbers',
+    `${lent}def handle(canary, context):\n    for delay in [-1, float("nan"), "x", None, [], 0.5]:\n        try: host.sleep(delay)\n        except Exception: pass\n    return 1`,
+    either(answers(1), fails('actor.fatal')),
+  ),
   python('a sleep without end', `${lent}def handle(canary, context):\n    host.sleep(1e300)\n    host.sleep(10**9)`, either(fails('limit.wall'))),
-  python('timers and calls without end', `${lent}def handle(canary, context):\n    for token in range(100_000):\n        host.timer(token, 0, True); host.call(token, context._turn, "probe.never", 0, "1", True); host.room(token); host.log("error", "x")\n    return 1`, either(answers(1), fails('limit.cpu', 'limit.wall', 'limit.calls', 'limit.timers'))),
-  python('a context with another turn', `${lent}from vivarium import Context\ndef handle(canary, context):\n    told = []\n    for turn in [0, -1, context._turn + 1, 10**6]:\n        other = Context(turn)\n        try: other.emit("out", "forged"); told.append(turn)\n        except VivariumError as error: told.append(error.code)\n    return told`, answers([0, 'actor.turn-ended', 'actor.turn-ended', 'actor.turn-ended'])),
-  python('replaced modules of ours', `${lent}import sys, builtins, asyncio\nfirst = True\ndef handle(canary, context):\n    global first\n    if first:\n        first = False\n        for name in ["vivarium", "vivarium.actor", "vivarium.host", "vivarium.message", "vivarium.loop", "vivarium.failure", "vivarium.output", "json", "asyncio"]: sys.modules[name] = None\n        vivarium.actor.deliver = vivarium.actor.encode = vivarium.message.encode = lambda *_: (0, '"forged"')\n        vivarium.actor._handlers[:] = [(lambda m: "replaced", False)]\n        builtins.len = builtins.type = builtins.isinstance = lambda *_: 0\n        asyncio.Task = None\n    return "mine"`, either(answers('mine'), answers('forged'), fails('actor.failed', 'actor.fatal', 'message.invalid', 'message.unsupported')), { further: 4 }),
-  python('ends of turns within turns', `${lent}import sys\ndef handle(canary, context):\n    sys.setrecursionlimit(3_000)\n    def dig(depth):\n        try: dig(depth + 1)\n        except RecursionError: pass\n        host.settle(context._turn, 0, '"early"')\n    dig(0)\n    return "late"`, either(answers('early'), fails('actor.fatal', 'actor.failed')), { further: 4 }),
+  python(
+    'timers and calls without end',
+    `${lent}def handle(canary, context):\n    for token in range(100_000):\n        host.timer(token, 0, True); host.call(token, context._turn, "probe.never", 0, "1", True); host.room(token); host.log("error", "x")\n    return 1`,
+    either(answers(1), fails('limit.cpu', 'limit.wall', 'limit.calls', 'limit.timers')),
+  ),
+  python(
+    'a context with another turn',
+    `${lent}from vivarium import Context\ndef handle(canary, context):\n    told = []\n    for turn in [0, -1, context._turn + 1, 10**6]:\n        other = Context(turn)\n        try: other.emit("out", "forged"); told.append(turn)\n        except VivariumError as error: told.append(error.code)\n    return told`,
+    answers([0, 'actor.turn-ended', 'actor.turn-ended', 'actor.turn-ended']),
+  ),
+  python(
+    'replaced modules of ours',
+    `${lent}import sys, builtins, asyncio\nfirst = True\ndef handle(canary, context):\n    global first\n    if first:\n        first = False\n        for name in ["vivarium", "vivarium.actor", "vivarium.host", "vivarium.message", "vivarium.loop", "vivarium.failure", "vivarium.output", "json", "asyncio"]: sys.modules[name] = None\n        vivarium.actor.deliver = vivarium.actor.encode = vivarium.message.encode = lambda *_: (0, '"forged"')\n        vivarium.actor._handlers[:] = [(lambda m: "replaced", False)]\n        builtins.len = builtins.type = builtins.isinstance = lambda *_: 0\n        asyncio.Task = None\n    return "mine"`,
+    either(answers('mine'), answers('forged'), fails('actor.failed', 'actor.fatal', 'message.invalid', 'message.unsupported')),
+    { further: 4 },
+  ),
+  python(
+    'ends of turns within turns',
+    `${lent}import sys\ndef handle(canary, context):\n    sys.setrecursionlimit(3_000)\n    def dig(depth):\n        try: dig(depth + 1)\n        except RecursionError: pass\n        host.settle(context._turn, 0, '"early"')\n    dig(0)\n    return "late"`,
+    either(answers('early'), fails('actor.fatal', 'actor.failed')),
+    { further: 4 },
+  ),
   python(
     'the shared buffer of synchronous calls does not leak',
     `from pyodide.code import run_js

@@ -15,6 +15,9 @@ export const services: ServiceTree = {
     }),
     rejects: defineService({ ...any, handle: () => Promise.reject(new Error('the queue is closed')) }),
     odd: defineService({ ...any, handle: () => Symbol('no message') }),
-    never: defineService({ ...any, handle: (_, { signal }) => new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(new Error('aborted')))) }),
+    never: defineService({
+      ...any,
+      handle: (_, { signal }) => new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(new Error('aborted')))),
+    }),
   },
 };
