@@ -171,8 +171,8 @@ const table: readonly Attack[] = [
       for (const call of calls) {
         try { await call(); told.push('went well'); } catch (error) {
           const keys = Reflect.ownKeys(error).map(String).sort();
-          const texts = keys.map((key) => String(error[key])).join(' ');
-          told.push([error.code, /\\/(srv|work|tmp|root|app|home)\\/|node:|isolated|errno|file:|cell\\.cjs|host\\//.exec(texts)?.[0] ?? 'nothing', keys.filter((key) => !['code', 'message', 'stack', 'hint', 'name'].includes(key))]);
+          const texts = keys.map((key) => typeof error[key] === 'object' ? JSON.stringify(error[key]) : String(error[key])).join(' ');
+          told.push([error.code, /\\/(srv|work|tmp|root|app|home)\\/|node:|isolated|errno|file:|cell\\.cjs|host\\//.exec(texts)?.[0] ?? 'nothing', keys.filter((key) => !['code', 'message', 'stack', 'hint', 'name', 'record'].includes(key))]);
         }
       }
       return told;

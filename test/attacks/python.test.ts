@@ -71,8 +71,6 @@ const table: readonly Attack[] = [
           for kind in ["NODEFS", "IDBFS", "WORKERFS", "PROXYFS", "NODERAWFS"]:
               try: pyodide_js.FS.mount(getattr(pyodide_js.FS.filesystems, kind), {"root": "/"}, "/mnt"); told.append(kind)
               except BaseException: pass
-          try: pyodide_js.mountNativeFS("/mnt", None); told.append("native")
-          except BaseException: pass
           return [told, sorted(os.environ), os.getcwd(), canary["variable"] in os.environ]
       `,
       'import os, pathlib, pyodide_js',
