@@ -65,7 +65,13 @@ export class Guest {
     });
     try {
       const context = await isolate.createContext();
-      const send = new ivm.Callback((head: string, body: string) => options.receive(head, body), { ignored: true });
+      const send = new ivm.Callback(
+        (head: string, body: string) => {
+          options.receive(head, body);
+          drainSoon();
+        },
+        { ignored: true },
+      );
       const arguments_ = [
         JSON.stringify(settings),
         send,
@@ -150,6 +156,20 @@ export class Guest {
       if (--this.#running === 0 && this.#disposed) this.#left.resolve();
     }
   }
+}
+
+let draining = false;
+
+/**
+ * isolated-vm calls back outside Node's callbacks, after which nobody runs the promises that the call settled: they
+ * would wait for the next timer. An immediate, even an empty one, is a callback of Node.
+ */
+function drainSoon(): void {
+  if (draining) return;
+  draining = true;
+  setImmediate(() => {
+    draining = false;
+  });
 }
 
 function diagnose(error: unknown): Broken {
