@@ -162,7 +162,7 @@ const filesOf = (source: LoadedSource): readonly Uint8Array[] => {
 
 const partOf = (
   actor: FlowActor,
-  { limits }: Grant,
+  { limits, filesystem, network, secrets }: Grant,
   services: readonly string[],
   environment: Readonly<Record<string, string>>,
   source: LoadedSource,
@@ -174,11 +174,12 @@ const partOf = (
   config: actor.config,
   environment: { ...environment },
   services,
+  mounts: filesystem.map(({ guest, access }) => ({ path: guest, writable: access === 'read-write' })),
   limits,
   concurrency: actor.concurrency,
   overflow: actor.overflow,
   functions: actor.wasm === null ? {} : { in: actor.wasm.function, ...actor.wasm.functions },
-  effects: services.length > 0,
+  effects: services.length + filesystem.length + network.allow.length + secrets.length > 0,
   source: sourcePlan(actor, source),
 });
 

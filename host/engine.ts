@@ -6,6 +6,7 @@ import type { ErrorRecord } from '../sdk/errors.ts';
 import type { Payload } from '../sdk/message.ts';
 import { binaryLane, type Lane, textLane } from '../runtimes/protocol.ts';
 import { type Broker, toldToGuest } from './capabilities/broker.ts';
+import type { GuestCall } from './cells/calls.ts';
 import type { Cell } from './cells/cell.ts';
 import type { SpareCells } from './cells/spare.ts';
 import { Supervisor } from './cells/supervisor.ts';
@@ -181,13 +182,13 @@ export class Engine {
     events.emit('log', { time: Date.now(), namespace, actor: name, execution: this.#tracker.get(execution)?.id, level, text: line, dropped });
   }
 
-  #called(cell: Cell, said: Said<'call'>, bytes: Uint8Array, call: AbortController): void {
+  #called(cell: Cell, said: Said<'call'>, bytes: Uint8Array, { controller, holdings }: GuestCall): void {
     const { actor, instance, call: number, capability, operation, lane } = said;
     const { namespace, shape, grants } = this.deployment;
     const execution = said.execution === 0 ? undefined : this.#tracker.get(said.execution);
     const answer = (error: ErrorRecord | null, payload?: Payload): void => {
-      cell.endCall(actor, call);
-      execution?.calls?.delete(call);
+      cell.endCall(actor, controller);
+      execution?.calls?.delete(controller);
       const [replyLane, replyBytes] = payload === undefined ? [lane, undefined] : encoded(payload);
       cell.reply(actor, instance, number, error, replyLane, replyBytes);
     };
@@ -197,13 +198,14 @@ export class Engine {
     }
     if (execution !== undefined) {
       execution.calls ??= new Set();
-      execution.calls.add(call);
+      execution.calls.add(controller);
     }
-    const { signal } = call;
+    const { signal } = controller;
     const cancelled = (): void => answer({ code: 'call.cancelled', message: 'the call was cancelled' });
     signal.addEventListener('abort', cancelled, { once: true });
     const caller = { namespace, actor: nameOf(shape, actor), execution: execution?.id, signal };
-    this.context.broker.call({ capability, operation, payload: payloadOf(lane, bytes), caller, grant: grants[actor] as Deployment['grants'][number] }).then(
+    const grant = grants[actor] as Deployment['grants'][number];
+    this.context.broker.call({ capability, operation, payload: payloadOf(lane, bytes), caller, grant, holdings }).then(
       (payload) => {
         if (signal.aborted) return;
         signal.removeEventListener('abort', cancelled);

@@ -4,6 +4,7 @@ import { VivariumError } from '../sdk/errors.ts';
 import type { Payload } from '../sdk/message.ts';
 import { Broker } from './capabilities/broker.ts';
 import { registerServices } from './capabilities/services/registry.ts';
+import { servicesCapability } from './capabilities/services/services.ts';
 import { cellFiles } from './cells/files.ts';
 import type { SandboxLevel } from './cells/levels.ts';
 import { chooseLevel, detectSandbox } from './cells/sandbox.ts';
@@ -112,7 +113,7 @@ export class Host {
       nextCell: () => ++cells,
       newId: idSource(),
       broker: new Broker(
-        parts.services,
+        { services: servicesCapability(parts.services) },
         (event) => this.#events.emit('audit', event),
         (error, caller) => logger?.error(error.message, { namespace: caller.namespace, actor: caller.actor, cause: error.cause }),
       ),

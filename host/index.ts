@@ -17,7 +17,8 @@
 export { type CatalogueEntry, type ErrorCode, type ErrorRecord, errorCatalogue, isErrorCode, type Reaction, VivariumError } from '../sdk/errors.ts';
 export { decode, encode, type Message, type Payload } from '../sdk/message.ts';
 export type { Limits } from '../runtimes/limits.ts';
-export { defineService, type Service, type ServiceCaller, type ServiceTree } from './capabilities/services/registry.ts';
+export type { Caller } from './capabilities/capability.ts';
+export { defineService, type Service, type ServiceTree } from './capabilities/services/registry.ts';
 export type { StandardSchema } from './capabilities/services/schema.ts';
 export type { SandboxLevel } from './cells/levels.ts';
 export type { CellEvent, ExecutionEvent, HostEvents, Listener, LogEvent } from './events.ts';

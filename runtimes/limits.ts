@@ -21,6 +21,8 @@ export interface Limits {
   readonly timers: number;
   /** Calls to the host in flight at once in one instance. */
   readonly calls: number;
+  /** Files and connections open at once in one instance. */
+  readonly handles: number;
   /** From the creation of an isolate until its actor has started. */
   readonly start: number;
   /** Messages that wait in the mailbox of the actor. */
@@ -38,6 +40,7 @@ const common = {
   logs: 64 * 1024,
   timers: 1_000,
   calls: 64,
+  handles: 64,
   mailbox: 1_000,
 } as const;
 

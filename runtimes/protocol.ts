@@ -37,6 +37,12 @@ export interface OutletRoute {
   readonly host: boolean;
 }
 
+export interface Mount {
+  /** Absolute, normalised. */
+  readonly path: string;
+  readonly writable: boolean;
+}
+
 /** An actor as a cell needs it. `index` is its place in the flow, the same in every cell. */
 export interface ActorPlan {
   readonly index: number;
@@ -52,6 +58,8 @@ export interface ActorPlan {
   readonly environment: Readonly<Record<string, string>>;
   /** Names of services that were granted, sorted: decides what `context.services` shows, never what is allowed. */
   readonly services: readonly string[];
+  /** Where folders were granted, by the path of the guest: decides what is shown, never what is allowed. */
+  readonly mounts: readonly Mount[];
   readonly limits: Limits;
   readonly concurrency: number;
   readonly overflow: 'block' | 'reject';

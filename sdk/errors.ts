@@ -30,6 +30,7 @@ export const errorCatalogue = {
   'limit.logs': { meaning: 'A turn wrote more log bytes than its limit; what exceeds it is dropped and counted.', reaction: 'mend' },
   'limit.timers': { meaning: 'An actor has more timers pending than its limit.', reaction: 'mend' },
   'limit.calls': { meaning: 'An actor has more calls to the host in flight than its limit.', reaction: 'mend' },
+  'limit.handles': { meaning: 'An actor holds more files and connections open than its limit.', reaction: 'mend' },
   'limit.start': { meaning: 'An actor took longer to start than its limit.', reaction: 'mend' },
   'limit.outputs': { meaning: 'An execution holds more unread outputs than the host keeps for one execution.', reaction: 'mend' },
   'message.unsupported': {
@@ -45,6 +46,10 @@ export const errorCatalogue = {
   'service.input': { meaning: 'The input of a service call does not fit its schema.', reaction: 'mend' },
   'service.output': { meaning: 'The embedder’s service returned something that does not fit its schema.', reaction: 'report' },
   'service.failed': { meaning: 'The embedder’s service failed; it tells no more than its message.', reaction: 'retry' },
+  'filesystem.failed': { meaning: 'An operation on files failed; `name` is what the operating system calls it, like `ENOENT`.', reaction: 'mend' },
+  'network.failed': { meaning: 'A request failed before its response was complete; `name` says how, like `ECONNREFUSED`.', reaction: 'retry' },
+  'limit.quota': { meaning: 'An actor has written as much as the quota of the folder, or of its state, allows.', reaction: 'mend' },
+  'limit.network': { meaning: 'A request or its response is larger, longer or more often redirected than the limits of the network allow.', reaction: 'mend' },
   'call.cancelled': { meaning: 'A call to the host ended because its turn, its execution or its cell ended.', reaction: 'retry' },
   'execution.cancelled': { meaning: 'The execution was cancelled.', reaction: 'retry' },
   'execution.deadline': { meaning: 'The execution did not end before its deadline.', reaction: 'retry' },
@@ -72,7 +77,7 @@ export const isErrorCode = (code: unknown): code is ErrorCode => typeof code ===
 export interface ErrorRecord {
   readonly code: ErrorCode;
   readonly message: string;
-  /** The name of the author's exception class, for `actor.failed`: `TypeError`, `KeyError`. */
+  /** The name of the author's exception class, for `actor.failed`: `TypeError`, `KeyError`. What the system calls it, for `filesystem.failed` and `network.failed`: `ENOENT`. */
   readonly name?: string | undefined;
   readonly actor?: string | undefined;
   readonly execution?: string | undefined;

@@ -1,51 +1,51 @@
 /**
- * The one door through which guests reach the outside: asks the policy of the actor that calls, tells the audit,
- * and only then acts. Who calls is known from the channel.
+ * The one door through which guests reach the outside: finds the capability that a call names, and gives it the means to ask
+ * the policy of the actor that calls and to tell the audit. Who calls is known from the channel.
  */
 import { type ErrorRecord, VivariumError } from '../../sdk/errors.ts';
 import type { Payload } from '../../sdk/message.ts';
-import { type Access, type AuditEvent, auditEvent, decide, denial, type Grant } from '../policy/index.ts';
-import { budgetOf } from '../routing/topology.ts';
-import type { ServiceCaller, ServiceRegistry } from './services/registry.ts';
-import { callService } from './services/services.ts';
+import { type Access, type AuditEvent, auditEvent, decide, denial } from '../policy/index.ts';
+import type { Caller, Capability, CapabilityCall } from './capability.ts';
 
-export interface CapabilityCall {
+/** By the name that calls give. */
+export type Capabilities = Readonly<Partial<Record<string, Capability>>>;
+
+export interface GuestRequest extends Omit<CapabilityCall, 'demand'> {
   readonly capability: string;
-  readonly operation: string;
-  readonly payload: Payload;
-  readonly caller: ServiceCaller;
-  readonly grant: Grant;
 }
 
 export class Broker {
-  readonly #services: ServiceRegistry;
+  readonly #capabilities: Capabilities;
   readonly #audit: (event: AuditEvent) => void;
   /** An embedder learns here of what a guest is told in one sentence. */
-  readonly #failed: (error: VivariumError, caller: ServiceCaller) => void;
+  readonly #failed: (error: VivariumError, caller: Caller) => void;
 
-  constructor(services: ServiceRegistry, audit: (event: AuditEvent) => void, failed: (error: VivariumError, caller: ServiceCaller) => void) {
-    this.#services = services;
+  constructor(capabilities: Capabilities, audit: (event: AuditEvent) => void, failed: (error: VivariumError, caller: Caller) => void) {
+    this.#capabilities = capabilities;
     this.#audit = audit;
     this.#failed = failed;
-  }
-
-  /** Names of the services offered. */
-  get services(): Iterable<string> {
-    return this.#services.keys();
   }
 
   /**
    * Performs one call.
    * @throws VivariumError policy.denied, or what the capability itself answers with: code and message, nothing of the host
    */
-  async call({ capability, operation, payload, caller, grant }: CapabilityCall): Promise<Payload> {
-    const access = accessOf(capability, operation);
-    if (access === undefined) throw new VivariumError('policy.denied', `there is no capability '${capability}'`, { actor: caller.actor });
-    const decision = decide(grant, access);
-    this.#audit(auditEvent(caller, access, decision));
-    if (!decision.allowed) throw denial(caller.actor, access, decision);
+  async call({ capability: name, ...request }: GuestRequest): Promise<Payload> {
+    const { caller, grant, operation } = request;
+    const capability = Object.hasOwn(this.#capabilities, name) ? this.#capabilities[name] : undefined;
+    const demand = (access: Access) => {
+      const decision = decide(grant, access);
+      this.#audit(auditEvent(caller, access, decision));
+      if (!decision.allowed) throw denial(caller.actor, access, decision);
+      return decision;
+    };
+    if (capability === undefined) {
+      const access = unperformed(name, operation);
+      if (access !== undefined) demand(access);
+      throw new VivariumError('policy.denied', `there is no capability '${name}'`, { actor: caller.actor });
+    }
     try {
-      return await callService(this.#services, operation, payload, caller, budgetOf(grant.limits));
+      return await capability.call({ ...request, demand });
     } catch (error) {
       const told = error instanceof VivariumError ? error : new VivariumError('service.failed', `'${operation}' failed`, { cause: error });
       if (told.cause !== undefined) this.#failed(told, caller);
@@ -57,19 +57,17 @@ export class Broker {
 /** What crosses to the guest: never a cause, a stack, or a path of the host. */
 export const toldToGuest = (error: unknown): ErrorRecord => {
   if (!(error instanceof VivariumError)) return { code: 'service.failed', message: 'the call failed' };
-  const { code, message, actor, hint, file, line, column } = error.record;
+  const { code, message, actor, hint, name, file, line, column } = error.record;
   const isOwn = code === 'policy.denied';
-  return { code, message, actor, hint, ...(isOwn ? { file, line, column } : {}) };
+  return { code, message, actor, hint, name, ...(isOwn ? { file, line, column } : {}) };
 };
 
-/** A call of a capability other than services names its operation and its resource: `read /data/list.csv`. */
-function accessOf(capability: string, operation: string): Access | undefined {
+/** A call of a capability that nothing performs yet names its operation and its resource: `read /data/list.csv`. */
+function unperformed(capability: string, operation: string): Access | undefined {
   const space = operation.indexOf(' ');
   const verb = space < 0 ? '' : operation.slice(0, space);
   const resource = operation.slice(space + 1);
   switch (capability) {
-    case 'services':
-      return { capability, resource: operation };
     case 'environment':
     case 'secrets':
       return { capability, resource };

@@ -10,7 +10,7 @@ import { ExportCredit, firstCredit } from '../routing/credit.ts';
 import { Outbound } from '../routing/outbound.ts';
 import type { RoutedCell, Router, Said } from '../routing/router.ts';
 import { actorPlan, type CellRoutes, cellRoutes, type FlowShape, nameOf } from '../routing/topology.ts';
-import { GuestCalls } from './calls.ts';
+import { type GuestCall, GuestCalls } from './calls.ts';
 import { escapeError, escapeText } from '../telemetry/escape.ts';
 import type { CellProcess } from './process.ts';
 import type { UnboundProcess } from './spare.ts';
@@ -26,7 +26,7 @@ export interface CellListener {
   violated(cell: Cell, said: Said<'violation'>): void;
   logged(cell: Cell, said: Said<'log'>): void;
   /** A guest calls a capability. The answer goes through {@link Cell.reply}. */
-  called(cell: Cell, said: Said<'call'>, payload: Uint8Array, call: AbortController): void;
+  called(cell: Cell, said: Said<'call'>, payload: Uint8Array, call: GuestCall): void;
 }
 
 export interface CellIdentity {
@@ -272,8 +272,10 @@ export class Cell implements RoutedCell {
   #failed({ actor, error }: Said<'failed'>): void {
     this.#demandOwn(actor);
     if (this.#waiting?.actor === actor) this.#waiting.settle(error);
-    else if (this.#instances.delete(actor)) this.#listener.failed(this, actor, this.#attributed(actor, error));
-    else throw new ProtocolViolation(`the failure of actor ${actor}, which it was not asked to create`);
+    else if (this.#instances.delete(actor)) {
+      this.#calls.abort(actor);
+      this.#listener.failed(this, actor, this.#attributed(actor, error));
+    } else throw new ProtocolViolation(`the failure of actor ${actor}, which it was not asked to create`);
   }
 
   #stopped(actor: number): void {
@@ -289,13 +291,17 @@ export class Cell implements RoutedCell {
     this.#demandOwn(actor);
     const present = this.#instances.get(actor) ?? (this.#waiting?.actor === actor ? instance : undefined);
     if (present === undefined || instance > present + 1) throw new ProtocolViolation(`a call of instance ${instance} of actor ${actor}, which never was`);
-    const { calls } = (this.#shape.actors[actor] as FlowShape['actors'][number]).part.limits;
-    const call = this.#calls.begin(actor, calls);
+    const { limits } = (this.#shape.actors[actor] as FlowShape['actors'][number]).part;
+    const call = this.#calls.begin(actor, limits);
     if (call === undefined) {
-      const error = { code: 'limit.calls', message: `the actor has ${calls} calls to the host in flight already`, hint: 'limits: { calls: … }' } as const;
+      const error = {
+        code: 'limit.calls',
+        message: `the actor has ${limits.calls} calls to the host in flight already`,
+        hint: 'limits: { calls: … }',
+      } as const;
       this.reply(actor, instance, number, error, lane, undefined);
     } else if (message.type === 'call') this.#listener.called(this, message, payload, call);
-    else this.#router.ask(this, message, payload, () => this.#calls.end(actor, call));
+    else this.#router.ask(this, message, payload, () => this.#calls.end(actor, call.controller));
   }
 
   #wedged({ actor, reason }: Said<'wedged'>): void {

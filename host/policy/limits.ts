@@ -34,6 +34,7 @@ export const limitKinds = {
   logs: { unit: 'size', least: 0, most: 16 * MiB, meaning: 'Log bytes of one turn; what exceeds them is dropped and counted.' },
   timers: { unit: 'count', least: 0, most: 100_000, meaning: 'Timers pending at once in one instance.' },
   calls: { unit: 'count', least: 0, most: 1000, meaning: 'Calls to the host in flight at once in one instance.' },
+  handles: { unit: 'count', least: 0, most: 1000, meaning: 'Files and connections open at once in one instance.' },
   start: { unit: 'duration', least: 100, most: 600 * second, meaning: 'From the creation of an isolate until its actor has started.' },
   mailbox: { unit: 'count', least: 1, most: 100_000, meaning: 'Messages that wait in the mailbox of the actor.' },
 } as const satisfies Record<LimitName, LimitKind>;

@@ -47,6 +47,7 @@ const limitExamples: Record<LimitName, (string | number)[]> = {
   logs: ['64KiB'],
   timers: [10],
   calls: [8],
+  handles: [16],
   start: ['5s'],
   mailbox: [1000],
 };
@@ -63,6 +64,7 @@ const limits = z.strictObject({
   logs: limit('logs'),
   timers: limit('timers'),
   calls: limit('calls'),
+  handles: limit('handles'),
   start: limit('start'),
   mailbox: limit('mailbox'),
 });

@@ -120,6 +120,7 @@ async function takeSnapshot(guest: Buffer, script: string, wasm: Buffer, library
       config: null,
       environment: {},
       services: [],
+      mounts: [],
       limits,
       concurrency: 1,
       prompt: false,

@@ -116,7 +116,7 @@ function startInstance(
 }
 
 function settingsOf(plan: ActorPlan, careful: boolean): Settings {
-  const { runtime, name, inlets, functions, config, environment, services, limits, concurrency, source } = plan;
+  const { runtime, name, inlets, functions, config, environment, services, mounts, limits, concurrency, source } = plan;
   return {
     runtime,
     actor: name,
@@ -128,6 +128,7 @@ function settingsOf(plan: ActorPlan, careful: boolean): Settings {
     config,
     environment,
     services,
+    mounts,
     limits,
     concurrency,
     prompt: careful || plan.effects,

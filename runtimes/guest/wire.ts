@@ -7,7 +7,7 @@
  */
 import type { ErrorRecord } from '../../sdk/errors.ts';
 import type { Limits } from '../limits.ts';
-import type { Lane, LogLevel, RuntimeName, WasmCodec } from '../protocol.ts';
+import type { Lane, LogLevel, Mount, RuntimeName, WasmCodec } from '../protocol.ts';
 
 /** Second number of a record. From 0 upwards it is the outlet of an emitted message. */
 export const settledWithNothing = -1;
@@ -82,6 +82,7 @@ export interface Settings {
   readonly config: unknown;
   readonly environment: Readonly<Record<string, string>>;
   readonly services: readonly string[];
+  readonly mounts: readonly Mount[];
   readonly limits: Limits;
   readonly concurrency: number;
   /** Reports every turn as it ends: the actor holds a capability, or the cell is careful. */

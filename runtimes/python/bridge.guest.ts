@@ -66,26 +66,27 @@ export function createBridge(kernel: Kernel, doors: () => PythonDoors): Bridge {
   const payloadOf = (lane: unknown, text: unknown): GuestPayload => ({ lane: lane === binaryLane ? binaryLane : textLane, text: StringIntrinsic(text) });
 
   type Request = Parameters<Kernel['calls']['call']>[1];
-  const callOf = (service: unknown): Request => ({ is: 'call', capability: 'services', operation: StringIntrinsic(service) });
-  const askOf = (peer: unknown): Request => ({ is: 'ask', peer: StringIntrinsic(peer) });
+  type RequestOf = (capability: unknown, name: unknown) => Request;
+  const callOf: RequestOf = (capability, operation) => ({ is: 'call', capability: StringIntrinsic(capability), operation: StringIntrinsic(operation) });
+  const askOf: RequestOf = (_, peer) => ({ is: 'ask', peer: StringIntrinsic(peer) });
 
   const later =
-    (requestOf: (name: unknown) => Request) =>
-    (token: number, turn: unknown, name: unknown, lane: unknown, text: unknown, background: unknown): Refusal =>
+    (requestOf: RequestOf) =>
+    (token: number, turn: unknown, capability: unknown, name: unknown, lane: unknown, text: unknown, background: unknown): Refusal =>
       guarded(() => {
         stirred = true;
         then(
-          kernel.calls.call(turnOf(turn)?.id ?? 0, requestOf(name), payloadOf(lane, text), background === true),
+          kernel.calls.call(turnOf(turn)?.id ?? 0, requestOf(capability, name), payloadOf(lane, text), background === true),
           (reply: GuestPayload) => doors().reply(token, '', reply.lane, reply.text),
           (error) => doors().reply(token, stringify(describe(error)), textLane, ''),
         );
       });
 
   const atOnce =
-    (requestOf: (name: unknown) => Request) =>
-    (turn: unknown, name: unknown, lane: unknown, text: unknown): string => {
+    (requestOf: RequestOf) =>
+    (turn: unknown, capability: unknown, name: unknown, lane: unknown, text: unknown): string => {
       try {
-        const reply = kernel.calls.callSynchronously(turnOf(turn)?.id ?? 0, requestOf(name), payloadOf(lane, text));
+        const reply = kernel.calls.callSynchronously(turnOf(turn)?.id ?? 0, requestOf(capability, name), payloadOf(lane, text));
         return `${reply.lane}${reply.text}`;
       } catch (error) {
         return `!${stringify(describe(error))}`;

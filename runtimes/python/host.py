@@ -11,10 +11,10 @@ functions = (
     "answer",  # (turn, lane, text) -> record or None: the first yield
     "emit",  # (turn, outlet, lane, text) -> record or None
     "room",  # (token) -> bool: false if the receivers have none; then `actor.room(token)` follows
-    "call",  # (token, turn, service, lane, text, background) -> record or None; then `actor.reply(token, …)` follows
-    "ask",  # (token, turn, peer, lane, text, background) -> the same
-    "call_now",  # (turn, service, lane, text) -> "0" or "1" for the lane and the reply, or "!" and a record
-    "ask_now",  # (turn, peer, lane, text) -> the same
+    "call",  # (token, turn, capability, operation, lane, text, background) -> record or None; then `actor.reply(token, …)` follows
+    "ask",  # (token, turn, None, peer, lane, text, background) -> the same
+    "call_now",  # (turn, capability, operation, lane, text) -> "0" or "1" for the lane and the reply, or "!" and a record
+    "ask_now",  # (turn, None, peer, lane, text) -> the same
     "execution",  # (turn) -> JSON or None
     "log",  # (level, text)
     "stir",  # (): `loop.run_ready()` follows soon

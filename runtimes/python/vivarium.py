@@ -121,7 +121,7 @@ class Service:
     def __call__(self, *value, **fields):
         if len(value) > 1 or (value and fields):
             raise TypeError(f"the service {self._name} takes one value, or keywords")
-        return _request("call", self._turn, self._name, fields if fields else value[0] if value else None)
+        return _call(self._turn, "services", self._name, fields if fields else value[0] if value else None)
 
     def __repr__(self):
         return f"<service {self._name}>" if self._name else f"<services {', '.join(_actor.services)}>"
@@ -196,24 +196,39 @@ class Context:
         if actor not in _actor.peers:
             message = f"no connection leads from this actor to `{actor}`"
             raise _refusal("actor.unknown", message, f"connections: [{_actor.name} -> {actor}]")
-        return _request("ask", self._turn, actor, value)
+        return _request(host.ask, host.ask_now, self._turn, None, actor, value)
 
 
 def _ended():
     return _refusal("actor.turn-ended", "the turn of this context has ended: nothing can be asked through it any more")
 
 
-def _request(kind, turn, name, value):
+def _call(turn, capability, operation, value):
+    """A call of a capability: gives its result, or in a coroutine what is to be awaited for it."""
+    return _request(host.call, host.call_now, turn, capability, operation, value)
+
+
+def _call_now(turn, capability, operation, value):
+    """A call of a capability that blocks wherever it is made: in a coroutine the whole event loop."""
+    return _request_now(host.call_now, turn, capability, operation, value)
+
+
+def _request(later, now, turn, capability, name, value):
+    if _actor.loop.blocking:
+        return _actor.loop.completed(_request_now(now, turn, capability, name, value))
+    if asyncio.current_task(_actor.loop) is None:
+        return _request_now(now, turn, capability, name, value)
     lane, text = _actor.encode(value)
-    if _actor.loop.blocking or asyncio.current_task(_actor.loop) is None:
-        reply = (host.call_now if kind == "call" else host.ask_now)(turn, name, lane, text)
-        if reply[0] == "!":
-            _check(reply[1:])
-        value = _actor.decode(int(reply[0]), reply[1:])
-        return _actor.loop.completed(value) if _actor.loop.blocking else value
     token = _actor.token()
-    _check((host.call if kind == "call" else host.ask)(token, turn, name, lane, text, _actor.loop.in_background()))
+    _check(later(token, turn, capability, name, lane, text, _actor.loop.in_background()))
     return _actor.wait(token)
+
+
+def _request_now(now, turn, capability, name, value):
+    reply = now(turn, capability, name, *_actor.encode(value))
+    if reply[0] == "!":
+        _check(reply[1:])
+    return _actor.decode(int(reply[0]), reply[1:])
 
 
 class _Actor:

@@ -157,9 +157,9 @@ describe('M 207, Pyodide beside a Node realm', () => {
     );
     const told: Record<string, string> = {};
     for (const { number, title } of escapes) told[`${number} ${title}`] = String(await next());
-    for (const [escape, got] of Object.entries(told)) {
-      expect(got, escape).not.toBe('contained');
-      if (!escape.startsWith('103')) expect(got, escape).toContain(token);
+    for (const [way, got] of Object.entries(told)) {
+      expect(got, way).not.toBe('contained');
+      if (!way.startsWith('103')) expect(got, way).toContain(token);
     }
     expect(existsSync(`${canary.file}.touched`)).toBe(true);
   });
@@ -193,8 +193,16 @@ test('M 210, the realm of a guest is that of a bare isolate, with these differen
   const code = `export const handle = () => ${inventory};`;
   const flow = await host.deploy({ vivarium: 1, actors: { a: { runtime: 'javascript', code } }, inputs: { in: 'a' }, outputs: { out: 'a' } });
   const guest = (await flow.ask('in', null)) as Record<string, string>;
-  const missing = new Set(Object.keys(bare).filter((name) => !(name in guest)).map(globalOf));
-  const added = new Set(Object.keys(guest).filter((name) => !(name in bare)).map(globalOf));
+  const missing = new Set(
+    Object.keys(bare)
+      .filter((name) => !(name in guest))
+      .map(globalOf),
+  );
+  const added = new Set(
+    Object.keys(guest)
+      .filter((name) => !(name in bare))
+      .map(globalOf),
+  );
   const changed = Object.keys(bare).filter((name) => name in guest && guest[name] !== bare[name]);
   expect(Object.keys(bare).length).toBeGreaterThan(700);
   expect([...missing].sort()).toEqual(['Atomics', 'FinalizationRegistry', 'SharedArrayBuffer', 'Temporal', 'WeakRef', 'WebAssembly', 'console']);
@@ -222,7 +230,15 @@ test('M 210, the realm of a guest is that of a bare isolate, with these differen
   ]);
   expect(changed).toEqual([]);
   // What is in the place of an intrinsic, under its own name.
-  expect(Object.keys(bare).filter((name) => name.startsWith('ArrayBuffer.')).sort()).toEqual(Object.keys(guest).filter((name) => name.startsWith('ArrayBuffer.')).sort());
+  expect(
+    Object.keys(bare)
+      .filter((name) => name.startsWith('ArrayBuffer.'))
+      .sort(),
+  ).toEqual(
+    Object.keys(guest)
+      .filter((name) => name.startsWith('ArrayBuffer.'))
+      .sort(),
+  );
 });
 
 const globalOf = (name: string): string => name.split('.')[0] as string;

@@ -195,7 +195,6 @@ const table: readonly Attack[] = [
     allowed: answers(1),
     look: (seen) => {
       cellLives(seen);
-      // biome-ignore lint/suspicious/noControlCharactersInRegex: that there is none is what is tested
       expect(seen.logs.every(({ text, actor }) => !/[\u0000-\u001f\u202e]/.test(text) && actor === 'attacker')).toBe(true);
     },
   },

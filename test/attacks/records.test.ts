@@ -71,7 +71,12 @@ const inJavaScript: readonly Attack[] = [
       return [echoed, seen.filter((keys) => keys.includes('is'))];
     `),
     answers(['x', []]),
-    { look: (seen) => (cellLives(seen), expect(seen.logs.map(({ text }) => text)).toContain('a line')) },
+    {
+      look: (seen) => {
+        cellLives(seen);
+        expect(seen.logs.map(({ text }) => text)).toContain('a line');
+      },
+    },
   ),
   javascript(
     'numbers of a delivery are not the guest’s to change',
@@ -280,7 +285,7 @@ const inPython: readonly Attack[] = [
     'turns that are no numbers',
     `${lent}def handle(canary, context):
     for turn in ["x", 1.5, None, 2**64, "1,-2,0,0,0,1", float("inf"), float("nan"), [1], {}, -0.0]:
-        for act in [lambda: host.settle(turn, 0, "1"), lambda: host.emit(turn, 0, 0, "1"), lambda: host.fail(turn, "{}"), lambda: host.call(1, turn, "probe.echo", 0, "1", False), lambda: host.execution(turn)]:
+        for act in [lambda: host.settle(turn, 0, "1"), lambda: host.emit(turn, 0, 0, "1"), lambda: host.fail(turn, "{}"), lambda: host.call(1, turn, "services", "probe.echo", 0, "1", False), lambda: host.execution(turn)]:
             try: act()
             except Exception: pass
     return 1`,
@@ -342,17 +347,17 @@ def handle(canary, context):
   ),
   python(
     'names of services and actors that nothing has',
-    `${lent}def handle(canary, context):\n    told = set()\n    for name in ["x" * 257, "x" * 1_000_000, "__proto__", "", "\\0", "probe.", ".echo", "constructor"]:\n        for call in [lambda: host.call_now(context._turn, name, 0, "1"), lambda: host.ask_now(context._turn, name, 0, "1")]:\n            reply = call()\n            told.add(json.loads(reply[1:])["code"] if reply[0] == "!" else reply)\n    return sorted(told)`,
+    `${lent}def handle(canary, context):\n    told = set()\n    for name in ["x" * 257, "x" * 1_000_000, "__proto__", "", "\\0", "probe.", ".echo", "constructor"]:\n        for call in [lambda: host.call_now(context._turn, "services", name, 0, "1"), lambda: host.ask_now(context._turn, None, name, 0, "1")]:\n            reply = call()\n            told.add(json.loads(reply[1:])["code"] if reply[0] == "!" else reply)\n    return sorted(told)`,
     answers(expect.toSatisfy((codes: string[]) => codes.every((code) => ['actor.unknown', 'policy.denied', 'service.unknown'].includes(code)))),
   ),
   python(
     'inputs of services that are made by hand',
-    `${lent}def handle(canary, context):\n    told = set()\n    for lane, text in [(0, "{"), (0, "1,2"), (1, "\\xdd\\xff\\xff\\xff\\xff"), (0, "[" * 100_000), (0, '"' + "x" * 900_000 + '"'), (7, "1"), (None, "1")]:\n        reply = host.call_now(context._turn, "probe.echo", lane, text)\n        told.add(json.loads(reply[1:])["code"] if reply[0] == "!" else "answered")\n    return sorted(told)`,
+    `${lent}def handle(canary, context):\n    told = set()\n    for lane, text in [(0, "{"), (0, "1,2"), (1, "\\xdd\\xff\\xff\\xff\\xff"), (0, "[" * 100_000), (0, '"' + "x" * 900_000 + '"'), (7, "1"), (None, "1")]:\n        reply = host.call_now(context._turn, "services", "probe.echo", lane, text)\n        told.add(json.loads(reply[1:])["code"] if reply[0] == "!" else "answered")\n    return sorted(told)`,
     answers(expect.toSatisfy((codes: string[]) => codes.every((code) => ['answered', 'limit.message', 'message.invalid', 'service.input'].includes(code)))),
   ),
   python(
     'an input of 100 MB for a service',
-    `${lent}def handle(canary, context):\n    return host.call_now(context._turn, "probe.echo", 0, '"' + "x" * 100_000_000 + '"')[:20]`,
+    `${lent}def handle(canary, context):\n    return host.call_now(context._turn, "services", "probe.echo", 0, '"' + "x" * 100_000_000 + '"')[:20]`,
     fails('actor.fatal', 'limit.message', 'limit.memory', 'limit.cpu'),
     {},
   ),
@@ -364,7 +369,7 @@ def handle(canary, context):
   python('a sleep without end', `${lent}def handle(canary, context):\n    host.sleep(1e300)\n    host.sleep(10**9)`, either(fails('limit.wall'))),
   python(
     'timers and calls without end',
-    `${lent}def handle(canary, context):\n    for token in range(100_000):\n        host.timer(token, 0, True); host.call(token, context._turn, "probe.never", 0, "1", True); host.room(token); host.log("error", "x")\n    return 1`,
+    `${lent}def handle(canary, context):\n    for token in range(100_000):\n        host.timer(token, 0, True); host.call(token, context._turn, "services", "probe.never", 0, "1", True); host.room(token); host.log("error", "x")\n    return 1`,
     either(answers(1), fails('limit.cpu', 'limit.wall', 'limit.calls', 'limit.timers')),
   ),
   python(

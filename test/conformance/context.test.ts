@@ -1,7 +1,7 @@
 /** What an actor knows: its config, its environment, its execution. And what it may tell: its logs. */
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import type { ServiceCaller } from '../../host/index.ts';
+import type { Caller } from '../../host/index.ts';
 import { failureOf } from '../support/failure.ts';
 import { type Language, languages } from './languages.ts';
 import { inputsTo, setStage } from './suite.ts';
@@ -17,7 +17,7 @@ const services = {
   gate: {
     enter: {
       ...anything,
-      handle(_: unknown, { namespace }: ServiceCaller) {
+      handle(_: unknown, { namespace }: Caller) {
         if (killed.has(namespace)) return null;
         killed.add(namespace);
         process.kill(stage.processOf(namespace), 'SIGKILL');

@@ -69,6 +69,7 @@ export interface InstanceOptions {
   readonly config?: unknown;
   readonly environment?: Readonly<Record<string, string>>;
   readonly services?: readonly string[];
+  readonly mounts?: ActorPlan['mounts'];
   readonly limits?: Partial<Limits>;
   readonly concurrency?: number;
   /** Messages that the receivers have room for. */
@@ -153,9 +154,20 @@ export class TestInstance {
   }
 
   async #start(runtime: Runtime): Promise<void> {
-    const { source, payloads, inlets = ['in'], peers = [], functions = {}, config = null, environment = {}, services = [], concurrency = 1 } = this.#options;
+    const {
+      source,
+      payloads,
+      inlets = ['in'],
+      peers = [],
+      functions = {},
+      config = null,
+      environment = {},
+      services = [],
+      mounts = [],
+      concurrency = 1,
+    } = this.#options;
     const limits = this.#limits;
-    const common = { inlets, functions, config, environment, services, limits, concurrency };
+    const common = { inlets, functions, config, environment, services, mounts, limits, concurrency };
     const plan: ActorPlan = {
       ...common,
       index: 0,

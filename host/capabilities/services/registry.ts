@@ -1,16 +1,7 @@
 /** The services that an embedder offers, checked when the host is created: a mistake in them is not found by a guest. */
 import { VivariumError } from '../../../sdk/errors.ts';
+import type { Caller } from '../capability.ts';
 import { type Input, isSchema, type Output, type StandardSchema } from './schema.ts';
-
-/** Who calls a service. Told by the channel, never by the guest. */
-export interface ServiceCaller {
-  readonly namespace: string;
-  readonly actor: string;
-  /** The id of the execution; undefined in `start` and `stop`. */
-  readonly execution: string | undefined;
-  /** Aborted when nobody waits for the result any more: the execution was cancelled, or its cell is gone. */
-  readonly signal: AbortSignal;
-}
 
 /**
  * A function of the embedder that guests may call if their policy grants it.
@@ -26,7 +17,7 @@ export interface Service<InputSchema extends StandardSchema = StandardSchema, Ou
   readonly input: InputSchema;
   readonly output: OutputSchema;
   /** What it throws reaches the guest as `service.failed` with its message, and nothing else of it. */
-  handle(input: Output<InputSchema>, caller: ServiceCaller): Input<OutputSchema> | Promise<Input<OutputSchema>>;
+  handle(input: Output<InputSchema>, caller: Caller): Input<OutputSchema> | Promise<Input<OutputSchema>>;
 }
 
 /** Services by group and name: `{ orders: { list } }` is called as `context.services.orders.list(input)`. */

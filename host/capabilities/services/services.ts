@@ -1,12 +1,22 @@
 /** Performs a call of a service that the policy has allowed: decode, check, call the embedder, check, encode. */
 import { VivariumError } from '../../../sdk/errors.ts';
 import { type Budget, decode, encode, type Payload } from '../../../sdk/message.ts';
+import { budgetOf } from '../../routing/topology.ts';
+import type { Caller, Capability } from '../capability.ts';
 import { textLimits } from '../../../runtimes/limits.ts';
-import type { Service, ServiceCaller, ServiceRegistry } from './registry.ts';
+import type { Service, ServiceRegistry } from './registry.ts';
 import { describeIssues } from './schema.ts';
 
+/** The operations of this capability are the names of services. */
+export const servicesCapability = (registry: ServiceRegistry): Capability => ({
+  call: async ({ operation, payload, caller, grant, demand }) => {
+    demand({ capability: 'services', resource: operation });
+    return callService(registry, operation, payload, caller, budgetOf(grant.limits));
+  },
+});
+
 /** @throws VivariumError service.unknown, service.input, service.output, service.failed, message.invalid, limit.message */
-export async function callService(registry: ServiceRegistry, name: string, payload: Payload, caller: ServiceCaller, budget: Budget): Promise<Payload> {
+async function callService(registry: ServiceRegistry, name: string, payload: Payload, caller: Caller, budget: Budget): Promise<Payload> {
   const service = registry.get(name);
   if (service === undefined) throw new VivariumError('service.unknown', `the host offers no service '${name}'`);
   const input = await admitted(
@@ -27,7 +37,7 @@ export async function callService(registry: ServiceRegistry, name: string, paylo
   }
 }
 
-async function perform(service: Service, name: string, input: unknown, caller: ServiceCaller): Promise<unknown> {
+async function perform(service: Service, name: string, input: unknown, caller: Caller): Promise<unknown> {
   try {
     return await service.handle(input as never, caller);
   } catch (cause) {

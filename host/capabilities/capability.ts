@@ -1,0 +1,38 @@
+/** What a capability is to the broker: one folder beside this file implements each. */
+import type { Payload } from '../../sdk/message.ts';
+import type { Access, Decision, Grant } from '../policy/index.ts';
+import type { Holdings } from './holdings.ts';
+
+/** Who calls. Told by the channel, never by the guest. */
+export interface Caller {
+  readonly namespace: string;
+  readonly actor: string;
+  /** The id of the execution; undefined in `start` and `stop`. */
+  readonly execution: string | undefined;
+  /** Aborted when nobody waits for the result any more: the execution was cancelled, or its cell is gone. */
+  readonly signal: AbortSignal;
+}
+
+/** One call of a guest, and all that a capability may use to perform it. */
+export interface CapabilityCall {
+  /** Which operation; said by the guest. */
+  readonly operation: string;
+  /** Encoded by the guest: to be decoded under the budget of its actor, and believed in nothing. */
+  readonly payload: Payload;
+  readonly caller: Caller;
+  readonly grant: Grant;
+  /** What the instance that calls holds open; gone with it. */
+  readonly holdings: Holdings;
+  /**
+   * Decides an access and tells the audit, before anything of it takes effect. To be asked for each resolved object:
+   * once for each redirect, for each file.
+   *
+   * @throws VivariumError policy.denied
+   */
+  demand(access: Access): Decision;
+}
+
+export interface Capability {
+  /** @throws VivariumError whose record the guest gets; anything else is told as `service.failed` and no more */
+  call(call: CapabilityCall): Promise<Payload>;
+}

@@ -1,0 +1,64 @@
+/**
+ * What one instance holds open in the host: files, bodies of responses, sockets. Named by numbers that mean nothing to
+ * any other instance, bounded, and closed when the instance is gone, however it went.
+ */
+import { VivariumError } from '../../sdk/errors.ts';
+
+/** Something that must be closed. */
+export interface Holding {
+  /** Must not throw; may be called once. */
+  close(): void | Promise<void>;
+}
+
+export class Holdings {
+  readonly #most: number;
+  readonly #open = new Map<number, Holding>();
+  #next = 1;
+  #ended = false;
+
+  /** @param most how many at once: the limit `handles` of the actor */
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  get size(): number {
+    return this.#open.size;
+  }
+
+  /**
+   * Keeps something open under a number.
+   * @throws VivariumError limit.handles, after it has closed what it was given
+   */
+  add(holding: Holding): number {
+    if (this.#ended || this.#open.size >= this.#most) {
+      void holding.close();
+      throw this.#ended
+        ? new VivariumError('call.cancelled', 'the instance that called is gone')
+        : new VivariumError('limit.handles', `the actor already holds ${this.#most} files and connections open`, { hint: 'limits: { handles: … }' });
+    }
+    const number = this.#next++;
+    this.#open.set(number, holding);
+    return number;
+  }
+
+  /** What has this number and is of that kind; undefined for what was closed, never was, or is something else. */
+  get<Kind extends Holding>(kind: abstract new (...args: never[]) => Kind, number: unknown): Kind | undefined {
+    const holding = typeof number === 'number' ? this.#open.get(number) : undefined;
+    return holding instanceof kind ? holding : undefined;
+  }
+
+  /** Forgets and closes; nothing happens if it is closed already. */
+  async close(number: number): Promise<void> {
+    const holding = this.#open.get(number);
+    this.#open.delete(number);
+    await holding?.close();
+  }
+
+  /** The instance is gone. */
+  end(): void {
+    this.#ended = true;
+    const all = [...this.#open.values()];
+    this.#open.clear();
+    for (const holding of all) void holding.close();
+  }
+}
