@@ -7,7 +7,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import ivm from 'isolated-vm';
-import { decoy, type Doors, type Outgoing, type Settings } from '../guest/wire.ts';
+import { decoy, type Doors, type GuestEvent, type Settings } from '../guest/wire.ts';
 import { defaultLimits } from '../limits.ts';
 import { findMemory, wasmPageBytes, writePages } from '../python/memory.ts';
 
@@ -107,8 +107,10 @@ async function takeSnapshot(guest: Buffer, script: string, wasm: Buffer, library
   const isolate = new ivm.Isolate({ memoryLimit: 1024, snapshot: new ivm.ExternalCopy(exact(guest)) });
   try {
     const context = await isolate.createContext();
-    const sent: Outgoing['events'][number][] = [];
-    const send = new ivm.Callback((head: string) => void sent.push(...(JSON.parse(head) as Outgoing).events), { ignored: true });
+    const sent: GuestEvent[] = [];
+    const send = new ivm.Callback((_records: string, events: string) => void sent.push(...(events === '' ? [] : (JSON.parse(events) as GuestEvent[]))), {
+      ignored: true,
+    });
     const limits = { ...defaultLimits.python, memory: 1024 * MiB };
     const settings: Settings = {
       runtime: 'python',

@@ -66,14 +66,14 @@ export async function tryDoor(ivm: IsolatedVm, snapshot: GuestOptions['snapshot'
     payloads: [Buffer.from(hostile)],
     seed: new Uint8Array(32),
     shared: undefined,
-    receive: (head) => {
-      answered ||= head.includes('"records":[1,');
+    receive: (records) => {
+      answered ||= records.charCodeAt(0) === 1;
     },
     catastrophic: ignore,
     wedged: ignore,
   });
   const enter = (door: 'load' | 'deliver', args: readonly unknown[]) => guest.enter(door, args, () => limits.start, ignore, ignore);
-  const trial = (async () => (await enter('load', files)) === undefined && (await enter('deliver', [1, '0,0,1,0,2', '{}', '1', 1])) === undefined)();
+  const trial = (async () => (await enter('load', files)) === undefined && (await enter('deliver', [1, '\0\0\x01\0', '{}', '1', 1])) === undefined)();
   const holds = await Promise.race([trial, new Promise<boolean>((resolve) => setTimeout(resolve, patience, false).unref())]);
   guest.dispose();
   return holds && answered;

@@ -25,7 +25,7 @@ export interface GuestOptions {
   readonly payloads: readonly Buffer[];
   readonly seed: Uint8Array;
   readonly shared: SharedArrayBuffer | undefined;
-  readonly receive: (head: string, body: string) => void;
+  readonly receive: (records: string, events: string, body: string) => void;
   /** V8 gave up: a thread is lost, perhaps the process. */
   readonly catastrophic: (message: string) => void;
   /** The thread of a disposed isolate has not come back. */
@@ -66,8 +66,8 @@ export class Guest {
     try {
       const context = await isolate.createContext();
       const send = new ivm.Callback(
-        (head: string, body: string) => {
-          options.receive(head, body);
+        (records: string, events: string, body: string) => {
+          options.receive(records, events, body);
           drainSoon();
         },
         { ignored: true },

@@ -4,25 +4,18 @@
  */
 import type { ErrorCode, ErrorRecord } from '../../sdk/errors.ts';
 import { textLimits } from '../limits.ts';
-import type { ActorPlan, Lane, LogLevel } from '../protocol.ts';
+import type { Lane } from '../lanes.ts';
+import type { ActorPlan, LogLevel } from '../protocol.ts';
 import type { StackReader } from '../runtime.ts';
-import {
-  answered,
-  type GuestEvent,
-  handedBack,
-  type Outgoing,
-  recordWidth,
-  settledWithError,
-  settledWithNothing,
-  settledWithValue,
-  slice,
-} from '../guest/wire.ts';
+import { answered, executionSeparator, type GuestEvent, handedBack, settledWithError, settledWithNothing, settledWithValue, slice } from '../guest/wire.ts';
 import { authorsError, ownCodes } from './authorsError.ts';
 import { DoorClock } from './doorClock.ts';
 import { demandSound } from './events.ts';
 import type { Broken, Guest } from './guest.ts';
 import type { Delivery } from './mailbox.ts';
 import type { Meter } from './meter.ts';
+import { type OpenTurn, OpenTurns } from './openTurns.ts';
+import { deliveryHeader, endingsIn, readRecords } from './records.ts';
 import type { SynchronousReplies } from './synchronous.ts';
 
 export type Outcome =
@@ -54,18 +47,7 @@ export interface InstanceListener {
 }
 
 /** What a turn has sent and logged so far. What belongs to no turn is counted by doors. */
-interface Sent {
-  messages: number;
-  bytes: number;
-  /** Characters of log lines. */
-  logged: number;
-}
-
-interface OpenTurn extends Sent {
-  readonly delivery: Delivery;
-  /** When it was first seen as the one that runs; 0 before. Milliseconds. */
-  since: number;
-}
+type Sent = Pick<OpenTurn, 'messages' | 'bytes' | 'logged'>;
 
 const nothingSent = (): Sent => ({ messages: 0, bytes: 0, logged: 0 });
 
@@ -83,8 +65,7 @@ export class Instance {
   readonly #locate: StackReader;
   readonly #replies: SynchronousReplies | undefined;
   #guest: Guest | undefined;
-  #open = new Map<number, OpenTurn>();
-  #nextTurn = 1;
+  readonly #open = new OpenTurns();
   #starting = false;
   #startDeadline: NodeJS.Timeout | undefined;
   readonly #timers = new Map<number, NodeJS.Timeout>();
@@ -132,23 +113,22 @@ export class Instance {
   }
 
   deliver(deliveries: readonly Delivery[], room: number): void {
-    const first = this.#nextTurn;
+    const first = this.#open.next;
     let executions = '';
     let described: Delivery['execution'] | undefined;
-    let start = 0;
+    let number = -1;
     let header = '';
     let body = '';
     for (const delivery of deliveries) {
-      const { description } = delivery.execution;
+      const { execution, inlet, lane, text } = delivery;
       // Messages of one execution mostly stand together: it is described once for them.
-      if (delivery.execution !== described) {
-        start = executions.length;
-        executions += description;
-        described = delivery.execution;
+      if (execution !== described) {
+        executions += number++ < 0 ? execution.description : executionSeparator + execution.description;
+        described = execution;
       }
-      header += `${header === '' ? '' : ','}${delivery.inlet},${delivery.lane},${delivery.text.length},${start},${description.length}`;
-      body += delivery.text;
-      this.#open.set(this.#nextTurn++, { delivery, since: 0, ...nothingSent() });
+      header += deliveryHeader(inlet, lane, number, text.length);
+      body += text;
+      this.#open.add(delivery);
     }
     void this.#enter('deliver', [first, header, executions, body, room], () => this.#doorLimit());
   }
@@ -197,15 +177,14 @@ export class Instance {
   }
 
   /** What the guest's bootstrap sends. Checked, because a guest may have come to speak in its place. */
-  receive(head: string, body: string): void {
+  receive(records: string, events: string, body: string): void {
     if (this.#ended) return;
-    let outgoing: Outgoing;
     try {
-      outgoing = JSON.parse(head) as Outgoing;
+      const list = events === '' ? [] : (JSON.parse(events) as GuestEvent[]);
       // What belongs to a turn comes first: a record may end that turn.
-      for (const event of outgoing.events) if (belongsToTurn(event)) this.#readEvent(event);
-      if (!this.#ended) this.#readRecords(outgoing.records, body);
-      for (const event of outgoing.events) if (!belongsToTurn(event)) this.#readEvent(event);
+      for (const event of list) if (belongsToTurn(event)) this.#readEvent(event);
+      if (!this.#ended) this.#readRecords(records, body);
+      for (const event of list) if (!belongsToTurn(event)) this.#readEvent(event);
     } catch (error) {
       this.#break({
         code: 'actor.fatal',
@@ -214,31 +193,17 @@ export class Instance {
     }
   }
 
-  #readRecords(records: readonly number[], body: string): void {
-    if (records.length % recordWidth !== 0) throw new Error('records are incomplete');
-    let endings = 0;
-    for (let i = 1; i < records.length; i += recordWidth) if ((records[i] as number) < 0 && (records[i] as number) >= settledWithError) endings++;
-    const share = this.#clock.share(endings);
-    for (let i = 0; i < records.length; i += recordWidth) {
-      const [id, code, lane, start, length] = [records[i], records[i + 1], records[i + 2], records[i + 3], records[i + 4]] as [
-        number,
-        number,
-        Lane,
-        number,
-        number,
-      ];
-      if (!Number.isInteger(start) || !Number.isInteger(length) || start < 0 || length < 0 || start + length > body.length)
-        throw new Error('a record points outside');
-      if (lane !== 0 && lane !== 1) throw new Error('no such lane');
-      const text = body.slice(start, start + length);
+  #readRecords(records: string, body: string): void {
+    const share = this.#clock.share(endingsIn(records));
+    readRecords(records, body, (id, code, lane, text) => {
       if (code === handedBack) this.#handBack(id);
       else if (id === 0) this.#emit(undefined, code, lane, text);
       else {
         const turn = this.#open.get(id);
         if (turn !== undefined) this.#readTurn(id, turn, code, lane, text, share);
       }
-      if (this.#ended) return;
-    }
+      return !this.#ended;
+    });
   }
 
   #readTurn(id: number, turn: OpenTurn, code: number, lane: Lane, text: string, microseconds: number): void {
@@ -404,9 +369,9 @@ export class Instance {
     if (guest === undefined || this.#ended) return;
     const entered = (): void => {
       this.#background = nothingSent();
-      this.#clock.opened(this.#head());
+      this.#clock.opened(this.#open.head);
     };
-    const broken = await guest.enter(door, args, limit, entered, () => this.#clock.closed(this.#head()));
+    const broken = await guest.enter(door, args, limit, entered, () => this.#clock.closed(this.#open.head));
     if (this.#ended) return;
     if (broken !== undefined) {
       await this.#fellOver(guest, broken);
@@ -418,14 +383,9 @@ export class Instance {
 
   /** A turn that used its processor time in many small doors. */
   #checkSpent(): void {
-    const head = this.#head();
+    const head = this.#open.head;
     const turn = this.#open.get(head);
     if (turn !== undefined && this.#clock.spentBy(head) > this.#plan.limits.cpu) this.#abort(head, turn, this.#processorError());
-  }
-
-  #head(): number {
-    for (const id of this.#open.keys()) return id;
-    return 0;
   }
 
   /**
@@ -435,7 +395,7 @@ export class Instance {
   #doorLimit(): number {
     const { cpu, wall } = this.#plan.limits;
     if (this.#replies !== undefined) return slice + wall;
-    const left = Math.max(1, cpu - this.#clock.spentBy(this.#head()));
+    const left = Math.max(1, cpu - this.#clock.spentBy(this.#open.head));
     return slice + Math.min(wall, this.#clock.wallFor(left));
   }
 
@@ -494,9 +454,9 @@ export class Instance {
   #break(error: ErrorRecord, blame = true): void {
     if (this.#ended) return;
     const named = this.#open.get(this.#postmortem);
-    const only = this.#open.size === 1 ? [...this.#open.values()][0] : undefined;
+    const only = this.#open.size === 1 ? this.#open.get(this.#open.head) : undefined;
     const culprit = blame && this.#unheard === 0 ? (named ?? only)?.delivery : undefined;
-    const suspects = [...this.#open.values()].map((turn) => turn.delivery).filter((delivery) => delivery !== culprit);
+    const suspects = this.#open.deliveries().filter((delivery) => delivery !== culprit);
     const left = this.dispose();
     this.#listener.broke({ ...error, actor: this.#plan.name }, culprit, suspects, left);
   }
@@ -507,7 +467,7 @@ export class Instance {
     for (const timer of this.#timers.values()) clearTimeout(timer);
     this.#timers.clear();
     this.#calls.clear();
-    this.#open = new Map();
+    this.#open.clear();
   }
 }
 

@@ -104,7 +104,7 @@ function startInstance(
     payloads,
     seed: randomFillSync(new Uint8Array(32)),
     shared: replies?.buffer,
-    receive: (head: string, body: string) => instance.receive(head, body),
+    receive: (records: string, events: string, body: string) => instance.receive(records, events, body),
     catastrophic: (message: string) => cell.wedged(plan.index, message),
     wedged: () => cell.wedged(plan.index, 'a thread did not come back from its guest'),
   };

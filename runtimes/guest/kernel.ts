@@ -36,6 +36,13 @@ export interface Timers {
   clear(id: unknown): void;
 }
 
+/** The descriptions of the executions of one batch, and where the one was found that was asked for last. */
+export interface Descriptions {
+  readonly text: string;
+  number: number;
+  start: number;
+}
+
 /** One message in one instance. */
 export interface Turn {
   readonly id: number;
@@ -43,10 +50,9 @@ export interface Turn {
   readonly lane: Lane;
   /** The payload as it came; see {@link GuestPayload}. */
   readonly text: string;
-  /** What was delivered with it holds the description of its execution: see {@link executionOf} in execution.ts. */
-  readonly executions: string;
-  readonly executionStart: number;
-  readonly executionEnd: number;
+  /** The descriptions of executions that came with it, and which of them is that of its own: see {@link executionOf} in execution.ts. */
+  readonly executions: Descriptions;
+  readonly execution: number;
   /** Set once: nothing of this turn counts afterwards. */
   ended: boolean;
   /** Messages and bytes sent so far. */

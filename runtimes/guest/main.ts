@@ -24,7 +24,7 @@ const realm = globalThis as unknown as Record<string, unknown>;
 
 const languages: Record<Settings['runtime'], (kernel: Kernel) => Language> = { javascript: createJavaScript, python: createPython, wasm: createWasm };
 
-function boot(settingsText: string, send: (head: string, body: string) => void, seed: ArrayBuffer, shared: ArrayBuffer | undefined): Doors {
+function boot(settingsText: string, send: (records: string, events: string, body: string) => void, seed: ArrayBuffer, shared: ArrayBuffer | undefined): Doors {
   delete realm['__boot'];
   const captured = disarm(realm);
   const settings = parse(settingsText) as Settings;

@@ -6,14 +6,15 @@
  * stands at its stack limit. So a record names where its payload starts, the payload is appended before its
  * record, and each line leaves a state from which `flush` can go on.
  */
-import { resolved, stringify, then } from './primordials.ts';
-import type { GuestEvent } from './wire.ts';
+import type { Lane } from '../lanes.ts';
+import { fromCharCode, resolved, stringify, then } from './primordials.ts';
+import { codeOffset, type GuestEvent, paired } from './wire.ts';
 
 /** Beyond this the outbox is sent at once, so that a flood does not pile up inside the isolate. */
 const flushBytes = 1024 * 1024;
 
 export interface Outbox {
-  record(turn: number, code: number, lane: number, payload: string): void;
+  record(turn: number, code: number, lane: Lane, payload: string): void;
   event(event: GuestEvent): void;
   flush(): void;
   /** Between these two the outbox waits for the end of the door. */
@@ -21,7 +22,7 @@ export interface Outbox {
   leave(): void;
 }
 
-export function createOutbox(send: (head: string, body: string) => void): Outbox {
+export function createOutbox(send: (records: string, events: string, body: string) => void): Outbox {
   let records = '';
   let events = '';
   let body = '';
@@ -34,12 +35,13 @@ export function createOutbox(send: (head: string, body: string) => void): Outbox
   const flush = (): void => {
     queued = false;
     if (records === '' && events === '') return;
-    const head = `{"records":[${records}],"events":[${events}]}`;
+    const told = records;
+    const list = events === '' ? '' : `[${events}]`;
     const payloads = body;
     records = '';
     events = '';
     body = '';
-    send(head, payloads);
+    send(told, list, payloads);
   };
 
   const soon = (): void => {
@@ -54,7 +56,8 @@ export function createOutbox(send: (head: string, body: string) => void): Outbox
     record(turn, code, lane, payload) {
       const start = body.length;
       body += payload;
-      records += `${records === '' ? '' : ','}${turn},${code},${lane},${start},${payload.length}`;
+      const { length } = payload;
+      records += fromCharCode(turn, turn >>> 16, paired(code + codeOffset, lane), start, start >>> 16, length, length >>> 16);
       soon();
     },
     event(event) {

@@ -7,8 +7,17 @@ import type { GuestPayload } from './kernel.ts';
 import { describe, hostError, type HostError } from './failure.ts';
 import type { Turn } from './kernel.ts';
 import type { Outbox } from './outbox.ts';
-import { now, NumberIntrinsic, PromiseIntrinsic, slice, split, stringify } from './primordials.ts';
-import { answered, handedBack, type Settings, settledWithError, settledWithNothing, settledWithValue, slice as sliceMilliseconds } from './wire.ts';
+import { charCodeAt, now, PromiseIntrinsic, slice, stringify } from './primordials.ts';
+import {
+  answered,
+  deliveryWidth,
+  handedBack,
+  type Settings,
+  settledWithError,
+  settledWithNothing,
+  settledWithValue,
+  slice as sliceMilliseconds,
+} from './wire.ts';
 
 export interface Turns {
   deliver(firstTurn: number, header: string, executions: string, body: string): void;
@@ -37,9 +46,6 @@ interface Waiter {
 
 /** What messages outside any turn may send between two doors: counted as one turn. */
 const background = (): { messages: number; bytes: number } => ({ messages: 0, bytes: 0 });
-
-/** In the header of a delivery. */
-const numbersPerMessage = 5;
 
 /** @param ends is told before the report of a turn is written, `becameIdle` after that of the last one. */
 export function createTurns(settings: Settings, outbox: Outbox, ends: (turn: Turn) => void, becameIdle: () => void): Turns {
@@ -152,19 +158,18 @@ export function createTurns(settings: Settings, outbox: Outbox, ends: (turn: Tur
 
   return {
     deliver(firstTurn, header, executions, body) {
-      const numbers = split(header, ',');
+      const descriptions = { text: executions, number: 0, start: 0 };
       let at = 0;
-      for (let i = 0, id = firstTurn; i < numbers.length; i += numbersPerMessage, id++) {
-        const length = NumberIntrinsic(numbers[i + 2]);
-        const start = NumberIntrinsic(numbers[i + 3]);
+      for (let i = 0, id = firstTurn; i < header.length; i += deliveryWidth, id++) {
+        const inletAndLane = charCodeAt(header, i);
+        const length = charCodeAt(header, i + 2) + charCodeAt(header, i + 3) * 65_536;
         const turn: Turn = {
           id,
-          inlet: NumberIntrinsic(numbers[i]),
-          lane: NumberIntrinsic(numbers[i + 1]) as Lane,
+          inlet: inletAndLane >> 1,
+          lane: (inletAndLane & 1) as Lane,
           text: slice(body, at, at + length),
-          executions,
-          executionStart: start,
-          executionEnd: start + NumberIntrinsic(numbers[i + 4]),
+          executions: descriptions,
+          execution: charCodeAt(header, i + 1),
           ended: false,
           messages: 0,
           bytes: 0,

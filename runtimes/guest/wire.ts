@@ -2,8 +2,11 @@
  * What passes between a cell and the bootstrap of one of its isolates. Strings and numbers only.
  *
  * Inwards: the functions of {@link Doors}, each called by the cell with a time limit.
- * Outwards: `send(head, body)`. `head` is JSON, {@link Outgoing}; `body` holds the payloads that the
- * records point into. A cell believes nothing of it beyond what the instance may say anyway.
+ * Outwards: `send(records, events, body)`. `records` says what became of turns, `events` is a list of {@link GuestEvent} as JSON or
+ * empty, `body` holds the payloads that the records point into. A cell believes nothing of it beyond what the instance may say anyway.
+ *
+ * Numbers of which there are many, those of deliveries and records, cross as characters, 16 bits each: reading one costs a
+ * tenth of reading its digits. What takes two characters has its lower half first.
  */
 import type { ErrorRecord } from '../../sdk/errors.ts';
 import type { Limits } from '../limits.ts';
@@ -20,8 +23,15 @@ export const handedBack = -4;
 /** The payload goes to `out` and is the first answer: a generator's first yield. The turn goes on. */
 export const answered = -5;
 
-/** Numbers per record: turn, code, lane, start in the body, length. */
-export const recordWidth = 5;
+/** Characters per record: turn (two), code and lane, start in the body (two), length (two). */
+export const recordWidth = 7;
+/** Characters per delivery: inlet and lane, the number of its execution in the batch, length (two). */
+export const deliveryWidth = 4;
+
+/** Two numbers in one character, the second of them 0 or 1. */
+export const paired = (number: number, lane: Lane): number => number * 2 + lane;
+/** Codes begin below 0. */
+export const codeOffset = 8;
 
 /** An error as a guest tells it; the cell adds actor and execution, and maps the stack to the author's lines. */
 export type GuestError = ErrorRecord;
@@ -62,12 +72,6 @@ export type GuestEvent =
   | { readonly is: 'more' }
   | { readonly is: 'postmortem'; readonly turn: number };
 
-export interface Outgoing {
-  /** Records of {@link recordWidth} numbers each. */
-  readonly records: readonly number[];
-  readonly events: readonly GuestEvent[];
-}
-
 /** What an instance is told at boot, as JSON. */
 export interface Settings {
   readonly runtime: RuntimeName;
@@ -89,6 +93,9 @@ export interface Settings {
   readonly prompt: boolean;
 }
 
+/** Stands between the descriptions of executions, none of which holds it: JSON escapes it. */
+export const executionSeparator = '\n';
+
 /** How long a batch may run before it hands back what it has not begun. Milliseconds. */
 export const slice = 10;
 
@@ -98,7 +105,7 @@ export const slice = 10;
  * None returns anything, none throws.
  */
 export interface Doors {
-  /** `header`: for each message its inlet, lane and length, and where in `executions` its execution is described: start and length. All joined by commas. */
+  /** `header`: {@link deliveryWidth} characters for each message. `executions`: a line of JSON for each execution, see {@link executionSeparator}. */
   deliver(firstTurn: number, header: string, executions: string, body: string, room: number): void;
   timer(id: number): void;
   /** `error` is empty if the call went well, else an {@link ErrorRecord} as JSON. */

@@ -7,14 +7,13 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import ivm from 'isolated-vm';
 import { type Broken, Guest } from '../../runtimes/cell/guest.ts';
+import { deliveryHeader, readRecords } from '../../runtimes/cell/records.ts';
 import { SynchronousReplies } from '../../runtimes/cell/synchronous.ts';
 import {
   answered,
   type DoorName,
   type GuestEvent,
   handedBack,
-  type Outgoing,
-  recordWidth,
   settledWithError,
   settledWithNothing,
   settledWithValue,
@@ -118,7 +117,7 @@ export class TestInstance {
   readonly logs: LogLine[] = [];
   /** What was sent outside any turn. */
   readonly background: Sent[] = [];
-  /** Every head and body as they left the isolate. */
+  /** Everything as it left the isolate, save the numbers of records. */
   readonly raw: string[] = [];
   readonly inlets: string[] = [];
   /** How often the guest waited for room. */
@@ -190,7 +189,7 @@ export class TestInstance {
       payloads: payloads.map((payload) => Buffer.from(payload as string)),
       seed: randomFillSync(new Uint8Array(32)),
       shared: this.#replies?.buffer,
-      receive: (head, body) => this.#receive(head, body),
+      receive: (records, events, body) => this.#receive(records, events, body),
       catastrophic: (message) => this.#fall({ by: 'unknown', message }),
       wedged: () => this.#fall({ by: 'unknown', message: 'wedged' }),
     });
@@ -245,7 +244,7 @@ export class TestInstance {
     this.#waiting.push(
       ...payloads.map((payload, index) => ({
         turn: first + index,
-        header: `${number},${payload.lane},${payload.text.length},0,${description.length}`,
+        header: deliveryHeader(number, payload.lane, 0, payload.text.length),
         text: payload.text,
       })),
     );
@@ -261,7 +260,7 @@ export class TestInstance {
     this.#delivering = true;
     const batch = this.#waiting.splice(0, 1024);
     this.#batch = batch;
-    const args = [batch[0]?.turn, batch.map(({ header }) => header).join(','), description, batch.map(({ text }) => text).join(''), this.room];
+    const args = [batch[0]?.turn, batch.map(({ header }) => header).join(''), description, batch.map(({ text }) => text).join(''), this.room];
     void this.enter('deliver', args).then(() => {
       this.#delivering = false;
       if (this.#fallen === undefined) this.#pump();
@@ -315,14 +314,13 @@ export class TestInstance {
     this.#turns.clear();
   }
 
-  #receive(head: string, body: string): void {
-    this.raw.push(head, body);
-    const { records, events } = JSON.parse(head) as Outgoing;
-    for (let i = 0; i < records.length; i += recordWidth) {
-      const [id, code, lane, start, length] = records.slice(i, i + recordWidth) as [number, number, Lane, number, number];
-      this.#record(id, code, lane, body.slice(start, start + length));
-    }
-    for (const event of events) this.#event(event);
+  #receive(records: string, events: string, body: string): void {
+    this.raw.push(events, body);
+    readRecords(records, body, (id, code, lane, text) => {
+      this.#record(id, code, lane, text);
+      return true;
+    });
+    for (const event of events === '' ? [] : (JSON.parse(events) as GuestEvent[])) this.#event(event);
   }
 
   #record(id: number, code: number, lane: Lane, text: string): void {
