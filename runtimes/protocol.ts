@@ -199,7 +199,7 @@ export const cellMessage = z.discriminatedUnion('type', [
       execution: column(largest.handle),
       received: column(largest.count),
       parts: column(largest.index),
-      work: column(largest.count),
+      work: column(largest.handle),
     })
     .refine(
       ({ execution, received, parts, work }) => sameLength(execution, received, parts) && work.length === 3 * parts.reduce((sum, actors) => sum + actors, 0),

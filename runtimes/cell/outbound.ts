@@ -1,17 +1,23 @@
 /** What the cell tells the host, gathered over one turn of the event loop: columns first, endings of executions last. */
 import type { ErrorRecord } from '../../sdk/errors.ts';
 import type { CellMessage, Lane } from '../protocol.ts';
+import { frameLimits } from '../limits.ts';
 import type { Execution } from './executions.ts';
 
 export type Send = (message: CellMessage, payloads: readonly Buffer[]) => void;
 
-/** Rows of one `emit` frame; more make another frame. */
-const emitRows = 4096;
+/** A frame is closed at this many rows or bytes: far below what one may hold, whatever the next row brings. */
+const fullRows = 4096;
+const fullBytes = 8 * 1024 * 1024;
+/** Numbers of one column: what the host takes. */
+const fullColumn = frameLimits.payloads;
+/** Columns of `work`: actor, messages, microseconds. */
+const workWidth = 3;
 
 export class Outbound {
   readonly #send: Send;
   #queued = false;
-  #emit: { actor: number[]; outlet: number[]; execution: number[]; lane: Lane[]; length: number[]; payloads: Buffer[] } = emptyEmit();
+  #emit = emptyEmit();
   readonly #credit = new Map<number, number>();
   #settled: Execution[] = [];
 
@@ -21,14 +27,16 @@ export class Outbound {
 
   emit(actor: number, outlet: number, execution: number, lane: Lane, text: string): void {
     const payload = toBytes(lane, text);
-    const { actor: actors, outlet: outlets, execution: executions, lane: lanes, length, payloads } = this.#emit;
-    actors.push(actor);
-    outlets.push(outlet);
-    executions.push(execution);
-    lanes.push(lane);
-    length.push(payload.length);
+    if (this.#emit.bytes + payload.length > fullBytes) this.#flushEmit();
+    const { columns, payloads } = this.#emit;
+    columns.actor.push(actor);
+    columns.outlet.push(outlet);
+    columns.execution.push(execution);
+    columns.lane.push(lane);
+    columns.length.push(payload.length);
     payloads.push(payload);
-    if (actors.length >= emitRows) this.#flushEmit();
+    this.#emit.bytes += payload.length;
+    if (payloads.length >= fullRows) this.#flushEmit();
     this.#soon();
   }
 
@@ -66,35 +74,43 @@ export class Outbound {
       this.#send({ type: 'credit', actor: [...this.#credit.keys()], messages: [...this.#credit.values()] }, []);
       this.#credit.clear();
     }
-    while (this.#settled.length > 0) this.#flushSettled(this.#settled.splice(0, emitRows));
+    this.#flushSettled();
   }
 
   #flushEmit(): void {
-    if (this.#emit.actor.length === 0) return;
-    const { payloads, ...columns } = this.#emit;
+    const { columns, payloads } = this.#emit;
+    if (payloads.length === 0) return;
     this.#emit = emptyEmit();
     this.#send({ type: 'emit', ...columns }, payloads);
   }
 
-  #flushSettled(executions: readonly Execution[]): void {
-    const work: number[] = [];
-    const parts: number[] = [];
-    for (const execution of executions) {
-      parts.push(execution.work.length / 3);
-      work.push(...execution.work);
+  #flushSettled(): void {
+    const settled = this.#settled;
+    this.#settled = [];
+    let columns = emptySettled();
+    for (const { handle, received, work } of settled) {
+      if (columns.execution.length >= fullRows || columns.work.length + work.length > fullColumn) {
+        this.#send({ type: 'settled', ...columns }, []);
+        columns = emptySettled();
+      }
+      columns.execution.push(handle);
+      columns.received.push(received);
+      columns.parts.push(work.length / workWidth);
+      for (const number of work) columns.work.push(number);
     }
-    this.#send({ type: 'settled', execution: executions.map((each) => each.handle), received: executions.map((each) => each.received), parts, work }, []);
+    if (columns.execution.length > 0) this.#send({ type: 'settled', ...columns }, []);
   }
 }
 
-const emptyEmit = (): { actor: number[]; outlet: number[]; execution: number[]; lane: Lane[]; length: number[]; payloads: Buffer[] } => ({
-  actor: [],
-  outlet: [],
-  execution: [],
-  lane: [],
-  length: [],
-  payloads: [],
-});
+interface Emit {
+  readonly columns: { readonly actor: number[]; readonly outlet: number[]; readonly execution: number[]; readonly lane: Lane[]; readonly length: number[] };
+  readonly payloads: Buffer[];
+  bytes: number;
+}
+
+const emptyEmit = (): Emit => ({ columns: { actor: [], outlet: [], execution: [], lane: [], length: [] }, payloads: [], bytes: 0 });
+
+const emptySettled = (): { execution: number[]; received: number[]; parts: number[]; work: number[] } => ({ execution: [], received: [], parts: [], work: [] });
 
 export const toBytes = (lane: Lane, text: string): Buffer => Buffer.from(text, lane === 0 ? 'utf8' : 'latin1');
 

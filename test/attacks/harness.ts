@@ -6,17 +6,7 @@
  */
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import {
-  type CellEvent,
-  createHost,
-  type ErrorCode,
-  type ErrorRecord,
-  type Host,
-  type LogEvent,
-  type RunResult,
-  type ServiceTree,
-  VivariumError,
-} from '../../host/index.ts';
+import { type CellEvent, createHost, type ErrorCode, type ErrorRecord, type Host, type LogEvent, type RunResult, VivariumError } from '../../host/index.ts';
 import type { SandboxLevel } from '../../host/cells/levels.ts';
 import type { RuntimeName } from '../../runtimes/protocol.ts';
 import { availableLevels } from '../support/levels.ts';
@@ -127,13 +117,10 @@ export class Arena {
     this.#bystander = bystander;
   }
 
-  static async open(level: SandboxLevel, tree: ServiceTree = services): Promise<Arena> {
+  /** @param make the host, once the canaries are set */
+  static async open(level: SandboxLevel, make: () => Promise<Host> = () => usualHost(level)): Promise<Arena> {
     const canaries = await Canaries.set();
-    const host = await createHost({
-      sandbox: { minimum: level, maximum: level },
-      ceiling: { services: ['probe.*'], limits: { cpu: '30s', wall: '60s', memory: '1GiB', message: '16MiB' } },
-      services: tree,
-    });
+    const host = await make();
     expect(host.report().sandbox).toBe(level);
     canaries.listen(host);
     return new Arena(host, canaries, await Bystander.begin(host));
@@ -142,11 +129,19 @@ export class Arena {
   /** Deploys the attacker, sends it its message, and demands that everybody else is as before. */
   async withstand(attack: Attack): Promise<void> {
     const namespace = `attack-${++this.#attacks}`;
+    await this.watch(async () => {
+      const seen = await this.#attack(namespace, attack);
+      demandAllowed(attack, seen);
+      attack.look?.(seen);
+      return seen;
+    });
+  }
+
+  /** Runs an attack, and demands that canaries, bystander and the memory of the host are as before. */
+  async watch(attack: () => Promise<{ readonly result: unknown; readonly refused: unknown }>): Promise<void> {
     const memory = process.memoryUsage.rss();
     this.#bystander.mark();
-    const seen = await this.#attack(namespace, attack);
-    demandAllowed(attack, seen);
-    attack.look?.(seen);
+    const seen = await attack();
     this.canaries.demandUntouched(seen);
     await this.#bystander.demandUnharmed();
     expect(process.memoryUsage.rss() - memory, 'the memory of the host').toBeLessThan(hostGrowth);
@@ -192,7 +187,15 @@ export class Arena {
   }
 }
 
-async function withinLimit<T>(answer: Promise<T>, who: string): Promise<T> {
+const usualHost = (level: SandboxLevel): Promise<Host> =>
+  createHost({
+    sandbox: { minimum: level, maximum: level },
+    ceiling: { services: ['probe.*'], limits: { cpu: '30s', wall: '60s', memory: '1GiB', message: '16MiB' } },
+    services,
+  });
+
+/** An answer that comes, in whatever time a loaded machine takes. */
+export async function withinLimit<T>(answer: Promise<T>, who: string): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(`${who} got no answer within ${answerLimit} ms`)), answerLimit);

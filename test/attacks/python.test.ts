@@ -137,8 +137,7 @@ const table: readonly Attack[] = [
       title: title as string,
       language,
       source: `import ast, ctypes, os, pickle, re, sys\nfirst = True\ndef handle(canary, context):\n    ${body}`,
-      limits: generous,
-      further: 1,
+      limits: { cpu: '1s', wall: '4s', memory: '192MiB' },
       allowed: either(ended, answers(expect.anything())),
       look: cellLives,
     }),
@@ -175,36 +174,63 @@ def handle(canary, context):
       look: cellLives,
     }),
   ),
-  ...[
-    ['an error of 100 MB', 'raise ValueError("x" * 100_000_000)'],
-    ['an error whose causes go in a circle', 'a, b = ValueError("a"), ValueError("b")\n    a.__cause__, b.__cause__, a.__context__ = b, a, a\n    raise a'],
-    [
-      'an error with 100,000 notes and a long name',
-      'error = type("N" * 100_000, (Exception,), {})("x")\n    for i in range(100_000): error.add_note("note")\n    raise error',
-    ],
-    ['a group of groups of errors', 'error = ValueError("x")\n    for _ in range(2_000): error = ExceptionGroup("g", [error])\n    raise error'],
-    ['an error whose text raises', 'class Odd(Exception):\n        def __str__(self): raise SystemExit(self)\n    raise Odd()'],
-    ['an error whose frames lie', 'exec(compile("raise ValueError(\'x\')", "/etc/passwd", "exec"))'],
-    ['an exit', 'raise SystemExit(canary)'],
-    ['an interrupt', 'raise KeyboardInterrupt'],
-    ['an end of a generator', 'raise StopIteration'],
-    ['a cancellation', 'import asyncio\n    raise asyncio.CancelledError'],
-  ].map(
-    ([title, body]): Attack => ({
-      number: 117,
-      title: title as string,
-      language,
-      source: `def handle(canary, context):\n    ${body}`,
-      limits: generous,
-      allowed: ended,
-      look: (seen) => {
-        cellLives(seen);
-        for (const { message, stack, name } of seen.result?.errors ?? [])
-          for (const text of [message, stack, name]) expect(text?.length ?? 0).toBeLessThanOrEqual(8 * 1024);
-        expect(JSON.stringify(seen.result?.errors)).not.toContain('root:');
-      },
-    }),
-  ),
+  {
+    number: 114,
+    title: 'an interpreter that is lost, and the messages after it',
+    language,
+    source: `import os\ndef handle(canary, context): os.abort()`,
+    further: 2,
+    allowed: fails('actor.fatal'),
+    look: (seen) => {
+      cellLives(seen);
+      expect(seen.results.map(({ errors }) => errors[0]?.code)).toEqual(['actor.fatal', 'actor.fatal', 'actor.fatal']);
+    },
+  },
+  {
+    number: 117,
+    title: 'errors of 100 MB, in circles, without a text, and those that end interpreters',
+    language,
+    source: `import asyncio, gc
+def large(): raise ValueError("x" * 100_000_000)
+def circle():
+    a, b = ValueError("a"), ValueError("b")
+    a.__cause__, b.__cause__, a.__context__ = b, a, a
+    raise a
+def notes():
+    error = type("N" * 100_000, (Exception,), {})("x")
+    for i in range(20_000): error.add_note("note")
+    raise error
+def groups():
+    error = ValueError("x")
+    for _ in range(500): error = ExceptionGroup("g", [error])
+    raise error
+class Odd(Exception):
+    def __str__(self): raise SystemExit(self)
+def odd(): raise Odd()
+def lie(): exec(compile("raise ValueError('x')", "/etc/passwd", "exec"))
+def leave(): raise SystemExit(5)
+def interrupt(): raise KeyboardInterrupt
+def stop(): raise StopIteration
+def cancel(): raise asyncio.CancelledError
+acts = [large, circle, notes, groups, odd, lie, leave, interrupt, stop, cancel]
+number = -1
+def handle(canary, context):
+    global number
+    number += 1
+    acts[number]()`,
+    limits: generous,
+    further: 9,
+    allowed: ended,
+    look: (seen) => {
+      cellLives(seen);
+      for (const [place, { errors }] of seen.results.entries()) {
+        const [error] = errors;
+        expect(['actor.failed', 'actor.fatal', 'limit.memory'], `error ${place}`).toContain(error?.code);
+        for (const text of [error?.message, error?.stack, error?.name]) expect(text?.length ?? 0).toBeLessThanOrEqual(8 * 1024);
+      }
+      expect(JSON.stringify(seen.results)).not.toContain('root:');
+    },
+  },
   {
     number: 118,
     title: 'results that are no messages, and those that are on the edge',
