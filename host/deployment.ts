@@ -2,6 +2,8 @@
 import nodePath from 'node:path';
 import { VivariumError } from '../sdk/errors.ts';
 import type { ActorPlan } from '../runtimes/protocol.ts';
+import type { HeldSecrets } from './capabilities/secrets/held.ts';
+import { holdSecrets, type SecretLookup } from './capabilities/secrets/values.ts';
 import { type Diagnostic, type FlowActor, type FlowManifest, parseManifestObject, readManifest, requireFlow } from './manifest/index.ts';
 import { type Ceiling, type Grant, grantedServices, grantPolicy, loadPolicies, type ResolvedPolicy, resolveEnvironment, unrestricted } from './policy/index.ts';
 import { type Base, type LoadedSource, loadSource, openBase } from './sources/index.ts';
@@ -16,6 +18,8 @@ export interface DeploymentRequest {
   readonly ceiling: Ceiling;
   /** Values that may be granted as environment. */
   readonly environment: Readonly<Record<string, string>>;
+  /** Finds the values of secrets. */
+  readonly secrets: SecretLookup;
   /** Names of the services that the host offers; undefined where no host is known. */
   readonly services: Iterable<string> | undefined;
   /** Actors in one cell, at most. */
@@ -28,6 +32,8 @@ export interface Deployment {
   readonly shape: FlowShape;
   /** By actor. */
   readonly grants: readonly Grant[];
+  /** By actor. Values are in here, and nowhere else. */
+  readonly secrets: readonly HeldSecrets[];
   /** By actor: the payloads of `create`. */
   readonly files: readonly (readonly Uint8Array[])[];
   /** By actor: inlets that its source must serve. */
@@ -49,6 +55,8 @@ export async function prepareDeployment(request: DeploymentRequest): Promise<Dep
     grantPolicy({ actor: name, runtime, request: policies.requests[index] as ResolvedPolicy, namespace: policies.namespace, ceiling: request.ceiling }),
   );
   const environments = grants.map((grant) => resolveEnvironment(grant, request.environment));
+  const namespace = request.namespace ?? manifest.namespace;
+  const secrets = await Promise.all(grants.map((grant) => holdSecrets(grant, namespace, request.secrets)));
   const inlets = manifest.actors.map((actor) => requiredInlets(manifest, actor));
   const loaded = await loadAll(manifest.actors, (actor) => load(actor, grants[actor.index] as Grant, inlets[actor.index] ?? [], file, base));
   const cells = placeActors(manifest, request.isolates);
@@ -56,7 +64,12 @@ export async function prepareDeployment(request: DeploymentRequest): Promise<Dep
     const grant = grants[index] as Grant;
     const services = grantedServices(grant, request.services ?? []);
     return {
-      part: partOf(actor, grant, services, environments[index] ?? {}, loaded[index] as LoadedSource),
+      part: partOf(
+        actor,
+        grant,
+        { services, environment: environments[index] ?? {}, secrets: secrets[index]?.placeholders ?? {} },
+        loaded[index] as LoadedSource,
+      ),
       outlets: actor.outlets,
       cell: cells.of[index] as number,
       budget: budgetOf(grant.limits),
@@ -70,10 +83,11 @@ export async function prepareDeployment(request: DeploymentRequest): Promise<Dep
     cells: cells.count,
   };
   return {
-    namespace: request.namespace ?? manifest.namespace,
+    namespace,
     manifest,
     shape,
     grants,
+    secrets,
     files: loaded.map(filesOf),
     inlets,
     warnings: warningsOf({ diagnostics, grants, loaded, services: request.services }),
@@ -82,10 +96,17 @@ export async function prepareDeployment(request: DeploymentRequest): Promise<Dep
 
 /**
  * Everything that can be found wrong with a manifest without running it, for whoever runs their own.
- * Values of the environment are not looked at: they are known when it runs.
+ * Values of the environment and of secrets are not looked at: they are known when it runs.
  */
 export function checkDeployment(manifest: string): Promise<Deployment> {
-  return prepareDeployment({ manifest, ceiling: unrestricted, environment: anyEnvironment, services: undefined, isolates: Number.MAX_SAFE_INTEGER });
+  return prepareDeployment({
+    manifest,
+    ceiling: unrestricted,
+    environment: anyEnvironment,
+    secrets: async () => 'any value',
+    services: undefined,
+    isolates: Number.MAX_SAFE_INTEGER,
+  });
 }
 
 /** Has a value for every name that is asked for. */
@@ -163,8 +184,7 @@ const filesOf = (source: LoadedSource): readonly Uint8Array[] => {
 const partOf = (
   actor: FlowActor,
   { limits, filesystem, network, secrets }: Grant,
-  services: readonly string[],
-  environment: Readonly<Record<string, string>>,
+  told: Pick<ActorPlan, 'services' | 'environment' | 'secrets'>,
   source: LoadedSource,
 ): TopologyActor['part'] => ({
   index: actor.index,
@@ -172,14 +192,15 @@ const partOf = (
   runtime: actor.runtime,
   inlets: actor.inlets,
   config: actor.config,
-  environment: { ...environment },
-  services,
+  environment: { ...told.environment },
+  secrets: told.secrets,
+  services: told.services,
   mounts: filesystem.map(({ guest, access }) => ({ path: guest, writable: access === 'read-write' })),
   limits,
   concurrency: actor.concurrency,
   overflow: actor.overflow,
   functions: actor.wasm === null ? {} : { in: actor.wasm.function, ...actor.wasm.functions },
-  effects: services.length + filesystem.length + network.allow.length + secrets.length > 0,
+  effects: told.services.length + filesystem.length + network.allow.length + secrets.length > 0,
   source: sourcePlan(actor, source),
 });
 

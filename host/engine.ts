@@ -6,6 +6,7 @@ import type { ErrorRecord } from '../sdk/errors.ts';
 import type { Payload } from '../sdk/message.ts';
 import { binaryLane, type Lane, textLane } from '../runtimes/protocol.ts';
 import { type Broker, toldToGuest } from './capabilities/broker.ts';
+import { noSecrets } from './capabilities/secrets/held.ts';
 import type { GuestCall } from './cells/calls.ts';
 import type { Cell } from './cells/cell.ts';
 import type { SpareCells } from './cells/spare.ts';
@@ -177,14 +178,14 @@ export class Engine {
     const { events, logger } = this.context;
     const { namespace, shape } = this.deployment;
     const name = nameOf(shape, actor);
-    const line = escapeLine(text);
+    const line = escapeLine(this.deployment.secrets[actor]?.redact(text) ?? text);
     logger?.[level](line, { namespace, actor: name });
     events.emit('log', { time: Date.now(), namespace, actor: name, execution: this.#tracker.get(execution)?.id, level, text: line, dropped });
   }
 
   #called(cell: Cell, said: Said<'call'>, bytes: Uint8Array, { controller, holdings }: GuestCall): void {
     const { actor, instance, call: number, capability, operation, lane } = said;
-    const { namespace, shape, grants } = this.deployment;
+    const { namespace, shape, grants, secrets } = this.deployment;
     const execution = said.execution === 0 ? undefined : this.#tracker.get(said.execution);
     const answer = (error: ErrorRecord | null, payload?: Payload): void => {
       cell.endCall(actor, controller);
@@ -205,7 +206,7 @@ export class Engine {
     signal.addEventListener('abort', cancelled, { once: true });
     const caller = { namespace, actor: nameOf(shape, actor), execution: execution?.id, signal };
     const grant = grants[actor] as Deployment['grants'][number];
-    this.context.broker.call({ capability, operation, payload: payloadOf(lane, bytes), caller, grant, holdings }).then(
+    this.context.broker.call({ capability, operation, payload: payloadOf(lane, bytes), caller, grant, holdings, secrets: secrets[actor] ?? noSecrets }).then(
       (payload) => {
         if (signal.aborted) return;
         signal.removeEventListener('abort', cancelled);

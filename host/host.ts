@@ -4,6 +4,7 @@ import { VivariumError } from '../sdk/errors.ts';
 import type { Payload } from '../sdk/message.ts';
 import { Broker } from './capabilities/broker.ts';
 import { registerServices } from './capabilities/services/registry.ts';
+import { openSecrets, type SecretsInput } from './capabilities/secrets/values.ts';
 import { servicesCapability } from './capabilities/services/services.ts';
 import { cellFiles } from './cells/files.ts';
 import type { SandboxLevel } from './cells/levels.ts';
@@ -29,6 +30,8 @@ export interface DeployOptions {
   readonly grant?: CeilingInput;
   /** Values that may be granted as environment, beside the host's. */
   readonly environment?: Readonly<Record<string, string>>;
+  /** Values of secrets that may be granted, looked for here first and then in those of the host. */
+  readonly secrets?: SecretsInput;
 }
 
 export interface HostReport {
@@ -127,7 +130,7 @@ export class Host {
    * Deploys a flow: every source is loaded, every policy decided, every actor started before this resolves.
    *
    * @param manifest the path of a manifest, or a manifest as an object, whose names the compiler then knows
-   * @throws VivariumError manifest.invalid, policy.invalid, policy.required, source.*, actor.start, actor.inlet, cell.start, host.closed
+   * @throws VivariumError manifest.invalid, policy.invalid, policy.required, source.*, actor.start, actor.inlet, cell.start, host.option, host.closed
    * @example
    * const flow = await host.deploy({
    *   vivarium: 1,
@@ -144,6 +147,7 @@ export class Host {
       base: options.base,
       ceiling: resolveCeiling(options.grant, 'grant') ?? this.#parts.ceiling,
       environment: { ...this.#options.environment, ...options.environment },
+      secrets: await openSecrets([options.secrets, this.#options.secrets]),
       services: this.#parts.services.keys(),
       isolates: this.#options.limits.isolates,
     });

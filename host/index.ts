@@ -18,6 +18,7 @@ export { type CatalogueEntry, type ErrorCode, type ErrorRecord, errorCatalogue, 
 export { decode, encode, type Message, type Payload } from '../sdk/message.ts';
 export type { Limits } from '../runtimes/limits.ts';
 export type { Caller } from './capabilities/capability.ts';
+export type { SecretAsker, SecretProvider, SecretsInput } from './capabilities/secrets/values.ts';
 export { defineService, type Service, type ServiceTree } from './capabilities/services/registry.ts';
 export type { StandardSchema } from './capabilities/services/schema.ts';
 export type { SandboxLevel } from './cells/levels.ts';

@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { VivariumError } from '../sdk/errors.ts';
 import type { ServiceTree } from './capabilities/services/registry.ts';
+import { type SecretsInput, secretsSchema } from './capabilities/secrets/values.ts';
 import { type SandboxLevel, sandboxLevels, strongestLevel } from './cells/levels.ts';
 import { defaultMemoryBudget } from './cells/memory.ts';
 import type { PolicyInput, unrestricted } from './policy/index.ts';
@@ -30,6 +31,11 @@ export interface HostOptions {
   readonly services?: ServiceTree;
   /** Values that may be granted to guests as their environment. The environment of the host itself is never given. */
   readonly environment?: Readonly<Record<string, string>>;
+  /**
+   * Where the values of granted secrets are: `values`, a `file`, a `provider`. No guest sees them: the broker puts them into the
+   * requests that the policy names.
+   */
+  readonly secrets?: SecretsInput;
   readonly logger?: Logger;
   /** The Node executable for cells. Default: that of this process. */
   readonly node?: string;
@@ -67,6 +73,7 @@ const schema = z.strictObject({
   ceiling: policy.optional(),
   services: record.default({}),
   environment: z.record(z.string(), z.string()).default({}),
+  secrets: secretsSchema.optional(),
   logger: logger.optional(),
   node: z.string().min(1).optional(),
   limits: z

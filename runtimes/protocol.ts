@@ -56,6 +56,8 @@ export interface ActorPlan {
   readonly peers: Readonly<Record<string, { readonly actor: number; readonly inlet: number } | null>>;
   readonly config: unknown;
   readonly environment: Readonly<Record<string, string>>;
+  /** What stands for secrets that were granted, by name. No value is known here. */
+  readonly secrets: Readonly<Record<string, string>>;
   /** Names of services that were granted, sorted: decides what `context.services` shows, never what is allowed. */
   readonly services: readonly string[];
   /** Where folders were granted, by the path of the guest: decides what is shown, never what is allowed. */

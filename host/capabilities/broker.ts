@@ -31,12 +31,14 @@ export class Broker {
    * @throws VivariumError policy.denied, or what the capability itself answers with: code and message, nothing of the host
    */
   async call({ capability: name, ...request }: GuestRequest): Promise<Payload> {
-    const { caller, grant, operation } = request;
+    const { caller, grant, operation, secrets } = request;
     const capability = Object.hasOwn(this.#capabilities, name) ? this.#capabilities[name] : undefined;
     const demand = (access: Access) => {
       const decision = decide(grant, access);
-      this.#audit(auditEvent(caller, access, decision));
-      if (!decision.allowed) throw denial(caller.actor, access, decision);
+      // A redirect may name a URL that holds what was sent.
+      const told = { ...access, resource: secrets.redact(access.resource) };
+      this.#audit(auditEvent(caller, told, decision));
+      if (!decision.allowed) throw denial(caller.actor, told, decision);
       return decision;
     };
     if (capability === undefined) {
@@ -47,7 +49,7 @@ export class Broker {
     try {
       return await capability.call({ ...request, demand });
     } catch (error) {
-      const told = error instanceof VivariumError ? error : new VivariumError('service.failed', `'${operation}' failed`, { cause: error });
+      const told = secrets.redactError(error instanceof VivariumError ? error : new VivariumError('service.failed', `'${operation}' failed`, { cause: error }));
       if (told.cause !== undefined) this.#failed(told, caller);
       throw told;
     }

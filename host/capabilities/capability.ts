@@ -2,6 +2,7 @@
 import type { Payload } from '../../sdk/message.ts';
 import type { Access, Decision, Grant } from '../policy/index.ts';
 import type { Holdings } from './holdings.ts';
+import type { HeldSecrets } from './secrets/held.ts';
 
 /** Who calls. Told by the channel, never by the guest. */
 export interface Caller {
@@ -23,6 +24,8 @@ export interface CapabilityCall {
   readonly grant: Grant;
   /** What the instance that calls holds open; gone with it. */
   readonly holdings: Holdings;
+  /** What its actor holds of secrets: put into requests, and taken out of what comes back. */
+  readonly secrets: HeldSecrets;
   /**
    * Decides an access and tells the audit, before anything of it takes effect. To be asked for each resolved object:
    * once for each redirect, for each file.

@@ -19,6 +19,7 @@ interface RunOptions {
   readonly input: string;
   readonly to: string | undefined;
   readonly output: string;
+  readonly secrets: string | undefined;
   readonly json: boolean;
 }
 
@@ -32,6 +33,7 @@ export const runCommand: Command = {
     { flags: '--input <file>', description: 'messages as JSON, one a line; - is standard input (default: -)' },
     { flags: '--to <input>', description: 'the input that the messages go to, where the flow has several' },
     { flags: '--output <file>', description: 'where outputs go, as {execution, index, output, message}, one a line; - is standard output (default: -)' },
+    { flags: '--secrets <file>', description: 'values of secrets: NAME=value, one a line, or JSON; without one there, the variable of that name' },
     { flags: '--json', description: 'writes the summary as one line of JSON; no progress and no lines of logs' },
   ],
   examples: [
@@ -39,13 +41,17 @@ export const runCommand: Command = {
     'cat records.ndjson | vivarium run vivarium.yaml --to records --output results.ndjson',
     'vivarium run vivarium.yaml --input records.ndjson --json 2> summary.json',
   ],
-  run: async ([manifest = ''], { input = '-', to, output = '-', json = false }) => {
-    const options = { input, to, output, json } as RunOptions;
+  run: async ([manifest = ''], { input = '-', to, output = '-', secrets, json = false }) => {
+    const options = { input, to, output, secrets, json } as RunOptions;
     const source = await openInput(options.input);
     demandOtherFile(source.status, options.output);
     try {
       // Whoever runs the command is the operator: nothing is cut away, and what is granted is shown.
-      await using host = await createHost({ ceiling: 'unrestricted', environment: environmentOf(process.env) });
+      await using host = await createHost({
+        ceiling: 'unrestricted',
+        environment: environmentOf(process.env),
+        secrets: { file: options.secrets, provider: (name) => process.env[name] },
+      });
       return await new Run(host, source, options).run(manifest);
     } finally {
       source.stream.destroy();

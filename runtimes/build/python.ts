@@ -121,6 +121,7 @@ async function takeSnapshot(guest: Buffer, script: string, wasm: Buffer, library
       functions: {},
       config: null,
       environment: {},
+      secrets: {},
       services: [],
       mounts: [],
       limits,

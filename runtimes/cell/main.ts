@@ -116,7 +116,7 @@ function startInstance(
 }
 
 function settingsOf(plan: ActorPlan, careful: boolean): Settings {
-  const { runtime, name, inlets, functions, config, environment, services, mounts, limits, concurrency, source } = plan;
+  const { runtime, name, inlets, functions, config, environment, secrets, services, mounts, limits, concurrency, source } = plan;
   return {
     runtime,
     actor: name,
@@ -127,6 +127,7 @@ function settingsOf(plan: ActorPlan, careful: boolean): Settings {
     ...(source.runtime === 'wasm' ? { wasm: { input: source.input, output: source.output, wasi: source.wasi } } : {}),
     config,
     environment,
+    secrets,
     services,
     mounts,
     limits,

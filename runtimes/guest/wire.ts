@@ -85,6 +85,8 @@ export interface Settings {
   readonly wasm?: { readonly input: WasmCodec; readonly output: WasmCodec; readonly wasi: boolean };
   readonly config: unknown;
   readonly environment: Readonly<Record<string, string>>;
+  /** Placeholders by name. */
+  readonly secrets: Readonly<Record<string, string>>;
   readonly services: readonly string[];
   readonly mounts: readonly Mount[];
   readonly limits: Limits;

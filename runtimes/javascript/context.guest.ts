@@ -118,6 +118,7 @@ export function createContexts(kernel: Kernel): ContextFor {
   };
   constant('config', settings.config);
   constant('env', freeze({ ...settings.environment }));
+  constant('secrets', freeze({ ...settings.secrets }));
   constant('log', freeze(log));
 
   return (turn) => new TurnContext(turn) as unknown as Context;

@@ -30,8 +30,8 @@ export function createPython(kernel: Kernel): Language {
   const connect = (interpreter: Interpreter): void => {
     doors = interpreter.doors('vivarium.actor', doorNames);
     bridge = createBridge(kernel, () => doors);
-    const { actor, inlets, outlets, peers, functions, config, environment, services, limits } = kernel.settings;
-    const settings = { __proto__: null, actor, inlets, outlets, peers, functions, config, environment, services, message: limits.message };
+    const { actor, inlets, outlets, peers, functions, config, environment, secrets, services, limits } = kernel.settings;
+    const settings = { __proto__: null, actor, inlets, outlets, peers, functions, config, environment, secrets, services, message: limits.message };
     doors.connect(stringify(settings), ...(bridge.functions as never[]));
   };
 

@@ -150,6 +150,12 @@ class Context:
     """What the manifest says under `config`."""
     env = MappingProxyType({})
     """The environment that the policy grants; also in `os.environ`."""
+    secrets = MappingProxyType({})
+    """Placeholders of the secrets that the policy grants, by name.
+
+    Put into the header that the rule names, in a request to the origin that it names, the host replaces it by the value; anywhere
+    else it is worthless.
+    """
     log = Log()
 
     def __init__(self, turn):
@@ -254,6 +260,7 @@ class _Actor:
         self.loop = loop
         Context.config = settings["config"]
         Context.env = MappingProxyType(settings["environment"])
+        Context.secrets = MappingProxyType(settings["secrets"])
 
     def token(self):
         self._tokens += 1

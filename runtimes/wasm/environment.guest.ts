@@ -74,10 +74,11 @@ export function createEnvironment(kernel: Kernel, blocks: Blocks): Functions {
   };
 }
 
-/** The manifest's `config`, strings as they are and everything else as JSON, and the environment that was granted. */
+/** The manifest's `config`, strings as they are and everything else as JSON, the environment that was granted, and `secrets.NAME`. */
 function configOf({ settings }: Kernel): ReadonlyMap<string, string> {
   const config = new Map(Object.entries(settings.environment));
-  if (typeof settings.config !== 'object' || settings.config === null) return config;
-  for (const [key, value] of Object.entries(settings.config)) config.set(key, typeof value === 'string' ? value : JSON.stringify(value));
+  if (typeof settings.config === 'object' && settings.config !== null)
+    for (const [key, value] of Object.entries(settings.config)) config.set(key, typeof value === 'string' ? value : JSON.stringify(value));
+  for (const [name, placeholder] of Object.entries(settings.secrets)) config.set(`secrets.${name}`, placeholder);
   return config;
 }

@@ -41,6 +41,11 @@ export interface Context<Config = unknown> {
   readonly config: Config;
   /** The environment that the policy grants. */
   readonly env: Readonly<Record<string, string>>;
+  /**
+   * Placeholders of the secrets that the policy grants, by name. Put into the header that the rule names, in a request to the origin
+   * that it names, the host replaces it by the value; anywhere else it is worthless.
+   */
+  readonly secrets: Readonly<Record<string, string>>;
   readonly log: Log;
   /** Absent in `start` and `stop`. */
   readonly execution: ExecutionInfo | undefined;

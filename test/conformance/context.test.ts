@@ -6,9 +6,24 @@ import { failureOf } from '../support/failure.ts';
 import { type Language, languages } from './languages.ts';
 import { inputsTo, setStage } from './suite.ts';
 
-const policy = { services: ['gate.*'], environment: { REGION: 'required', LEVEL: { default: 'info' }, COLOUR: 'optional' }, limits: { logs: 1_050 } } as const;
+const secrets = { API_KEY: { to: 'https://api.example.com', header: 'authorization' } };
+const policy = {
+  secrets,
+  services: ['gate.*'],
+  environment: { REGION: 'required', LEVEL: { default: 'info' }, COLOUR: 'optional' },
+  limits: { logs: 1_050 },
+} as const;
 const config = { threshold: 0.5, names: ['ä', 'b"c'] };
-const inletsOf = (language: Language): string[] => ['in', 'environment', 'execution', 'survive', 'log', 'flood', ...(language.has('print') ? ['printed'] : [])];
+const inletsOf = (language: Language): string[] => [
+  'in',
+  'environment',
+  'secrets',
+  'execution',
+  'survive',
+  'log',
+  'flood',
+  ...(language.has('print') ? ['printed'] : []),
+];
 
 /** Namespaces whose cell was killed. */
 const killed = new Set<string>();
@@ -27,11 +42,14 @@ const services = {
   },
 };
 
-const stage = setStage({ services, environment: { REGION: 'north', TOKEN: 'not for guests' } }, (language) => ({
-  actors: { settings: language.actor('settings', { config, policy }) },
-  inputs: inputsTo('settings', inletsOf(language)),
-  outputs: { out: 'settings' },
-}));
+const stage = setStage(
+  { services, environment: { REGION: 'north', TOKEN: 'not for guests' }, secrets: { values: { API_KEY: 'known to the host alone', TOKEN: 'not granted' } } },
+  (language) => ({
+    actors: { settings: language.actor('settings', { config, policy }) },
+    inputs: inputsTo('settings', inletsOf(language)),
+    outputs: { out: 'settings' },
+  }),
+);
 
 describe.each(languages)('an actor in %s', (language) => {
   const flow = () => stage.flow(language);
@@ -48,6 +66,10 @@ describe.each(languages)('an actor in %s', (language) => {
 
   test('knows the variables that were granted, and no others', async () => {
     expect(await flow().ask('environment', null)).toEqual({ REGION: 'north', LEVEL: 'info', COLOUR: null, TOKEN: null });
+  });
+
+  test('holds placeholders of the secrets that were granted, and of no others', async () => {
+    expect(await flow().ask('secrets', null)).toEqual({ API_KEY: expect.stringMatching(/^secret-[\w-]{32}$/), TOKEN: null });
   });
 
   test('is not deployed without a variable that it requires', async () => {

@@ -166,7 +166,6 @@ describe('capabilities without a broker', () => {
   test.each<Access>([
     { capability: 'filesystem', operation: 'read', resource: '/data/a.csv' },
     { capability: 'network', resource: 'https://shop.example.org' },
-    { capability: 'secrets', resource: 'KEY' },
   ])('$capability: the policy allows it, and a use is refused', (access) => {
     expect(decideByPolicy(grant, access).allowed).toBe(true);
     const decision = decide(grant, access);
@@ -176,7 +175,8 @@ describe('capabilities without a broker', () => {
     );
   });
 
-  test('services and environment are performed', () => {
+  test('services, environment and secrets are performed', () => {
+    expect(decide(grant, { capability: 'secrets', resource: 'KEY' }).allowed).toBe(true);
     expect(decide(grant, { capability: 'services', resource: 'orders.list' }).allowed).toBe(true);
     expect(decide(grant, { capability: 'environment', resource: 'REGION' }).allowed).toBe(true);
   });

@@ -166,7 +166,7 @@ export class TestInstance {
       concurrency = 1,
     } = this.#options;
     const limits = this.#limits;
-    const common = { inlets, functions, config, environment, services, mounts, limits, concurrency };
+    const common = { inlets, functions, config, environment, secrets: {}, services, mounts, limits, concurrency };
     const plan: ActorPlan = {
       ...common,
       index: 0,

@@ -62,7 +62,7 @@ export const readUrl = (text: string): Pick<UrlPattern, 'scheme' | 'host' | 'por
   return { scheme, host, port, path: plainPath(url.pathname) };
 };
 
-export const matchesUrl = (rule: NetworkRule, text: string, method: string): boolean => {
+export const matchesUrl = (rule: Omit<NetworkRule, 'origin'>, text: string, method: string): boolean => {
   const url = readUrl(text);
   if (url === null || (rule.methods !== null && !rule.methods.includes(method))) return false;
   return coversUrl(rule.url, { ...url, hosts: 'exact', open: false });

@@ -1,6 +1,6 @@
 /** Secrets: a value that the broker puts into one header of requests to one origin, and that the guest never sees. */
 import { type Rule, type RuleKind, yamlText } from './rule.ts';
-import { parsePattern, patternText } from './network.ts';
+import { matchesUrl, parsePattern, patternText } from './network.ts';
 
 export interface SecretRule extends Rule {
   readonly name: string;
@@ -20,6 +20,9 @@ export const parseSecretOrigin = (written: string): string => {
   if (pattern.scheme !== 'https' && pattern.scheme !== 'wss') throw new RangeError('a secret travels encrypted: https or wss');
   return patternText(pattern);
 };
+
+/** Whether a request to this URL goes to the origin of the rule. */
+export const goesTo = ({ to }: SecretRule, url: string): boolean => matchesUrl({ url: parsePattern(to), methods: null }, url, '');
 
 const same = (left: SecretRule, right: SecretRule): boolean =>
   left.name === right.name && left.to === right.to && left.header === right.header && left.format === right.format;

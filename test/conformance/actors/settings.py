@@ -9,6 +9,10 @@ def environment(message, context):
     return {name: context.env.get(name) for name in ("REGION", "LEVEL", "COLOUR", "TOKEN")}
 
 
+def secrets(message, context):
+    return {name: context.secrets.get(name) for name in ("API_KEY", "TOKEN")}
+
+
 def execution(message, context):
     execution = context.execution
     deadline = None if execution.deadline is None else round(execution.deadline.timestamp() * 1000)

@@ -11,6 +11,8 @@ const names = ['REGION', 'LEVEL', 'COLOUR', 'TOKEN'];
 
 export const environment: Handler = (_, { env }) => Object.fromEntries(names.map((name) => [name, env[name] ?? null]));
 
+export const secrets: Handler = (_, context) => ({ API_KEY: context.secrets['API_KEY'] ?? null, TOKEN: context.secrets['TOKEN'] ?? null });
+
 export const execution: Handler = (_, context) => {
   const { id, attempt, parents, deadline, trace } = context.execution ?? {};
   return { id, attempt, parents, deadline: deadline?.getTime() ?? null, trace: trace ?? null };
