@@ -17,7 +17,7 @@ import { makeFolder } from './support/folder.ts';
 import { type CodeBlock, codeBlocks, fileMark } from './support/markdown.ts';
 
 const root = path.join(import.meta.dirname, '..');
-const names = globSync(['*.md', 'docs/**/*.md', 'examples/**/*.md'], { cwd: root }).sort();
+const names = globSync(['*.md', 'docs/**/*.md', 'examples/**/*.md', 'test/**/*.md'], { cwd: root }).sort();
 const pages = names.map((name) => {
   const markdown = readFileSync(path.join(root, name), 'utf8');
   return { name, markdown, blocks: codeBlocks(markdown) };
