@@ -1,12 +1,14 @@
 /**
  * Frames: how messages lie on the channel between a host and a cell. Both sides use this file.
  *
- *     u32 length | u32 header length | header (JSON in UTF-8) | payloads (raw bytes, one after another)
+ *     u32 length | u32 header length | header (JSON in UTF-8) | columns | payloads (raw bytes, one after another)
  *
- * Integers are little endian. `length` counts what follows it: the second integer, the header, the payloads.
+ * Integers are little endian. `length` counts what follows it: the second integer, the header, the columns, the payloads.
+ * Which columns there are says the header: see columns.ts.
  */
 import { isUtf8 } from 'node:buffer';
 import { VivariumError } from '../sdk/errors.ts';
+import { splitColumns } from './columns.ts';
 import { frameLimits } from './limits.ts';
 
 const lengthBytes = 4;
@@ -28,10 +30,12 @@ const asBuffer = (bytes: Uint8Array): Buffer => (Buffer.isBuffer(bytes) ? bytes 
  *
  * @throws VivariumError `limit.message` when the frame exceeds {@link frameLimits}.
  */
-export function encodeFrame(header: object, payloads: readonly Uint8Array[] = []): Uint8Array[] {
+export function encodeFrame(message: object, payloads: readonly Uint8Array[] = []): Uint8Array[] {
+  const { header, columns } = splitColumns(message);
   const text = JSON.stringify(header);
   const headerLength = Buffer.byteLength(text);
   let length = lengthBytes + headerLength;
+  for (const column of columns) length += column.byteLength;
   for (const payload of payloads) length += payload.byteLength;
   if (length > frameLimits.frame || headerLength > frameLimits.header || payloads.length > frameLimits.payloads) {
     throw new VivariumError(
@@ -46,12 +50,12 @@ export function encodeFrame(header: object, payloads: readonly Uint8Array[] = []
   head.writeUInt32LE(length, 0);
   head.writeUInt32LE(headerLength, lengthBytes);
   head.write(text, preludeBytes);
-  return joinSmall(head, payloads);
+  return joinSmall([head, ...columns], payloads);
 }
 
-function joinSmall(head: Uint8Array, payloads: readonly Uint8Array[]): Uint8Array[] {
+function joinSmall(head: readonly Uint8Array[], payloads: readonly Uint8Array[]): Uint8Array[] {
   const pieces: Uint8Array[] = [];
-  let run = [head];
+  let run = [...head];
   const endRun = () => {
     if (run.length > 0) pieces.push(run.length === 1 ? (run[0] as Uint8Array) : Buffer.concat(run));
     run = [];
@@ -80,8 +84,8 @@ function frameSize(bytes: Buffer): number | undefined {
   return lengthBytes + length;
 }
 
-/** Receives one frame: the text of its header, not yet parsed, and the bytes of all its payloads, to be cut by {@link cutPayloads}. */
-export type FrameHandler = (header: string, payloads: Buffer) => void;
+/** Receives one frame: the text of its header, not yet parsed, and what lies behind it, for `joinColumns` and {@link cutPayloads}. */
+export type FrameHandler = (header: string, region: Buffer) => void;
 
 /**
  * Turns the chunks of a channel into frames. Memory is bounded by {@link frameLimits} and grows only with bytes that
@@ -186,11 +190,12 @@ export class FrameReader {
  *
  * @throws VivariumError `cell.protocol` unless the lengths add up to exactly the bytes that are there.
  */
-export function cutPayloads(lengths: readonly number[], region: Buffer): Buffer[] {
+export function cutPayloads(lengths: ArrayLike<number>, region: Buffer): Buffer[] {
   if (lengths.length > frameLimits.payloads) throw broken(`it has ${lengths.length} payloads`);
   const payloads: Buffer[] = [];
   let offset = 0;
-  for (const length of lengths) {
+  for (let i = 0; i < lengths.length; i++) {
+    const length = lengths[i] as number;
     if (!Number.isInteger(length) || length < 0 || length > region.length - offset) throw broken(`a payload of ${length} bytes does not fit`);
     payloads.push(region.subarray(offset, offset + length));
     offset += length;

@@ -23,6 +23,9 @@ export { protocolVersion };
 
 export { binaryLane, frameLimits, type Lane, textLane };
 
+/** Numbers by row: a list, or after its passage through a channel a view. */
+export type Column<Value extends number = number> = ArrayLike<Value>;
+
 export const runtimeNames = ['javascript', 'python', 'wasm'] as const;
 export type RuntimeName = (typeof runtimeNames)[number];
 
@@ -79,18 +82,6 @@ export interface ActorPlan {
     | { readonly runtime: 'wasm'; readonly file: string; readonly input: WasmCodec; readonly output: WasmCodec; readonly wasi: boolean };
 }
 
-/** An execution as it is introduced to a cell in every frame that delivers for it. */
-export interface ExecutionPlan {
-  readonly execution: number;
-  readonly id: string;
-  readonly parents: readonly string[];
-  readonly attempt: number;
-  /** Milliseconds since the epoch; 0 is none. */
-  readonly deadline: number;
-  /** W3C `traceparent`, or empty. */
-  readonly trace: string;
-}
-
 export type HostMessage =
   /** First frame of the host. `careful`: one message a batch, each announced by `begin`. */
   | {
@@ -106,17 +97,22 @@ export type HostMessage =
   | { readonly type: 'create'; readonly actor: ActorPlan; readonly length: readonly number[] }
   /** Stops the instance (`stop` of the guest, then its isolate); answered by `stopped`. */
   | { readonly type: 'stop'; readonly actor: number }
-  /** Messages for inlets, as columns. `reply` is 0, or the number under which the host waits for an `answer`. */
+  /**
+   * Messages for inlets, as columns. `reply` is 0, or the number under which the host waits for an `answer`. Every execution that is
+   * delivered for is introduced: `executions` has their numbers, and before the payloads lie, in as many bytes as `described` says,
+   * their descriptions in that order, a line each: `{ id, parents, attempt, deadline, trace }`, see ExecutionInfo.
+   */
   | {
       readonly type: 'deliver';
-      readonly executions: readonly ExecutionPlan[];
-      readonly actor: readonly number[];
-      readonly inlet: readonly number[];
-      readonly execution: readonly number[];
-      readonly sequence: readonly number[];
-      readonly reply: readonly number[];
-      readonly lane: readonly Lane[];
-      readonly length: readonly number[];
+      readonly executions: Column;
+      readonly described: number;
+      readonly actor: Column;
+      readonly inlet: Column;
+      readonly execution: Column;
+      readonly sequence: Column;
+      readonly reply: Column;
+      readonly lane: Column<Lane>;
+      readonly length: Column;
     }
   /** The result of a `call` or of an `ask`. One payload if it went well. */
   | {
@@ -146,12 +142,19 @@ const text = (max: number) => z.string().max(max);
 
 /** Integers from 0 to `max`. Columns are nearly all of what a busy channel carries: checked in one loop, they cost a tenth of an array of schemas. */
 const column = <T extends number = number>(max: number, rows: { min?: number; max?: number } = {}) =>
-  z.custom<T[]>((value) => {
-    if (!Array.isArray(value) || value.length < (rows.min ?? 0) || value.length > (rows.max ?? frameLimits.payloads)) return false;
-    for (const cell of value) if (!Number.isSafeInteger(cell) || cell < 0 || cell > max) return false;
+  z.custom<Column<T>>((value) => {
+    if (!Array.isArray(value) && !ArrayBuffer.isView(value)) return false;
+    const numbers = value as unknown as Column;
+    if (!(numbers.length >= (rows.min ?? 0) && numbers.length <= (rows.max ?? frameLimits.payloads))) return false;
+    for (let i = 0; i < numbers.length; i++) {
+      const number = numbers[i] as number;
+      if (!Number.isSafeInteger(number) || number < 0 || number > max) return false;
+    }
     return true;
   });
-const sameLength = (...columns: readonly unknown[][]): boolean => columns.every((column) => column.length === columns[0]?.length);
+const sameLength = (...columns: readonly Column[]): boolean => columns.every((column) => column.length === columns[0]?.length);
+const sum = (numbers: Column): number =>
+  Array.prototype.reduce.call<Column, [(sum: number, number: number) => number, number], number>(numbers, (total, number) => total + number, 0);
 
 const errorRecord = z.strictObject({
   code: z.custom<ErrorCode>(isErrorCode),
@@ -203,9 +206,7 @@ export const cellMessage = z.discriminatedUnion('type', [
       parts: column(largest.index),
       work: column(largest.handle),
     })
-    .refine(
-      ({ execution, received, parts, work }) => sameLength(execution, received, parts) && work.length === 3 * parts.reduce((sum, actors) => sum + actors, 0),
-    ),
+    .refine(({ execution, received, parts, work }) => sameLength(execution, received, parts) && work.length === 3 * sum(parts)),
   /** An execution failed at an actor whose `error` outlet leads nowhere. */
   z.strictObject({ type: z.literal('failure'), execution: handle, actor: index, error: errorRecord }),
   /** The answer to a delivery with `reply`. */

@@ -6,6 +6,7 @@
  */
 import type { Socket } from 'node:net';
 import { VivariumError } from '../../sdk/errors.ts';
+import { joinColumns } from '../../runtimes/columns.ts';
 import { cutPayloads, encodeFrame, FrameReader } from '../../runtimes/frame.ts';
 import { frameLimits } from '../../runtimes/limits.ts';
 import { type CellMessage, cellMessage, type HostMessage } from '../../runtimes/protocol.ts';
@@ -122,8 +123,9 @@ export class CellChannel {
   }
 
   #receive(header: string, region: Buffer): void {
-    const message = parseMessage(header);
-    this.#handlers.onMessage(message, cutPayloads('length' in message ? message.length : [], region));
+    const joined = joinColumns(parseHeader(header), region);
+    const message = checkMessage(joined.message);
+    this.#handlers.onMessage(message, cutPayloads('length' in message ? message.length : [], joined.region));
   }
 
   #break(error: VivariumError): void {
@@ -147,16 +149,18 @@ export class CellChannel {
   }
 }
 
-function parseMessage(header: string): CellMessage {
+function parseHeader(header: string): unknown {
   if (header.length > columnsOnlyFrom && count(header, '{') + count(header, '[') > bracketsOfColumns)
     throw breach('sent a header that is too large for what it says');
-  let value: unknown;
   try {
-    value = JSON.parse(header);
+    return JSON.parse(header);
   } catch {
     throw breach('sent a header that is no JSON');
   }
-  const checked = cellMessage.safeParse(value);
+}
+
+function checkMessage(message: unknown): CellMessage {
+  const checked = cellMessage.safeParse(message);
   if (checked.success) return checked.data;
   const issue = checked.error.issues[0];
   throw breach(`sent a message that does not fit the protocol (${issue?.code} at “${issue?.path.join('.').slice(0, 100)}”)`);

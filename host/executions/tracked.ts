@@ -7,7 +7,7 @@
  *   └────► stopping ──► ended       it was cancelled; what runs is being aborted
  */
 import { type ErrorRecord, VivariumError } from '../../sdk/errors.ts';
-import type { ExecutionPlan, Lane } from '../../runtimes/protocol.ts';
+import type { Lane } from '../../runtimes/protocol.ts';
 import type { Deadline } from './deadlines.ts';
 import type { OutputSink } from './outputs.ts';
 
@@ -87,20 +87,15 @@ export class TrackedExecution {
     this.work = new Array(2 * actors).fill(0);
   }
 
-  get plan(): ExecutionPlan {
+  /** What guests may know of it, as a line of JSON. */
+  get description(): string {
     const { id, parents, deadline, trace } = this.settings;
-    return { execution: this.handle, id, parents, attempt: this.attempt, deadline, trace };
+    return JSON.stringify({ id, parents, attempt: this.attempt, deadline, trace });
   }
 
   /** Nothing more can come: neither from a cell nor from what waits in the host. */
   get quiet(): boolean {
     return this.inFlight === 0 && this.queued === 0 && (this.phase === 'running' || this.phase === 'stopping');
-  }
-
-  /** What the plan adds to the header of a frame, about. */
-  get headerBytes(): number {
-    const { id, parents, trace } = this.settings;
-    return parents.reduce((sum, parent) => sum + parent.length, 100 + id.length + trace.length);
   }
 
   fail(error: ErrorRecord): void {

@@ -1,5 +1,5 @@
 /** Deliveries on their way to one cell, gathered into frames: everything that one turn of the host's event loop has for it. */
-import type { ExecutionPlan, HostMessage, Lane } from '../../runtimes/protocol.ts';
+import type { HostMessage, Lane } from '../../runtimes/protocol.ts';
 import type { Delivery } from './queue.ts';
 
 /** What the frames go through: the process of the cell. */
@@ -15,7 +15,9 @@ const fullMessages = 4096;
 const fullBytes = 1024 * 1024;
 
 interface Batch {
-  executions: ExecutionPlan[];
+  executions: number[];
+  /** Of these executions, a line each. */
+  descriptions: string;
   actor: number[];
   inlet: number[];
   execution: number[];
@@ -27,7 +29,19 @@ interface Batch {
   bytes: number;
 }
 
-const newBatch = (): Batch => ({ executions: [], actor: [], inlet: [], execution: [], sequence: [], reply: [], lane: [], length: [], payloads: [], bytes: 0 });
+const newBatch = (): Batch => ({
+  executions: [],
+  descriptions: '',
+  actor: [],
+  inlet: [],
+  execution: [],
+  sequence: [],
+  reply: [],
+  lane: [],
+  length: [],
+  payloads: [],
+  bytes: 0,
+});
 
 export class Outbound {
   readonly #channel: Channel;
@@ -48,8 +62,10 @@ export class Outbound {
     const batch = this.#batch;
     if (execution.introduced !== batch) {
       execution.introduced = batch;
-      batch.executions.push(execution.plan);
-      batch.bytes += execution.headerBytes;
+      const { description } = execution;
+      batch.descriptions += batch.executions.length === 0 ? description : `\n${description}`;
+      batch.executions.push(execution.handle);
+      batch.bytes += description.length;
     }
     batch.actor.push(delivery.actor);
     batch.inlet.push(delivery.inlet);
@@ -92,7 +108,10 @@ export class Outbound {
     const batches = this.#closed;
     if (batches.length === 0) return;
     this.#closed = [];
-    for (const { payloads, bytes: _, ...columns } of batches) this.#channel.send({ type: 'deliver', ...columns }, payloads);
+    for (const { payloads, bytes: _, descriptions, ...columns } of batches) {
+      const lines = Buffer.from(descriptions);
+      this.#channel.send({ type: 'deliver', described: lines.length, ...columns }, [lines, ...payloads]);
+    }
     if (!this.#channel.writable) this.#wait();
   }
 

@@ -5,8 +5,9 @@
 import { encode } from '../../sdk/message.ts';
 import { type ErrorRecord, VivariumError } from '../../sdk/errors.ts';
 import { cutPayloads } from '../frame.ts';
+import { executionSeparator } from '../guest/wire.ts';
 import { binaryLane, type Lane, textLane } from '../lanes.ts';
-import type { ActorPlan, HostMessage, LogLevel } from '../protocol.ts';
+import type { ActorPlan, Column, HostMessage, LogLevel } from '../protocol.ts';
 import { Actor, type Router, type Start } from './actor.ts';
 import { type Execution, Executions } from './executions.ts';
 import type { CallEvent, Outcome } from './instance.ts';
@@ -103,8 +104,8 @@ export class Cell implements Router {
   }
 
   #deliver(message: Extract<HostMessage, { type: 'deliver' }>, region: Buffer): void {
-    for (const plan of message.executions) this.#executions.introduce(plan);
-    const payloads = cutPayloads(message.length, region);
+    this.#introduce(message.executions, region.toString('utf8', 0, message.described));
+    const payloads = cutPayloads(message.length, region.subarray(message.described));
     for (let i = 0; i < payloads.length; i++) {
       const execution = this.#executions.get(message.execution[i] as number) as Execution;
       const lane = message.lane[i] as Lane;
@@ -123,7 +124,16 @@ export class Cell implements Router {
       };
       this.#push(this.#actors[message.actor[i] as number], delivery);
     }
-    for (const actor of new Set(message.actor)) this.#actors[actor]?.pump();
+    for (const actor of new Set(Array.from(message.actor))) this.#actors[actor]?.pump();
+  }
+
+  #introduce(handles: Column, descriptions: string): void {
+    let start = 0;
+    for (let i = 0; i < handles.length; i++) {
+      const end = descriptions.indexOf(executionSeparator, start);
+      this.#executions.introduce(handles[i] as number, descriptions.slice(start, end === -1 ? descriptions.length : end));
+      start = end + 1;
+    }
   }
 
   #push(actor: Actor | undefined, delivery: Delivery): void {

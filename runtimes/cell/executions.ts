@@ -3,7 +3,6 @@
  * forgotten here, and reported as settled, as soon as nothing of it is left.
  */
 import type { ErrorRecord } from '../../sdk/errors.ts';
-import type { ExecutionPlan } from '../protocol.ts';
 
 export interface Execution {
   readonly handle: number;
@@ -26,21 +25,8 @@ export class Executions {
     this.#settled = settled;
   }
 
-  introduce(plan: ExecutionPlan): Execution {
-    let execution = this.#open.get(plan.execution);
-    if (execution === undefined) {
-      const { id, parents, attempt, deadline, trace } = plan;
-      execution = {
-        handle: plan.execution,
-        description: JSON.stringify({ id, parents, attempt, deadline, trace }),
-        inFlight: 0,
-        received: 0,
-        work: [],
-        cancelled: undefined,
-      };
-      this.#open.set(plan.execution, execution);
-    }
-    return execution;
+  introduce(handle: number, description: string): void {
+    if (!this.#open.has(handle)) this.#open.set(handle, { handle, description, inFlight: 0, received: 0, work: [], cancelled: undefined });
   }
 
   get(handle: number): Execution | undefined {

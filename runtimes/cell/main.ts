@@ -12,6 +12,7 @@ import { protocolVersion } from '../lanes.ts';
 import type { ActorPlan, CellMessage, HostMessage } from '../protocol.ts';
 import { createPythonRuntime } from '../python/python.ts';
 import type { Runtime } from '../runtime.ts';
+import { joinColumns } from '../columns.ts';
 import { encodeFrame, FrameReader } from '../frame.ts';
 import { createWasmRuntime } from '../wasm/wasm.ts';
 import type { Actor } from './actor.ts';
@@ -142,7 +143,10 @@ function toArrayBuffer(bytes: Buffer): ArrayBuffer {
 
 tryDoor(ivm, snapshot).then((holds) => {
   if (!holds) denied['enter by the door'] = 'ALLOWED';
-  const reader = new FrameReader((header, region) => cell.receive(JSON.parse(header) as HostMessage, region));
+  const reader = new FrameReader((header, behind) => {
+    const { message, region } = joinColumns(JSON.parse(header), behind);
+    cell.receive(message as HostMessage, region);
+  });
   channel.on('data', (chunk: Buffer) => {
     try {
       reader.push(chunk);

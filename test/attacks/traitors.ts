@@ -21,6 +21,7 @@ const program = (betray: string): string => `
     if (message.type === 'create') { cells.instances.set(message.actor.index, 1); send({ type: 'created', actor: message.actor.index, instance: 1, inlets: message.actor.inlets, millis: 1 }); }
     if (message.type === 'stop') send({ type: 'stopped', actor: message.actor });
     if (message.type !== 'deliver') return;
+    region = region.subarray(message.described);
     const deliver = message, actor = message.actor[0], execution = message.execution[0], reply = message.reply[0];
     ${betray}
   });

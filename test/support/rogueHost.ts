@@ -22,7 +22,7 @@ const cell = {
     send({ type: 'created', actor: actor.index, instance: 1, inlets: actor.inlets, millis: 0 });
   },
   deliver(message, payloads) {
-    let at = 0;
+    let at = message.described;
     message.actor.forEach((actor, row) => {
       const payload = payloads.subarray(at, (at += message.length[row]));
       this.message(actor, message.execution[row], message.reply[row], payload);
