@@ -3,6 +3,7 @@ import nodePath from 'node:path';
 import { VivariumError } from '../sdk/errors.ts';
 import type { Payload } from '../sdk/message.ts';
 import { Broker } from './capabilities/broker.ts';
+import { Filesystem } from './capabilities/filesystem/filesystem.ts';
 import { registerServices } from './capabilities/services/registry.ts';
 import { openSecrets, type SecretsInput } from './capabilities/secrets/values.ts';
 import { servicesCapability } from './capabilities/services/services.ts';
@@ -116,7 +117,7 @@ export class Host {
       nextCell: () => ++cells,
       newId: idSource(),
       broker: new Broker(
-        { services: servicesCapability(parts.services) },
+        { services: servicesCapability(parts.services), filesystem: new Filesystem() },
         (event) => this.#events.emit('audit', event),
         (error, caller) => logger?.error(error.message, { namespace: caller.namespace, actor: caller.actor, cause: error.cause }),
       ),

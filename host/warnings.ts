@@ -26,8 +26,8 @@ const describe = (diagnostic: Diagnostic): string =>
   `${placeText(diagnostic)}: ${diagnostic.message}${diagnostic.hint === undefined ? '' : `\n    ${diagnostic.hint}`}`;
 
 /** Policies may speak of everything that Vivarium will broker one day. What nothing performs yet is refused at each use. */
-const notPerformed = ({ actor, filesystem, network }: Grant): readonly string[] =>
-  ([...origins('filesystem', filesystem), ...origins('network', network.allow)] as const).map(
+const notPerformed = ({ actor, network }: Grant): readonly string[] =>
+  origins('network', network.allow).map(
     ([capability, origin]) => `${originText(origin)}: this version has no ${capability}; each use by \`${actor}\` is refused`,
   );
 

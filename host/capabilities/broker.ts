@@ -73,8 +73,6 @@ function unperformed(capability: string, operation: string): Access | undefined 
     case 'environment':
     case 'secrets':
       return { capability, resource };
-    case 'filesystem':
-      return { capability, operation: verb === 'write' ? 'write' : 'read', resource };
     case 'network':
       return { capability, ...(verb === '' ? {} : { operation: verb }), resource };
     default:

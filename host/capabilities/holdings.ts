@@ -13,6 +13,7 @@ export interface Holding {
 export class Holdings {
   readonly #most: number;
   readonly #open = new Map<number, Holding>();
+  readonly #kept = new Map<object, Holding>();
   #next = 1;
   #ended = false;
 
@@ -33,12 +34,27 @@ export class Holdings {
     if (this.#ended || this.#open.size >= this.#most) {
       void holding.close();
       throw this.#ended
-        ? new VivariumError('call.cancelled', 'the instance that called is gone')
+        ? instanceGone()
         : new VivariumError('limit.handles', `the actor already holds ${this.#most} files and connections open`, { hint: 'limits: { handles: … }' });
     }
     const number = this.#next++;
     this.#open.set(number, holding);
     return number;
+  }
+
+  /**
+   * What a capability keeps for the instance itself: made when it is first asked for, closed with the instance, not counted.
+   * @param capability whose it is
+   * @throws VivariumError call.cancelled when the instance is gone
+   */
+  keep<Kept extends Holding>(capability: object, make: () => Kept): Kept {
+    if (this.#ended) throw instanceGone();
+    let kept = this.#kept.get(capability);
+    if (kept === undefined) {
+      kept = make();
+      this.#kept.set(capability, kept);
+    }
+    return kept as Kept;
   }
 
   /** What has this number and is of that kind; undefined for what was closed, never was, or is something else. */
@@ -57,8 +73,11 @@ export class Holdings {
   /** The instance is gone. */
   end(): void {
     this.#ended = true;
-    const all = [...this.#open.values()];
+    const all = [...this.#open.values(), ...this.#kept.values()];
     this.#open.clear();
+    this.#kept.clear();
     for (const holding of all) void holding.close();
   }
 }
+
+const instanceGone = (): VivariumError => new VivariumError('call.cancelled', 'the instance that called is gone');

@@ -35,7 +35,7 @@ export interface Decision {
 }
 
 /** Capabilities whose operations this version can perform. The others parse, compose and explain themselves, and are refused at use. */
-const performed: ReadonlySet<Capability> = new Set(['services', 'environment', 'secrets']);
+const performed: ReadonlySet<Capability> = new Set(['services', 'environment', 'filesystem', 'secrets']);
 
 /**
  * Whether an actor may do something now.

@@ -164,7 +164,6 @@ describe('denials', () => {
 
 describe('capabilities without a broker', () => {
   test.each<Access>([
-    { capability: 'filesystem', operation: 'read', resource: '/data/a.csv' },
     { capability: 'network', resource: 'https://shop.example.org' },
   ])('$capability: the policy allows it, and a use is refused', (access) => {
     expect(decideByPolicy(grant, access).allowed).toBe(true);
@@ -175,7 +174,8 @@ describe('capabilities without a broker', () => {
     );
   });
 
-  test('services, environment and secrets are performed', () => {
+  test('services, environment, files and secrets are performed', () => {
+    expect(decide(grant, { capability: 'filesystem', operation: 'read', resource: '/data/a.csv' }).allowed).toBe(true);
     expect(decide(grant, { capability: 'secrets', resource: 'KEY' }).allowed).toBe(true);
     expect(decide(grant, { capability: 'services', resource: 'orders.list' }).allowed).toBe(true);
     expect(decide(grant, { capability: 'environment', resource: 'REGION' }).allowed).toBe(true);

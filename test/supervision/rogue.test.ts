@@ -101,7 +101,7 @@ describe('a call that a cell makes up', () => {
       if (actor === 1) { send({ type: 'emit', actor: [1], outlet: [0], execution: [execution], lane: [0], length: [payload.length] }, payload); send({ type: 'credit', actor: [1], messages: [1] }); return settle([execution]); }
       current = execution;
       wanted = ${calls.length};
-      ${calls.map((call, index) => `{ const [capability, operation] = ${call}; send({ type: 'call', actor: 0, instance: 1, call: ${index + 1}, execution, capability, operation, synchronous: false, lane: 0, length: [4] }, Buffer.from('null')); }`).join('\n')}
+      ${calls.map((call, index) => `{ const [capability, operation, text = 'null'] = ${call}; send({ type: 'call', actor: 0, instance: 1, call: ${index + 1}, execution, capability, operation, synchronous: false, lane: 0, length: [text.length] }, Buffer.from(text)); }`).join('\n')}
     };
     const answers = [], errors = [];
     cell.reply = ({ call, error }) => {
@@ -132,8 +132,8 @@ describe('a call that a cell makes up', () => {
   });
 
   test.each([
-    ["['filesystem', 'read /etc/passwd']", 'read `/etc/passwd`'],
-    ["['filesystem', 'write /etc/passwd']", 'write `/etc/passwd`'],
+    [`['filesystem', 'readFile', '{"path":"/etc/passwd"}']`, 'read `/etc/passwd`'],
+    [`['filesystem', 'remove', '{"path":"/etc/passwd"}']`, 'write `/etc/passwd`'],
     ["['network', 'GET https://example.com/']", 'reach `https://example.com/` with GET'],
     ["['secrets', 'TOKEN']", 'use the secret `TOKEN`'],
     ["['kernel', 'reboot']", "there is no capability 'kernel'"],

@@ -1,0 +1,159 @@
+/** The folders that were granted to one instance, opened once and kept as long as the instance lives. */
+import type { Grant } from '../../policy/index.ts';
+import { type FilesystemRule, isUnder } from '../../policy/rules/filesystem.ts';
+import type { Holding } from '../holdings.ts';
+import { FileFailure } from './failure.ts';
+import { fold, namesOf, pathOf } from './path.ts';
+import { release, type System } from './system.ts';
+
+/** What the kernel shows of itself, wherever it is mounted: processes, devices, its own settings. */
+const kernelFilesystems = new Set([
+  0x9fa0, 0x62656572, 0x27e0eb, 0x63677270, 0x64626720, 0x74726163, 0x73636673, 0xf97cff8c, 0xcafe4a11, 0x1cd1, 0x19800202, 0x6165676c, 0xde5e81e4, 0x62656570,
+  0x65735543, 0x42494e4d, 0x6e736673,
+]);
+
+/** Folders of the host that are never opened, whatever was granted. */
+const kernelFolders = ['/proc', '/sys', '/dev'] as const;
+
+/** The opened folder of a mount. */
+export class Root {
+  readonly rule: FilesystemRule;
+  readonly descriptor: number;
+  /** Where it was opened, without links; only ever compared. */
+  readonly real: string;
+  /** Devices whose objects may be used. */
+  readonly #devices = new Set<bigint>();
+
+  constructor(rule: FilesystemRule, descriptor: number, real: string) {
+    this.rule = rule;
+    this.descriptor = descriptor;
+    this.real = real;
+  }
+
+  /** The path on the host of names below this folder. */
+  realPath(names: readonly string[]): string {
+    return this.real === '/' ? pathOf(names) : [this.real, ...names].join('/');
+  }
+
+  /** The path by which the guest knows names below this folder. */
+  guestPath(names: readonly string[]): string {
+    return this.rule.guest === '/' ? pathOf(names) : [this.rule.guest, ...names].join('/');
+  }
+
+  /** @throws FileFailure EACCES for what belongs to the kernel */
+  async demandOrdinary(system: System, names: readonly string[], object: number, device: bigint): Promise<void> {
+    const real = this.realPath(names);
+    if (kernelFolders.some((folder) => isUnder(folder, real))) throw ofTheKernel();
+    if (this.#devices.has(device)) return;
+    if (kernelFilesystems.has(await system.kindOfFilesystem(object))) throw ofTheKernel();
+    this.#devices.add(device);
+  }
+}
+
+const ofTheKernel = (): FileFailure => new FileFailure('EACCES', 'processes, devices and settings of the system are no files for guests');
+
+export class Mounts implements Holding {
+  readonly #grant: Grant;
+  readonly #system: System;
+  readonly #roots = new Map<FilesystemRule, Promise<Root>>();
+  /** Calls under way, which need the roots. */
+  #users = 0;
+  #ended = false;
+
+  constructor(grant: Grant, system: System) {
+    this.#grant = grant;
+    this.#system = system;
+  }
+
+  /** Works while the roots stay open: a descriptor that is closed under somebody's hand would soon name something else. */
+  async use<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#ended) throw new FileFailure('EBADF');
+    this.#users++;
+    try {
+      return await work();
+    } finally {
+      this.#users--;
+      this.#closeUnused();
+    }
+  }
+
+  close(): void {
+    this.#ended = true;
+    this.#closeUnused();
+  }
+
+  #closeUnused(): void {
+    if (!this.#ended || this.#users > 0) return;
+    for (const root of this.#roots.values())
+      root.then(
+        ({ descriptor }) => release(descriptor),
+        () => undefined,
+      );
+    this.#roots.clear();
+  }
+
+  /** The mount that a path lies in: the deepest. */
+  of(path: string): FilesystemRule | undefined {
+    return this.#grant.filesystem.filter(({ guest }) => isUnder(guest, path)).toSorted((a, b) => b.guest.length - a.guest.length)[0];
+  }
+
+  /** Names that mounts make visible directly below a path. */
+  namesBelow(path: string): readonly string[] {
+    const depth = namesOf(path).length;
+    const below = this.#grant.filesystem.filter(({ guest }) => guest !== path && isUnder(path, guest));
+    return [...new Set(below.map(({ guest }) => namesOf(guest)[depth] as string))].toSorted();
+  }
+
+  /** A mount, or what leads to one: it stands where it stands. */
+  holds(path: string): boolean {
+    return this.#grant.filesystem.some(({ guest }) => isUnder(path, guest));
+  }
+
+  /** Whether a filesystem that takes names for the same which are not could show here what another rule has put out of sight. */
+  looksLikeAnother(rule: FilesystemRule, path: string): boolean {
+    const names = namesOf(path);
+    const others = [
+      ...this.#grant.filesystem,
+      ...this.#grant.refused.filter(({ capability }) => capability === 'filesystem').map(({ rule: refused }) => refused as FilesystemRule),
+    ];
+    return others.some(({ guest }) => {
+      if (guest.length <= rule.guest.length || !isUnder(rule.guest, guest) || isUnder(guest, path)) return false;
+      const hidden = namesOf(guest);
+      return hidden.length <= names.length && hidden.every((name, index) => fold(name) === fold(names[index] as string));
+    });
+  }
+
+  async root(rule: FilesystemRule): Promise<Root> {
+    let root = this.#roots.get(rule);
+    if (root === undefined) {
+      root = this.#open(rule);
+      this.#roots.set(rule, root);
+      // A folder that is not there yet may be there later.
+      root.catch(() => this.#roots.delete(rule));
+    }
+    return root;
+  }
+
+  /** The way to the folder is the operator’s and may contain links; what it comes to is reached without any. */
+  async #open(rule: FilesystemRule): Promise<Root> {
+    const system = this.#system;
+    const real = await system.realPath(rule.host);
+    let folder = await system.top();
+    for (const name of real.split('/').filter((part) => part !== '')) {
+      const above = folder;
+      try {
+        folder = await system.folder(above, name);
+      } finally {
+        release(above);
+      }
+    }
+    const root = new Root(rule, folder, real);
+    try {
+      await root.demandOrdinary(system, [], folder, (await system.stat(folder)).dev);
+    } catch (error) {
+      release(folder);
+      throw error;
+    }
+    return root;
+  }
+}
