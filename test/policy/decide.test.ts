@@ -163,9 +163,7 @@ describe('denials', () => {
 });
 
 describe('capabilities without a broker', () => {
-  test.each<Access>([
-    { capability: 'network', resource: 'https://shop.example.org' },
-  ])('$capability: the policy allows it, and a use is refused', (access) => {
+  test.each<Access>([{ capability: 'network', resource: 'https://shop.example.org' }])('$capability: the policy allows it, and a use is refused', (access) => {
     expect(decideByPolicy(grant, access).allowed).toBe(true);
     const decision = decide(grant, access);
     expect(decision).toMatchObject({ allowed: false, hint: 'Pass the data in messages, or offer the operation as a service of the host.' });
