@@ -10,7 +10,7 @@ import type { Lane } from '../protocol.ts';
 import { bytesToText } from './codec.ts';
 import { hostError, HostError } from './failure.ts';
 import type { Calls, GuestPayload, Kernel, Request } from './kernel.ts';
-import { Int32ArrayIntrinsic, parse, PromiseIntrinsic, setBytes, table, Uint8ArrayIntrinsic } from './primordials.ts';
+import { Int32ArrayIntrinsic, lengthOf, min, parse, PromiseIntrinsic, setBytes, sliceBytes, subarray, table, Uint8ArrayIntrinsic } from './primordials.ts';
 import type { Captured } from './realm.ts';
 import { failedCall, lastChunk, sharedHeader, waiting } from './wire.ts';
 
@@ -34,9 +34,33 @@ export function createCalls(kernel: Kernel, captured: Captured, shared: ArrayBuf
     return next++;
   };
 
+  const sleeping = (): ArrayBuffer => {
+    if (shared === undefined) throw hostError('policy.denied', 'this runtime has no synchronous calls');
+    return shared;
+  };
+
   const request = (id: number, turn: number, what: Request, payload: GuestPayload, synchronous: boolean): void => {
     const event = { __proto__: null, ...what, id, turn, lane: payload.lane, payload: payload.text, synchronous } as never;
     kernel.outbox.event(event);
+  };
+
+  /**
+   * Sleeps until the reply lies in the shared buffer; a long one comes in chunks.
+   * @param take gets a view of each: whatever else got it could show it to the guest
+   */
+  const receive = (shared: ArrayBuffer, take: (bytes: Uint8Array) => void): Lane => {
+    const words = new Int32ArrayIntrinsic(shared);
+    for (;;) {
+      captured.store(words, 0, waiting);
+      kernel.outbox.flush();
+      while (captured.load(words, 0) === waiting) captured.wait(words, 0, waiting);
+      const state = captured.load(words, 0);
+      const bytes = new Uint8ArrayIntrinsic(shared, sharedHeader, words[1] as number);
+      if (state === failedCall) throw new HostError(parse(bytesToText(sliceBytes(bytes, 0))) as ErrorRecord);
+      take(bytes);
+      if (state === lastChunk) return words[2] as Lane;
+      kernel.outbox.event({ is: 'more' });
+    }
   };
 
   return {
@@ -50,26 +74,34 @@ export function createCalls(kernel: Kernel, captured: Captured, shared: ArrayBuf
     },
 
     callSynchronously(turn, what, payload) {
-      if (shared === undefined) throw hostError('policy.denied', 'this runtime has no synchronous calls');
-      const id = admit(what);
-      request(id, turn, what, payload, true);
-      return receive(
-        captured,
-        shared,
-        () => kernel.outbox.flush(),
-        () => kernel.outbox.event({ is: 'more' }),
-      );
+      const buffer = sleeping();
+      let text = '';
+      request(admit(what), turn, what, payload, true);
+      const lane = receive(buffer, (bytes) => {
+        // Copied first: whatever reads a view may show it to the guest, and its buffer with it.
+        text += bytesToText(sliceBytes(bytes, 0));
+      });
+      return { lane, text };
+    },
+
+    callSynchronouslyForBytes(turn, what, payload, target) {
+      const buffer = sleeping();
+      let written = -1;
+      request(admit(what), turn, what, payload, true);
+      receive(buffer, (bytes) => {
+        const start = written < 0 ? bytesStart(bytes) : 0;
+        written = written < 0 ? 0 : written;
+        const end = min(lengthOf(bytes), start + lengthOf(target) - written);
+        setBytes(target, subarray(bytes, start, end), written);
+        written += end - start;
+      });
+      return written;
     },
 
     sleep(delay) {
-      if (shared === undefined) throw hostError('policy.denied', 'this runtime cannot block');
+      const buffer = sleeping();
       kernel.outbox.event({ is: 'sleep', id: next++, delay });
-      receive(
-        captured,
-        shared,
-        () => kernel.outbox.flush(),
-        () => kernel.outbox.event({ is: 'more' }),
-      );
+      receive(buffer, () => {});
     },
 
     reply(id, error, lane, text) {
@@ -99,21 +131,14 @@ export function createCalls(kernel: Kernel, captured: Captured, shared: ArrayBuf
   };
 }
 
-/** Sleeps until the reply lies in the shared buffer; a long one comes in chunks. One character a byte. */
-function receive(captured: Captured, shared: ArrayBuffer, flush: () => void, askForMore: () => void): GuestPayload {
-  const words = new Int32ArrayIntrinsic(shared);
-  let text = '';
-  for (;;) {
-    captured.store(words, 0, waiting);
-    flush();
-    while (captured.load(words, 0) === waiting) captured.wait(words, 0, waiting);
-    const state = captured.load(words, 0);
-    // Copied first: whatever reads a view may show it to the guest, and its buffer with it.
-    const chunk = new Uint8ArrayIntrinsic(words[1] as number);
-    setBytes(chunk, new Uint8ArrayIntrinsic(shared, sharedHeader, words[1] as number));
-    text += bytesToText(chunk);
-    if (state === failedCall) throw new HostError(parse(text) as ErrorRecord);
-    if (state === lastChunk) return { lane: words[2] as Lane, text };
-    askForMore();
-  }
+/** Where the content of bytes begins that are a message, see sdk/codec: after a mark and their length. */
+function bytesStart(message: Uint8Array): number {
+  const start = headerBytes[message[0] as number];
+  if (start === undefined) throw hostError('message.invalid', 'the host did not answer with bytes');
+  return start;
 }
+
+const headerBytes = table<number>();
+headerBytes[0xc4] = 2;
+headerBytes[0xc5] = 3;
+headerBytes[0xc6] = 5;

@@ -20,6 +20,8 @@ export interface Calls {
   /** @param background lives until `stop`; told by a language that knows better than the door */
   call(turn: number, request: Request, payload: GuestPayload, background?: boolean): Promise<GuestPayload>;
   callSynchronously(turn: number, request: Request, payload: GuestPayload): GuestPayload;
+  /** For a reply that is bytes and nothing else: they are written to the target, and nowhere else. Returns how many there were room for. */
+  callSynchronouslyForBytes(turn: number, request: Request, payload: GuestPayload, target: Uint8Array): number;
   /** Blocks for so many milliseconds, which are not counted as processor time. */
   sleep(delay: number): void;
   reply(id: number, error: string, lane: Lane, text: string): void;

@@ -33,13 +33,14 @@ export const NumberIntrinsic = Number;
 export const Uint8ArrayIntrinsic = Uint8Array;
 export const Int32ArrayIntrinsic = Int32Array;
 export const ArrayBufferIntrinsic = ArrayBuffer;
+export const DateIntrinsic = Date;
 export const setBytes = uncurry(Uint8Array.prototype.set) as unknown as (target: Uint8Array, source: ArrayLike<number>, offset?: number) => void;
 
 const getterOf = (key: 'length' | 'buffer' | 'byteOffset') => uncurry(Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), key)?.get);
 /** As the engine sees it: a getter of the guest's on the prototype would be handed the view. */
 export const lengthOf = getterOf('length') as (view: Uint8Array) => number;
-const bufferOf = getterOf('buffer') as (view: Uint8Array) => ArrayBuffer;
-const byteOffsetOf = getterOf('byteOffset') as (view: Uint8Array) => number;
+export const bufferOf = getterOf('buffer') as (view: Uint8Array) => ArrayBuffer;
+export const byteOffsetOf = getterOf('byteOffset') as (view: Uint8Array) => number;
 
 /** The method of this name asks `Symbol.species` for a constructor, and hands it the buffer: both could be the guest's. */
 export const subarray = (source: Uint8Array, start: number, end: number = lengthOf(source)): Uint8Array =>

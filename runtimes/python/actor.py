@@ -13,7 +13,7 @@ import sys
 from json import dumps, loads
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
 
-from vivarium import Context, VivariumError, _actor, _check, _refusal, failure, host, output
+from vivarium import Context, VivariumError, _actor, _check, _name_errors, _refusal, failure, host, output
 from vivarium import loop as loops
 from vivarium.loop import background, loop
 from vivarium.message import text_lane
@@ -35,6 +35,7 @@ _open = {}
 def install():
     """Once, before the memory snapshot is taken."""
     output.install()
+    _name_errors()
     loops.install()
     sys.dont_write_bytecode = True
 

@@ -9,6 +9,7 @@ import { defineProperty, NumberIntrinsic, now, resolved, StringIntrinsic, string
 import { binaryLane, textLane } from '../lanes.ts';
 import type { LogLevel } from '../protocol.ts';
 import type { PythonDoors } from './doors.guest.ts';
+import type { Files } from './files.guest.ts';
 
 export interface Bridge {
   readonly functions: readonly unknown[];
@@ -23,7 +24,7 @@ const loopSlice = 5;
 /** An error record as JSON; undefined if all went well. */
 type Refusal = string | undefined;
 
-export function createBridge(kernel: Kernel, doors: () => PythonDoors): Bridge {
+export function createBridge(kernel: Kernel, doors: () => PythonDoors, files: Files): Bridge {
   const timers = table<number>();
   let stirred = false;
 
@@ -161,6 +162,9 @@ export function createBridge(kernel: Kernel, doors: () => PythonDoors): Bridge {
       },
       function sleep(delay: unknown): void {
         guarded(() => kernel.calls.sleep(NumberIntrinsic(delay)));
+      },
+      function refusal(): string | undefined {
+        return files.refusal();
       },
       function finished(record: unknown): void {
         bridge.onFinished(record === undefined ? undefined : StringIntrinsic(record));

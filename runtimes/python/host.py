@@ -21,6 +21,7 @@ functions = (
     "timer",  # (token, milliseconds, background) -> record or None; then `loop.fire(token)` follows
     "untimer",  # (token)
     "sleep",  # (milliseconds): blocks
+    "refusal",  # () -> the record of the last operation on files that was refused, or None; once
     "finished",  # (record or None): an asynchronous `start` or `stop` is over
 )
 

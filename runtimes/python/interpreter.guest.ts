@@ -2,6 +2,7 @@
 import { describe, foreignError } from '../guest/failure.ts';
 import type { Kernel } from '../guest/kernel.ts';
 import { slice, stringify } from '../guest/primordials.ts';
+import type { FileSystem } from './emscripten.guest.ts';
 import { readSnapshot, type Snapshot } from './memory.guest.ts';
 import { createEngine } from './webassembly.guest.ts';
 
@@ -20,7 +21,7 @@ export interface InterpreterFiles {
 /** What is used of Emscripten's module. */
 export interface Module {
   readonly HEAPU8: Uint8Array;
-  readonly FS: { mkdirTree(path: string): void; writeFile(path: string, content: string): void };
+  readonly FS: FileSystem;
   PyProxy_getPtr(proxy: unknown): number;
   /** What a call gives that raised. */
   readonly error: unknown;

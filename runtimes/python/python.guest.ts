@@ -5,6 +5,7 @@ import { parse, PromiseIntrinsic, stringify, Uint8ArrayIntrinsic } from '../gues
 import { textLane } from '../lanes.ts';
 import { createBridge } from './bridge.guest.ts';
 import { doorNames, type PythonDoors } from './doors.guest.ts';
+import { mountFiles } from './files.guest.ts';
 import { bootInterpreter, type Factory, type Interpreter } from './interpreter.guest.ts';
 import { makeSnapshot } from './snapshot.guest.ts';
 
@@ -29,7 +30,7 @@ export function createPython(kernel: Kernel): Language {
 
   const connect = (interpreter: Interpreter): void => {
     doors = interpreter.doors('vivarium.actor', doorNames);
-    bridge = createBridge(kernel, () => doors);
+    bridge = createBridge(kernel, () => doors, mountFiles(kernel, interpreter.pyodide._module.FS));
     const { actor, inlets, outlets, peers, functions, config, environment, secrets, services, limits } = kernel.settings;
     const settings = { __proto__: null, actor, inlets, outlets, peers, functions, config, environment, secrets, services, message: limits.message };
     doors.connect(stringify(settings), ...(bridge.functions as never[]));

@@ -7,6 +7,8 @@
 """
 
 import asyncio
+import errno
+import gc
 from collections import namedtuple
 from datetime import datetime, timedelta, timezone
 from json import loads
@@ -16,9 +18,11 @@ from vivarium import host
 from vivarium.message import Budget, default_budget
 from vivarium.quick import codec
 
-__all__ = ["Context", "Execution", "Log", "Service", "Signal", "VivariumError"]
+__all__ = ["Context", "Execution", "LimitExceeded", "Log", "PolicyDenied", "Service", "Signal", "VivariumError"]
 
 _log_characters = 8192
+_not_capable = 76
+"""WASI's number for what was not granted; the module `errno` has no name for it here."""
 _epoch = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
@@ -37,9 +41,52 @@ class VivariumError(Exception):
     @classmethod
     def _of_host(cls, record):
         """An error that keeps its code when a handler lets it pass. What an author raises is always `actor.failed`."""
-        error = cls(record["message"], record["code"], record.get("hint"))
-        error._record = record
+        error = (PolicyDenied if record["code"] == "policy.denied" else cls)(record["message"])
+        error._tell(record)
         return error
+
+    def _tell(self, record):
+        self.code = record["code"]
+        self.hint = record.get("hint")
+        self._record = record
+
+
+class _OfSystem(VivariumError):
+    """An error that the interpreter itself makes, of the number that an operation on files gave it. The host has told why."""
+
+    def __init__(self, *told):
+        OSError.__init__(self, *told)
+        self.code = self._code
+        self.hint = self._record = None
+        record = None if self.errno is None else host.refusal()
+        if record is not None:
+            self._tell(loads(record))
+
+    def __str__(self):
+        return OSError.__str__(self) if self._record is None else self._record["message"]
+
+
+class PolicyDenied(_OfSystem, PermissionError):
+    """The policy of the actor does not allow an access. The message names the rule that decided, `hint` the line that would allow it."""
+
+    _code = "policy.denied"
+
+    def __init__(self, *told):
+        super().__init__(*told)
+        self.errno = errno.EACCES
+
+
+class LimitExceeded(_OfSystem, OSError):
+    """The actor has written as much as its quota allows, or holds as many files open: `limit.quota`, `limit.handles`."""
+
+    _code = "limit.quota"
+
+
+def _name_errors():
+    """Which class an error becomes by its number, CPython keeps in a table. Whatever opens or removes a file raises ours then."""
+    table = next(found for found in gc.get_objects() if type(found) is dict and found.get(errno.ENOENT) is FileNotFoundError)
+    table[_not_capable] = PolicyDenied
+    table[errno.EDQUOT] = table[errno.EMFILE] = LimitExceeded
 
 
 def _refusal(code, message, hint=None):
