@@ -412,7 +412,8 @@ export class TestInstance {
     let error: ErrorRecord | null = null;
     let reply: { lane: Lane; text: string } = { lane: textLane, text: '' };
     try {
-      reply = payloadOf(await this.#options.call?.(call));
+      if (this.#options.call === undefined) throw new VivariumError('policy.denied', `nothing answers \`${call.name}\``);
+      reply = payloadOf(await this.#options.call(call));
     } catch (thrown) {
       error = thrown instanceof VivariumError ? thrown.record : { code: 'service.failed', message: String(thrown) };
     }
