@@ -183,7 +183,7 @@ const filesOf = (source: LoadedSource): readonly Uint8Array[] => {
 
 const partOf = (
   actor: FlowActor,
-  { limits, filesystem, network, secrets }: Grant,
+  { limits, filesystem, network, secrets, state }: Grant,
   told: Pick<ActorPlan, 'services' | 'environment' | 'secrets'>,
   source: LoadedSource,
 ): TopologyActor['part'] => ({
@@ -200,7 +200,7 @@ const partOf = (
   concurrency: actor.concurrency,
   overflow: actor.overflow,
   functions: actor.wasm === null ? {} : { in: actor.wasm.function, ...actor.wasm.functions },
-  effects: told.services.length + filesystem.length + network.allow.length + secrets.length > 0,
+  effects: told.services.length + filesystem.length + network.allow.length + secrets.length + state.length > 0,
   source: sourcePlan(actor, source),
 });
 

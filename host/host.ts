@@ -7,6 +7,7 @@ import { Filesystem } from './capabilities/filesystem/filesystem.ts';
 import { registerServices } from './capabilities/services/registry.ts';
 import { openSecrets, type SecretsInput } from './capabilities/secrets/values.ts';
 import { servicesCapability } from './capabilities/services/services.ts';
+import { stateCapability } from './capabilities/state/state.ts';
 import { cellFiles } from './cells/files.ts';
 import type { SandboxLevel } from './cells/levels.ts';
 import { chooseLevel, detectSandbox } from './cells/sandbox.ts';
@@ -21,6 +22,7 @@ import { Flow, idSource } from './flow.ts';
 import type { ActorNames, InputNames, ManifestObject, OutputNames } from './manifest/index.ts';
 import { type CeilingInput, checkOptions, type CheckedOptions, guestConcurrency, type HostOptions } from './options.ts';
 import { type Ceiling, emptyPolicy, loadPolicyInput, unrestricted } from './policy/index.ts';
+import { Store } from './store/store.ts';
 
 export interface DeployOptions {
   /** Where the flow goes; what was there before is stopped. Default: what the manifest says, or `default`. */
@@ -71,6 +73,8 @@ export async function createHost(options: HostOptions = {}): Promise<Host> {
   const sandbox = await detectSandbox(node.path);
   const { minimum, maximum } = checked.sandbox;
   const level = await chooseLevel(minimum, node.path, maximum);
+  const store = new Store(checked.store);
+  if (checked.store.path !== undefined) await store.open();
   const spares = new SpareCells({
     options: { sandbox, level, folder: files.folder, entry: 'cell.cjs' },
     memoryBudget: checked.limits.cellMemory,
@@ -78,13 +82,14 @@ export async function createHost(options: HostOptions = {}): Promise<Host> {
     most: checked.limits.cells,
   });
   const missing = level === 'jail' ? undefined : { reason: sandbox.jail.reason ?? 'the option `sandbox.maximum` forbids the jail', hint: sandbox.jail.hint };
-  return new Host(checked, { services, ceiling, spares }, { sandbox: level, missing, weaknesses: sandbox.weaknesses, node });
+  return new Host(checked, { services, ceiling, spares, store }, { sandbox: level, missing, weaknesses: sandbox.weaknesses, node });
 }
 
 interface HostParts {
   readonly services: ReturnType<typeof registerServices>;
   readonly ceiling: Ceiling;
   readonly spares: SpareCells;
+  readonly store: Store;
 }
 
 export class Host {
@@ -117,7 +122,7 @@ export class Host {
       nextCell: () => ++cells,
       newId: idSource(),
       broker: new Broker(
-        { services: servicesCapability(parts.services), filesystem: new Filesystem() },
+        { services: servicesCapability(parts.services), filesystem: new Filesystem(), state: stateCapability(parts.store) },
         (event) => this.#events.emit('audit', event),
         (error, caller) => logger?.error(error.message, { namespace: caller.namespace, actor: caller.actor, cause: error.cause }),
       ),
@@ -209,6 +214,7 @@ export class Host {
   async #close(): Promise<void> {
     await Promise.all([...this.#flows.values()].map((flow) => flow.stop()));
     await this.#parts.spares.close();
+    await this.#parts.store.close();
     clearInterval(this.#heartbeat);
     this.#deadlines.close();
   }

@@ -7,6 +7,7 @@ import { type SecretsInput, secretsSchema } from './capabilities/secrets/values.
 import { type SandboxLevel, sandboxLevels, strongestLevel } from './cells/levels.ts';
 import { defaultMemoryBudget } from './cells/memory.ts';
 import type { PolicyInput, unrestricted } from './policy/index.ts';
+import type { StoreOptions } from './store/store.ts';
 
 /** Where the host writes what an operator should know. `console` is one. */
 export interface Logger {
@@ -36,6 +37,8 @@ export interface HostOptions {
    * requests that the policy names.
    */
   readonly secrets?: SecretsInput;
+  /** Where actors keep their state. Default: in memory, for as long as the host lives. */
+  readonly store?: StoreOptions;
   readonly logger?: Logger;
   /** The Node executable for cells. Default: that of this process. */
   readonly node?: string;
@@ -74,6 +77,7 @@ const schema = z.strictObject({
   services: record.default({}),
   environment: z.record(z.string(), z.string()).default({}),
   secrets: secretsSchema.optional(),
+  store: z.strictObject({ path: z.string().min(1).optional() }).default({}),
   logger: logger.optional(),
   node: z.string().min(1).optional(),
   limits: z

@@ -50,6 +50,7 @@ export const errorCatalogue = {
   'network.failed': { meaning: 'A request failed before its response was complete; `name` says how, like `ECONNREFUSED`.', reaction: 'retry' },
   'limit.quota': { meaning: 'An actor has written as much as the quota of the folder, or of its state, allows.', reaction: 'mend' },
   'limit.network': { meaning: 'A request or its response is larger, longer or more often redirected than the limits of the network allow.', reaction: 'mend' },
+  'store.failed': { meaning: 'The store of the host could not read or write; the logger of the host is told why.', reaction: 'retry' },
   'call.cancelled': { meaning: 'A call to the host ended because its turn, its execution or its cell ended.', reaction: 'retry' },
   'execution.cancelled': { meaning: 'The execution was cancelled.', reaction: 'retry' },
   'execution.deadline': { meaning: 'The execution did not end before its deadline.', reaction: 'retry' },

@@ -20,6 +20,7 @@ interface RunOptions {
   readonly to: string | undefined;
   readonly output: string;
   readonly secrets: string | undefined;
+  readonly store: string | undefined;
   readonly json: boolean;
 }
 
@@ -34,6 +35,7 @@ export const runCommand: Command = {
     { flags: '--to <input>', description: 'the input that the messages go to, where the flow has several' },
     { flags: '--output <file>', description: 'where outputs go, as {execution, index, output, message}, one a line; - is standard output (default: -)' },
     { flags: '--secrets <file>', description: 'values of secrets: NAME=value, one a line, or JSON; without one there, the variable of that name' },
+    { flags: '--store <file>', description: 'where actors keep their state (default: in memory, until the run ends)' },
     { flags: '--json', description: 'writes the summary as one line of JSON; no progress and no lines of logs' },
   ],
   examples: [
@@ -41,8 +43,8 @@ export const runCommand: Command = {
     'cat records.ndjson | vivarium run vivarium.yaml --to records --output results.ndjson',
     'vivarium run vivarium.yaml --input records.ndjson --json 2> summary.json',
   ],
-  run: async ([manifest = ''], { input = '-', to, output = '-', secrets, json = false }) => {
-    const options = { input, to, output, secrets, json } as RunOptions;
+  run: async ([manifest = ''], { input = '-', to, output = '-', secrets, store, json = false }) => {
+    const options = { input, to, output, secrets, store, json } as RunOptions;
     const source = await openInput(options.input);
     demandOtherFile(source.status, options.output);
     try {
@@ -51,6 +53,7 @@ export const runCommand: Command = {
         ceiling: 'unrestricted',
         environment: environmentOf(process.env),
         secrets: { file: options.secrets, provider: (name) => process.env[name] },
+        store: { path: options.store },
       });
       return await new Run(host, source, options).run(manifest);
     } finally {

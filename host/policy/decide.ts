@@ -12,6 +12,7 @@ import { matchesUrl, network, readUrl } from './rules/network.ts';
 import type { Capability, Origin, Rule, RuleKind } from './rules/rule.ts';
 import { secrets } from './rules/secrets.ts';
 import { servicePattern, services } from './rules/services.ts';
+import { state } from './rules/state.ts';
 
 /** What a guest wants to do. */
 export type Access =
@@ -20,7 +21,9 @@ export type Access =
   | { readonly capability: 'filesystem'; readonly operation: 'read' | 'write'; readonly resource: string }
   /** `operation` is the method; GET if nothing is said. */
   | { readonly capability: 'network'; readonly operation?: string; readonly resource: string }
-  | { readonly capability: 'secrets'; readonly resource: string };
+  | { readonly capability: 'secrets'; readonly resource: string }
+  /** `resource` is a key, or what the keys of a list begin with. */
+  | { readonly capability: 'state'; readonly operation: 'get' | 'put' | 'delete' | 'list'; readonly resource: string };
 
 export interface Decision {
   readonly allowed: boolean;
@@ -35,7 +38,7 @@ export interface Decision {
 }
 
 /** Capabilities whose operations this version can perform. The others parse, compose and explain themselves, and are refused at use. */
-const performed: ReadonlySet<Capability> = new Set(['services', 'environment', 'filesystem', 'secrets']);
+const performed: ReadonlySet<Capability> = new Set(['services', 'environment', 'filesystem', 'secrets', 'state']);
 
 /**
  * Whether an actor may do something now.
@@ -64,6 +67,8 @@ export const decideByPolicy = (grant: Grant, access: Access): Decision => {
       return decideRules(grant, access, environment, grant.environment);
     case 'secrets':
       return decideRules(grant, access, secrets, grant.secrets);
+    case 'state':
+      return decideRules(grant, access, state, grant.state);
     case 'filesystem':
       return decideFilesystem(grant, access);
     case 'network':
@@ -84,7 +89,7 @@ export const denial = (actor: string, access: Access, decision: Decision): Vivar
 
 /** `call`, `read`, `write`, `GET`: what the access does to its resource. */
 export const operationOf = (access: Access): string => {
-  if (access.capability === 'filesystem') return access.operation;
+  if (access.capability === 'filesystem' || access.capability === 'state') return access.operation;
   if (access.capability === 'network') return access.operation ?? 'GET';
   return { services: 'call', environment: 'read', secrets: 'use' }[access.capability];
 };
@@ -95,6 +100,7 @@ const spheres: Record<Capability, string> = {
   filesystem: 'the filesystem',
   network: 'the network',
   secrets: 'secrets',
+  state: 'state',
 };
 
 const accessText = (access: Access): string => {
@@ -108,6 +114,8 @@ const accessText = (access: Access): string => {
       return `use the secret ${resource}`;
     case 'filesystem':
       return `${access.operation} ${resource}`;
+    case 'state':
+      return 'keep state';
     case 'network':
       return `reach ${resource} with ${shown(operationOf(access)).slice(1, -1)}`;
   }
@@ -186,11 +194,16 @@ const forms: Record<Capability, string> = {
   filesystem: 'absolute path',
   network: 'URL with https, http, wss or ws',
   secrets: 'name of a secret',
+  state: 'key',
 };
+
+/** Bytes of the quota that a hint names. */
+const offeredQuota = 1024 ** 2;
 
 /** The line of a policy that would allow an access; undefined for what no policy can speak of. */
 const lineFor = (access: Access): string | undefined => {
   const { capability, resource } = access;
+  if (capability === 'state') return state.text({ quota: offeredQuota });
   if (resource.length > 1024) return undefined;
   switch (capability) {
     case 'services':

@@ -15,6 +15,7 @@ import { denyText, type NetworkRule, network } from './rules/network.ts';
 import type { Capability, Origin, Rule, RuleKind } from './rules/rule.ts';
 import { type SecretRule, secrets } from './rules/secrets.ts';
 import { type ServiceRule, services } from './rules/services.ts';
+import { type StateRule, state } from './rules/state.ts';
 
 /** Who decides: the actor's own request, the policy of its namespace, the operator. */
 export type Level = 'request' | 'namespace' | 'ceiling';
@@ -46,6 +47,8 @@ export interface Grant {
   readonly filesystem: readonly FilesystemRule[];
   readonly network: { readonly allow: readonly NetworkRule[]; readonly deny: readonly DenyRule[] };
   readonly secrets: readonly SecretRule[];
+  /** One rule, or none. */
+  readonly state: readonly StateRule[];
   readonly limits: Limits;
   /** Where the limits were written that are not the defaults. */
   readonly limitOrigins: Readonly<Partial<Record<LimitName, Origin>>>;
@@ -87,6 +90,7 @@ export const grantPolicy = ({ actor, runtime, request, namespace = null, ceiling
       deny: [{ level: 'request', policy: request } as const, ...levels].flatMap(({ level, policy }) => policy.network.deny.map((rule) => ({ ...rule, level }))),
     },
     secrets: cut(secrets, (policy) => policy.secrets),
+    state: cut(state, (policy) => policy.state),
     ...grantLimits(runtime, request, levels, refused),
     refused,
   });
@@ -110,6 +114,7 @@ export const grantLines = (grant: Grant): readonly string[] => [
   ...grant.network.allow.map(network.text),
   ...(grant.network.allow.length > 0 ? grant.network.deny.map(denyText) : []),
   ...grant.secrets.map(secrets.text),
+  ...grant.state.map(state.text),
   ...limitNames.filter((name) => grant.limitOrigins[name] !== undefined).map((name) => limitText(name, grant.limits[name])),
 ];
 

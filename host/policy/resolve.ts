@@ -8,6 +8,7 @@ import { denyText, type NetworkRule, network, parsePattern } from './rules/netwo
 import type { Origin, Rule } from './rules/rule.ts';
 import { parseSecretOrigin, type SecretRule, secrets } from './rules/secrets.ts';
 import { type ServiceRule, services } from './rules/services.ts';
+import { parseStateQuota, type StateRule, state } from './rules/state.ts';
 import type { PolicyStatement } from './schema.ts';
 import type { PolicySource } from './source.ts';
 import { parseSize } from './units.ts';
@@ -24,6 +25,8 @@ export interface ResolvedPolicy {
   readonly filesystem: readonly FilesystemRule[];
   readonly network: { readonly allow: readonly NetworkRule[]; readonly deny: readonly NetworkRule[] };
   readonly secrets: readonly SecretRule[];
+  /** One rule, or none. */
+  readonly state: readonly StateRule[];
   readonly limits: Readonly<Partial<Record<LimitName, LimitRule>>>;
 }
 
@@ -34,6 +37,7 @@ export const emptyPolicy: ResolvedPolicy = Object.freeze({
   filesystem: Object.freeze([]),
   network: Object.freeze({ allow: Object.freeze([]), deny: Object.freeze([]) }),
   secrets: Object.freeze([]),
+  state: Object.freeze([]),
   limits: Object.freeze({}),
 });
 
@@ -64,8 +68,15 @@ export const resolveStatement = (statement: PolicyStatement, source: Pick<Policy
         return { ...rule, origin: originAt(['secrets', name], secrets.text(rule), 'key') };
       }),
     ),
+    state: readState(statement, originAt),
     limits: Object.fromEntries(limitNames.flatMap((name) => readLimit(name, statement, originAt))),
   };
+};
+
+const readState = ({ state: written }: PolicyStatement, originAt: (path: Path, text: string) => Origin): readonly StateRule[] => {
+  if (written === undefined) return [];
+  const quota = parseStateQuota(written);
+  return [{ quota, origin: originAt(['state'], state.text({ quota })) }];
 };
 
 /** Throws a RangeError for what the schema would not have admitted. */

@@ -6,6 +6,7 @@ import { parseGuestPath } from './rules/filesystem.ts';
 import { parsePattern } from './rules/network.ts';
 import { parseSecretOrigin } from './rules/secrets.ts';
 import { servicePattern } from './rules/services.ts';
+import { parseStateQuota } from './rules/state.ts';
 import { durationPattern, parseSize, sizePattern } from './units.ts';
 
 /** Of one kind, whatever files a policy is made of: comparing policies costs the product of their rules. */
@@ -188,6 +189,10 @@ export const policySchema = z
         description: 'Secrets that are put into requests on the way out; the guest never sees their value.',
         examples: [{ STRIPE_KEY: { to: 'https://api.stripe.com', header: 'authorization', format: 'Bearer {}' } }],
       }),
+    state: size
+      .superRefine(readable<string | number>(parseStateQuota))
+      .optional()
+      .meta({ description: 'Bytes that the actor may keep in the store of the host, keys and values together.', examples: ['10MiB'] }),
     limits: limits.optional().meta({ description: 'How much of everything.', examples: [{ wall: '2s', cpu: '500ms', memory: '64MiB' }] }),
   })
   .meta({ id: 'Policy', title: 'Vivarium policy', description: 'What an actor may do, and its limits. Whatever is not granted is denied.' });

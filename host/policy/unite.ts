@@ -1,4 +1,4 @@
-/** One policy out of several: grants are united, and of a limit or a variable the last that was written stands. */
+/** One policy out of several: grants are united, and of a limit, a variable or the quota of state the last that was written stands. */
 import { diagnose, type Diagnostic } from '../manifest/diagnostic.ts';
 import { needlessDenials, neverMatching } from './check.ts';
 import { emptyPolicy, type ResolvedPolicy } from './resolve.ts';
@@ -8,6 +8,7 @@ import { type NetworkRule, network } from './rules/network.ts';
 import type { Origin, Rule } from './rules/rule.ts';
 import { type SecretRule, secrets } from './rules/secrets.ts';
 import { type ServiceRule, services } from './rules/services.ts';
+import type { StateRule } from './rules/state.ts';
 import { mostRules } from './schema.ts';
 
 export const unite = (policies: readonly ResolvedPolicy[], complain: (mistake: Diagnostic) => void): ResolvedPolicy => {
@@ -35,6 +36,10 @@ export const unite = (policies: readonly ResolvedPolicy[], complain: (mistake: D
       deny: united<NetworkRule>((policy) => policy.network.deny, network.text),
     },
     secrets: united<SecretRule>((policy) => policy.secrets, secrets.text),
+    state: united<StateRule>(
+      (policy) => policy.state,
+      () => 'state',
+    ),
     limits: Object.assign({}, ...policies.map((policy) => policy.limits)),
   };
 };

@@ -1,6 +1,7 @@
 /** `context` as a handler sees it: one small object a turn, everything constant on its prototype. */
-import type { Context, ExecutionInfo, Services } from '../../sdk/actor/index.ts';
+import type { Context, ExecutionInfo, Services, State } from '../../sdk/actor/index.ts';
 import type { Message } from '../../sdk/message.ts';
+import { stateRequest } from '../guest/state.ts';
 import { budgetFor, decodeGuest, encodeGuest } from '../guest/codec.ts';
 import { createLogger } from '../guest/console.ts';
 import { executionOf } from '../guest/execution.ts';
@@ -8,6 +9,7 @@ import { AbortController } from '../guest/web/abort.ts';
 import { CallPlace, errorAt, hostError } from '../guest/failure.ts';
 import type { GuestPayload, Kernel, Turn } from '../guest/kernel.ts';
 import { defineProperty, freeze, parse, ProxyIntrinsic, resolved, StringIntrinsic, table, then } from '../guest/primordials.ts';
+import { createState } from './state.guest.ts';
 
 export type ContextFor = (turn: Turn | undefined) => Context;
 
@@ -33,6 +35,7 @@ export function createContexts(kernel: Kernel): ContextFor {
     readonly #turn: Turn | undefined;
     #signal: AbortSignal | undefined;
     #services: unknown;
+    #state: State | undefined;
 
     constructor(turn: Turn | undefined) {
       this.#turn = turn;
@@ -45,6 +48,15 @@ export function createContexts(kernel: Kernel): ContextFor {
     get services(): Services {
       this.#services ??= service(this.#turn, '');
       return this.#services as Services;
+    }
+
+    get state(): State {
+      const turn = this.#turn;
+      this.#state ??= createState((operation, request) => {
+        refuseEnded(turn);
+        return answerOf(kernel.calls.call(turn?.id ?? 0, stateRequest(operation), encodeGuest(request, budget)));
+      }, budget);
+      return this.#state;
     }
 
     get signal(): AbortSignal {

@@ -15,11 +15,12 @@ from json import loads
 from types import MappingProxyType
 
 from vivarium import host
-from vivarium.message import Budget, default_budget
+from vivarium.message import Budget, binary_lane, default_budget, text_lane
 from vivarium.quick import codec
 
-__all__ = ["Context", "Execution", "LimitExceeded", "Log", "PolicyDenied", "Service", "Signal", "VivariumError"]
+__all__ = ["Context", "Execution", "LimitExceeded", "Log", "PolicyDenied", "Service", "Signal", "State", "VivariumError"]
 
+_any = object()
 _log_characters = 8192
 _not_capable = 76
 """WASI's number for what was not granted; the module `errno` has no name for it here."""
@@ -174,6 +175,56 @@ class Service:
         return f"<service {self._name}>" if self._name else f"<services {', '.join(_actor.services)}>"
 
 
+class State:
+    """What the actor keeps between messages, whatever becomes of its instances: values by key, at most 512 bytes of UTF-8 each.
+
+        entry = context.state.get("visits")
+        context.state.put("visits", 1 if entry is None else entry["value"] + 1)
+
+    In a coroutine a call is awaited; in a plain function it blocks and returns. `if_` is the version that the entry must
+    have, or None if there must be none; where that is not so, nothing changes and the answer is `{"conflict": True}`.
+    Raises VivariumError: policy.denied, limit.quota, limit.message.
+    """
+
+    __slots__ = ("_turn",)
+
+    def __init__(self, turn):
+        self._turn = turn
+
+    def get(self, key):
+        """`{"value", "version"}`, or None if there is nothing under this key."""
+        answer = _call(self._turn, "state", "get", {"key": key})
+        return _entry_later(answer) if hasattr(answer, "__await__") else _entry(answer)
+
+    def put(self, key, value, *, if_=_any):
+        """`{"version"}`."""
+        lane, text = _actor.encode(value)
+        return self._change("put", {"key": key, "value": text if lane == text_lane else text.encode("latin-1")}, if_)
+
+    def delete(self, key, *, if_=_any):
+        """`{"deleted"}`: whether there was anything."""
+        return self._change("delete", {"key": key}, if_)
+
+    def list(self, *, prefix="", after="", most=100):
+        """`{"entries", "more"}`: at most 1,000 keys with their versions, in the order of their UTF-8; `more` if there are others after them."""
+        return _call(self._turn, "state", "list", {"prefix": prefix, "after": after, "most": most})
+
+    def _change(self, operation, request, expected):
+        return _call(self._turn, "state", operation, request if expected is _any else request | {"if": expected})
+
+
+def _entry(answer):
+    if answer is None:
+        return None
+    stored = answer["value"]
+    lane, text = (text_lane, stored) if type(stored) is str else (binary_lane, stored.decode("latin-1"))
+    return {"value": _actor.decode(lane, text), "version": answer["version"]}
+
+
+async def _entry_later(answer):
+    return _entry(await answer)
+
+
 class _Room:
     """What `emit` gives: awaiting it waits until the receivers have room for more."""
 
@@ -227,6 +278,10 @@ class Context:
     @property
     def services(self):
         return Service(self._turn, "")
+
+    @property
+    def state(self):
+        return State(self._turn)
 
     def emit(self, outlet, value):
         """Sends a message to an outlet. In a coroutine, await the result to wait until the receivers have room for more.

@@ -86,7 +86,8 @@ const wholeFloat = (value: number): string => (Math.abs(value) < 1e21 ? `${value
 
 const { rawJSON: rawJson } = JSON as unknown as { rawJSON(text: string): unknown };
 
-function strictText(bytes: Uint8Array): string {
+/** @throws HostError message.invalid */
+export function strictText(bytes: Uint8Array): string {
   const text = fromUtf8(bytes);
   if (text === null) throw hostError('message.invalid', 'the plugin gave text that is not valid UTF-8', 'output: bytes');
   return text;

@@ -59,6 +59,22 @@ export const vivariumFunctions = {
     'Asks an actor that a connection leads to (name, message as JSON) and waits. Returns what `vivarium_service_call` returns.',
   ),
   vivarium_emit: is('(i64, i64) -> i64', 'Sends a message (outlet, message encoded as the `output` of the actor says) to an outlet; returns 0.'),
+  vivarium_state_get: is(
+    '(i64) -> i64',
+    'Reads what is kept under a key and waits. Returns a block as `vivarium_service_call`; the value is `{"value", "version"}`, or null.',
+  ),
+  vivarium_state_put: is(
+    '(i64, i64, i64) -> i64',
+    'Keeps a value (key, value as JSON, condition) and waits. The condition is a block of JSON, the version that the entry must have or null for none; offset 0 demands nothing. The value is `{"version"}`, or `{"conflict": true}`.',
+  ),
+  vivarium_state_delete: is(
+    '(i64, i64) -> i64',
+    'Deletes what is kept under a key (key, condition) and waits. The value is `{"deleted"}`, or `{"conflict": true}`.',
+  ),
+  vivarium_state_list: is(
+    '(i64) -> i64',
+    'Lists keys and waits, of a block of JSON `{"prefix", "after", "most"}`, where each may be missing; offset 0 is `{}`. The value is `{"entries": [{"key", "version"}], "more"}`.',
+  ),
   vivarium_execution: is(
     '() -> i64',
     'A block of JSON: `{"id", "attempt", "parents", "deadline", "trace"}`, the deadline in milliseconds since 1970; 0 in `start` and `stop`.',

@@ -1,18 +1,20 @@
 /**
- * `extism:host/user`: emit, ask and services, and what is known of the execution. While one of the former waits, the plugin's stack is
+ * `extism:host/user`: emit, ask, services and state, and what is known of the execution. While one of the former waits, the plugin's stack is
  * suspended (JSPI) and its turn stays open.
  */
 import { executionOf } from '../guest/execution.ts';
-import { budgetFor, encodeGuest } from '../guest/codec.ts';
+import { budgetFor, decodeGuest, encodeGuest } from '../guest/codec.ts';
 import type { GuestPayload } from '../guest/kernel.ts';
 import { describe, hostError } from '../guest/failure.ts';
 import type { Kernel } from '../guest/kernel.ts';
+import { payloadOf, type StateOperation, stateRequest, storable, type StoredEntry } from '../guest/state.ts';
+import type { Message } from '../../sdk/message.ts';
 import type { Blocks } from './blocks.guest.ts';
 import type { Caller } from './caller.guest.ts';
-import { type Codec, fromJson, jsonOf } from './codec.guest.ts';
+import { type Codec, fromJson, jsonOf, strictText } from './codec.guest.ts';
 import { toShow, toUtf8 } from './text.guest.ts';
 
-type Waiting = (first: bigint, second: bigint) => bigint | Promise<bigint>;
+type Waiting = (first: bigint, second: bigint, third: bigint) => bigint | Promise<bigint>;
 
 /** Those that need not wait: a plugin that imports nothing else runs without JSPI. */
 export const createVivariumNow = (blocks: Blocks, caller: Caller): Readonly<Record<string, () => bigint>> => ({
@@ -33,11 +35,13 @@ export function createVivarium(kernel: Kernel, blocks: Blocks, output: Codec, ca
   const { settings } = kernel;
   const budget = budgetFor(settings.limits.message);
 
+  const plain = (payload: GuestPayload): string => jsonOf(payload, budget);
+
   /** What a call came to, as a block of JSON. */
-  const answer = async (call: () => Promise<GuestPayload>): Promise<bigint> => {
+  const answer = async (call: () => Promise<GuestPayload>, read = plain): Promise<bigint> => {
     let text: string;
     try {
-      text = `{"ok":${jsonOf(await caller.wait(call()), budget)}}`;
+      text = `{"ok":${read(await caller.wait(call()))}}`;
     } catch (thrown) {
       const { code, message, hint } = describe(thrown);
       text = JSON.stringify({ error: { code, message, hint } });
@@ -46,7 +50,19 @@ export function createVivarium(kernel: Kernel, blocks: Blocks, output: Codec, ca
     return blocks.write(toUtf8(text));
   };
 
-  const json = (offset: bigint): GuestPayload => encodeGuest(fromJson(blocks.read(offset), budget), budget);
+  const message = (offset: bigint): Message => fromJson(blocks.read(offset), budget);
+  const json = (offset: bigint): GuestPayload => encodeGuest(message(offset), budget);
+
+  const state = (operation: StateOperation, request: () => object, read = plain): Promise<bigint> =>
+    answer(async () => kernel.calls.call(caller.turn?.id ?? 0, stateRequest(operation), encodeGuest(request(), budget)), read);
+
+  const keyAt = (offset: bigint): string => strictText(blocks.read(offset));
+  const condition = (offset: bigint): object => (offset === 0n ? {} : { if: message(offset) });
+
+  const entry = ({ lane, text }: GuestPayload): string => {
+    const found = decodeGuest(lane, text, budget) as StoredEntry | null;
+    return found === null ? 'null' : `{"value":${jsonOf(payloadOf(found.value), budget)},"version":${found.version}}`;
+  };
 
   return {
     vivarium_service_call(name, input) {
@@ -62,6 +78,11 @@ export function createVivarium(kernel: Kernel, blocks: Blocks, output: Codec, ca
         return kernel.calls.call(caller.turn?.id ?? 0, { is: 'ask', peer }, json(message));
       });
     },
+
+    vivarium_state_get: (key) => state('get', () => ({ key: keyAt(key) }), entry),
+    vivarium_state_put: (key, value, expected) => state('put', () => ({ key: keyAt(key), value: storable(message(value), budget), ...condition(expected) })),
+    vivarium_state_delete: (key, expected) => state('delete', () => ({ key: keyAt(key), ...condition(expected) })),
+    vivarium_state_list: (range) => state('list', () => (range === 0n ? {} : (message(range) as object))),
 
     vivarium_emit(outlet, message) {
       const name = toShow(blocks.read(outlet));

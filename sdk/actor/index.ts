@@ -36,6 +36,47 @@ export interface Services {
   readonly [name: string]: Service & Services;
 }
 
+/** A value that the actor keeps, and its version: a number that no other value of the actor ever had. */
+export interface StateEntry {
+  readonly value: Message;
+  readonly version: number;
+}
+
+/** What a change demands: `if` is the version that the entry must have, or null if there must be none. */
+export interface StateCondition {
+  readonly if?: number | null;
+}
+
+/** Which keys: those that begin with `prefix` and come after `after`; at most `most`, 100 if nothing is said, never more than 1,000. */
+export interface StateList {
+  readonly prefix?: string;
+  readonly after?: string;
+  readonly most?: number;
+}
+
+export interface StateConflict {
+  readonly conflict: true;
+}
+
+/**
+ * What the actor keeps between messages, whatever becomes of its instances: values by key, at most 512 bytes of UTF-8 each.
+ * Every function rejects with `policy.denied` where the policy grants no `state`.
+ *
+ * @example
+ * const { value = 0, version = null } = (await context.state.get('visits')) ?? {};
+ * const put = await context.state.put('visits', value + 1, { if: version });
+ * if ('conflict' in put) …   // another turn was faster
+ */
+export interface State {
+  /** Null if there is nothing under this key. */
+  get(key: string): Promise<StateEntry | null>;
+  /** @throws VivariumError limit.quota, limit.message, message.unsupported */
+  put(key: string, value: unknown, condition?: StateCondition): Promise<{ readonly version: number } | StateConflict>;
+  delete(key: string, condition?: StateCondition): Promise<{ readonly deleted: boolean } | StateConflict>;
+  /** In the order of the UTF-8 of the keys. `more`: there are others after the last of these. */
+  list(range?: StateList): Promise<{ readonly entries: readonly { readonly key: string; readonly version: number }[]; readonly more: boolean }>;
+}
+
 export interface Context<Config = unknown> {
   /** What the manifest says under `config`. */
   readonly config: Config;
@@ -52,6 +93,7 @@ export interface Context<Config = unknown> {
   /** Aborted when the execution is cancelled or its time is over. */
   readonly signal: AbortSignal;
   readonly services: Services;
+  readonly state: State;
   /**
    * Sends a message to an outlet. Throws at once if that cannot be; the promise settles when the receivers have room for more.
    * @throws VivariumError actor.outlet, message.unsupported, limit.message, limit.outbound, actor.turn-ended

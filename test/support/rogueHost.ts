@@ -6,6 +6,7 @@ import { SpareCells } from '../../host/cells/spare.ts';
 import { Host } from '../../host/host.ts';
 import { checkOptions } from '../../host/options.ts';
 import { unrestricted } from '../../host/policy/index.ts';
+import { Store } from '../../host/store/store.ts';
 import { writeStandIn } from './standIn.ts';
 
 /**
@@ -58,7 +59,7 @@ export async function rogueHost(lie: string, services: ServiceTree = {}): Promis
   });
   const host = new Host(
     options,
-    { services: registerServices(services), ceiling: unrestricted, spares },
+    { services: registerServices(services), ceiling: unrestricted, spares, store: new Store() },
     { sandbox: level, missing: undefined, weaknesses: [], node: { path: '', version: '' } },
   );
   onTestFinished(() => host.close());

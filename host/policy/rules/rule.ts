@@ -1,7 +1,7 @@
 /** What the rules of all capabilities have in common. */
 import type { Position } from '../../manifest/diagnostic.ts';
 
-export const capabilities = ['services', 'environment', 'filesystem', 'network', 'secrets'] as const;
+export const capabilities = ['services', 'environment', 'filesystem', 'network', 'secrets', 'state'] as const;
 export type Capability = (typeof capabilities)[number];
 
 /** Where a rule was written, and how. */
