@@ -61,7 +61,10 @@ export class OutputBuffer implements OutputSink {
     if (this.#held.length - this.#first >= this.#limits.messages || this.#bytes + bytes.byteLength > this.#limits.bytes) return false;
     this.#bytes += bytes.byteLength;
     if (this.#streaming) credit.keep(bytes.byteLength);
-    this.#held.push({ output, index: this.#index++, bytes: bytes.byteLength, payload: payloadOf(lane, bytes), credit: this.#streaming ? credit : undefined });
+    const held = { output, index: this.#index++, bytes: bytes.byteLength, payload: payloadOf(lane, bytes), credit: this.#streaming ? credit : undefined };
+    // Most executions have one output: a list of one is a tenth of what `push` reserves.
+    if (this.#held.length === 0) this.#held = [held];
+    else this.#held.push(held);
     this.#notify();
     return true;
   }

@@ -38,7 +38,10 @@ export function resultOf(execution: TrackedExecution, outputs: OutputBuffer, sha
   for (const { output, payload } of outputs.drain()) {
     const { name } = shape.outputs[output] as FlowShape['outputs'][number];
     try {
-      byName[name]?.push(open(payload, raw, outputBudget(shape, output)));
+      const opened = open(payload, raw, outputBudget(shape, output));
+      const before = byName[name] as Opened[];
+      if (before.length === 0) byName[name] = [opened];
+      else before.push(opened);
     } catch (error) {
       // A cell that was taken over can send what no guest's encoder makes.
       errors.push({ ...(error as VivariumError).record, execution: execution.id });
