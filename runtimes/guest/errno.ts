@@ -28,6 +28,7 @@ export const errno = {
   ENOSYS: 52,
   ENOTDIR: 54,
   ENOTEMPTY: 55,
+  ENOTSOCK: 57,
   ENOTSUP: 58,
   ENXIO: 60,
   EOVERFLOW: 61,

@@ -12,14 +12,14 @@ export type HostFunctions = Readonly<Record<string, Readonly<Record<string, unkn
 export type ExtismScript = (webAssembly: object, globals: object) => { createPlugin(manifest: object, options: object): Promise<ExtismPlugin> };
 
 interface ExtismPlugin {
-  getInstance(): Promise<WebAssembly.Instance>;
+  getInstance(): Promise<unknown>;
 }
 
 /**
- * Makes an instance of a module. `created` is called before any code of a reactor or a command runs.
+ * Makes an instance of a module, which `created` is given. Its `_initialize` is left to whoever has it.
  * One at a time. @throws what the module's own start throws, and `LinkError` for an import that is not there.
  */
-export type Link = (module: WebAssembly.Module, functions: HostFunctions, created: (instance: WebAssembly.Instance) => void) => Promise<WebAssembly.Instance>;
+export type Link = (module: WebAssembly.Module, functions: HostFunctions, created: (instance: WebAssembly.Instance) => void) => Promise<void>;
 
 export function loadExtism(script: ExtismScript, webAssembly: Captured['webAssembly'], wasi: boolean): Link {
   let linking: { readonly functions: HostFunctions; readonly created: (instance: WebAssembly.Instance) => void } | undefined;
@@ -32,7 +32,8 @@ export function loadExtism(script: ExtismScript, webAssembly: Captured['webAssem
     for (const [from, names] of Object.entries(imports)) linked[from] = Object.fromEntries(Object.keys(names).map((name) => [name, functions[from]?.[name]]));
     const instance = new webAssembly.Instance(module, linked);
     created(instance);
-    return instance;
+    // What a reactor runs first may wait for the host, and Extism would not wait for it.
+    return { exports: { ...instance.exports, _initialize: undefined } } as never;
   };
 
   const missing = class {};
@@ -48,7 +49,7 @@ export function loadExtism(script: ExtismScript, webAssembly: Captured['webAssem
         Object.entries(functions).map(([from, names]) => [from, Object.fromEntries(Object.keys(names).map((name) => [name, () => {}]))]),
       );
       const plugin = await extism.createPlugin({ wasm: [{ module }] }, { functions: named, useWasi: wasi, config: {}, logger: silent, logLevel: 'silent' });
-      return await plugin.getInstance();
+      await plugin.getInstance();
     } finally {
       linking = undefined;
     }

@@ -2,15 +2,19 @@
 import { textLimits } from '../limits.ts';
 import type { Kernel, Turn } from '../guest/kernel.ts';
 import { type Blocks, createBlocks } from './blocks.guest.ts';
-import { createCaller } from './caller.guest.ts';
+import { type Caller, createCaller, type Functions } from './caller.guest.ts';
 import type { Codec } from './codec.guest.ts';
 import { createEnvironment } from './environment.guest.ts';
 import type { Link } from './extism.guest.ts';
 import { faultOf, type MemoryUse, tooMuchMemory } from './fault.guest.ts';
+import { createHostTree } from './hostTree.guest.ts';
 import { importModules } from './imports.ts';
+import { createMemoryTree } from './memoryTree.guest.ts';
 import { toShow } from './text.guest.ts';
 import { createVivarium, createVivariumNow } from './vivarium.guest.ts';
+import type { Tree } from './tree.guest.ts';
 import { createWasi, Exit } from './wasi.guest.ts';
+import { type Preopen, waitingFunctions } from './wasiFiles.guest.ts';
 
 /** What all instances of one actor share. */
 export interface PluginSource {
@@ -46,6 +50,15 @@ export interface Plugin {
 /** So much of the blocks is not counted, so that a plugin that fills its memory can still be answered and answer. Bytes. */
 const uncounted = 1024 * 1024;
 
+/** Where a plugin of WASI has files of its own, unless the policy has put others there. */
+const temporaryFolder = '/tmp';
+
+function preopensOf(kernel: Kernel, caller: Caller, temporary: Tree): Preopen[] {
+  const tree = createHostTree(kernel, caller);
+  const granted = kernel.settings.mounts.map(({ path }) => ({ path, tree }));
+  return granted.some(({ path }) => path === temporaryFolder) ? granted : [...granted, { path: temporaryFolder, tree: temporary }];
+}
+
 /** @throws what the module's own start throws. */
 export async function openPlugin(source: PluginSource): Promise<Plugin> {
   const { kernel, link, module } = source;
@@ -56,33 +69,40 @@ export async function openPlugin(source: PluginSource): Promise<Plugin> {
   const exportedMemory = webAssembly.Module.exports(module).find(({ kind }) => kind === 'memory')?.name;
   let memory: { readonly buffer: ArrayBuffer } | undefined;
 
-  const use = (more = 0): MemoryUse => ({ used: (memory?.buffer.byteLength ?? 0) + Math.max(0, blocks.size() + more - uncounted), limit });
+  const use = (more = 0): MemoryUse => ({ used: (memory?.buffer.byteLength ?? 0) + temporary.size() + Math.max(0, blocks.size() + more - uncounted), limit });
   const admit = (more = 0): void => {
     const wanted = use(more);
     if (wanted.used > limit) throw tooMuchMemory(wanted);
   };
   const blocks: Blocks = createBlocks(webAssembly, source.blocks, limit + uncounted, admit);
-  const wasi = createWasi(kernel, source.fillRandom);
+  const temporary = createMemoryTree(temporaryFolder, kernel.settings.limits.handles, (bytes) => use(bytes + uncounted).used <= limit);
+  const wasi = createWasi(kernel, source.fillRandom, preopensOf(kernel, caller, temporary));
   const vivarium = createVivarium(kernel, blocks, source.output, caller);
   const vivariumNow = createVivariumNow(blocks, caller);
 
   /** Only a module that may wait is called so that it can: suspending costs, and a call that cannot wait ends where it began. */
-  const waits = webAssembly.Module.imports(module).some(({ module: from, name }) => from === importModules.vivarium && Object.hasOwn(vivarium, name));
+  const hasMounts = kernel.settings.mounts.length > 0;
+  const waits = webAssembly.Module.imports(module).some(({ module: from, name }) =>
+    from === importModules.vivarium ? Object.hasOwn(vivarium, name) : hasMounts && from === importModules.wasi && waitingFunctions.has(name),
+  );
+  const suspending = (functions: Functions, names: ReadonlySet<string>): Record<string, unknown> =>
+    Object.fromEntries(
+      Object.entries(functions).map(([name, run]) => [name, names.has(name) ? new webAssembly.Suspending(run as (...args: never[]) => Promise<unknown>) : run]),
+    );
   const functions = {
     [importModules.extism]: { ...blocks.functions, length_unsafe: blocks.functions['length'], ...caller.guarded(createEnvironment(kernel, blocks)) },
-    [importModules.vivarium]: {
-      ...Object.fromEntries(
-        Object.entries(caller.guarded(vivarium)).map(([name, run]) => [name, new webAssembly.Suspending(run as (...args: never[]) => Promise<unknown>)]),
-      ),
-      ...caller.guarded(vivariumNow),
-    },
-    [importModules.wasi]: caller.guarded(wasi.functions),
+    [importModules.vivarium]: { ...suspending(caller.guarded(vivarium), new Set(Object.keys(vivarium))), ...caller.guarded(vivariumNow) },
+    [importModules.wasi]: suspending(caller.guarded(wasi.functions), hasMounts ? waitingFunctions : new Set()),
   };
 
-  const { exports } = await link(module, functions, (instance) => {
-    memory = exportedMemory === undefined ? undefined : (instance.exports[exportedMemory] as typeof memory);
+  let exports: WebAssembly.Instance['exports'] = {};
+  const run = (name: string): (() => unknown) => (waits ? webAssembly.promising(exports[name]) : (exports[name] as () => unknown));
+  await link(module, functions, (instance) => {
+    exports = instance.exports;
+    memory = exportedMemory === undefined ? undefined : (exports[exportedMemory] as typeof memory);
     wasi.attach(memory);
   });
+  if (typeof exports['_initialize'] === 'function') await run('_initialize')();
 
   const finish = (code: unknown): Result => {
     wasi.flush();
@@ -97,8 +117,6 @@ export async function openPlugin(source: PluginSource): Promise<Plugin> {
     if (!(thrown instanceof Exit)) throw faultOf(thrown, use());
     return { output: blocks.output(), failure: thrown.code === 0 ? undefined : thrown.message, over: true };
   };
-
-  const run = (name: string): (() => unknown) => (waits ? webAssembly.promising(exports[name]) : (exports[name] as () => unknown));
 
   return {
     call(name, input, turn) {

@@ -1,0 +1,76 @@
+/** The files of the mounts, as the host performs operations on them. */
+import { budgetFor, decodeGuest, encodeGuest } from '../guest/codec.ts';
+import { errno, errnoOf } from '../guest/errno.ts';
+import { describe } from '../guest/failure.ts';
+import type { Kernel } from '../guest/kernel.ts';
+import type { Caller } from './caller.guest.ts';
+import { type Entry, type Kind, Refusal, type Tree } from './tree.guest.ts';
+
+const largestPiece = 512 * 1024;
+/** What a message takes beside a piece of a file. Bytes. */
+const besidePiece = 1024;
+
+/** Denials that differ in what they say, in the life of one instance: each is logged once. */
+const mostDenialsLogged = 100;
+
+export function createHostTree(kernel: Kernel, caller: Caller): Tree {
+  const { mounts, limits } = kernel.settings;
+  const budget = budgetFor(limits.message);
+  const logged = new Set<string>();
+
+  const isMounted = (path: string): boolean => mounts.some((mount) => mount.path === '/' || path === mount.path || path.startsWith(`${mount.path}/`));
+
+  /** A program of WASI learns a number; its author reads the rest in the log. */
+  const refuse = (error: unknown, path: string | undefined): Refusal => {
+    const number = errnoOf(error);
+    if (number !== errno.ENOTCAPABLE) return new Refusal(number);
+    const { message, hint } = describe(error);
+    const text = hint === undefined ? message : `${message}. ${hint}`;
+    if (!logged.has(text) && logged.size < mostDenialsLogged) {
+      logged.add(text);
+      kernel.log('warn', text);
+    }
+    return new Refusal(path !== undefined && isMounted(path) ? errno.EACCES : number);
+  };
+
+  const call = async <T>(operation: string, input: object, path?: string): Promise<T> => {
+    try {
+      const request = { is: 'call', capability: 'filesystem', operation } as const;
+      const { lane, text } = await caller.wait(kernel.calls.call(caller.turn?.id ?? 0, request, encodeGuest(input, budget)));
+      caller.check();
+      return decodeGuest(lane, text, budget) as T;
+    } catch (error) {
+      caller.check();
+      throw refuse(error, path);
+    }
+  };
+
+  return {
+    piece: Math.min(largestPiece, limits.message - besidePiece),
+    stat: (path) => call('stat', { path }, path),
+    open: (path, opening) => call('open', { path, ...opening }, path),
+    handleStat: (handle) => call('handleStat', { handle }),
+    read: (handle, position, length) => call('read', { handle, position, length }),
+    write: async (handle, position, data) => (await call<{ written: number }>('write', { handle, position, data })).written,
+    resize: (handle, size) => call('truncate', { handle, size }),
+    sync: (handle) => call('sync', { handle }),
+    close: (handle) => call('close', { handle }),
+    async list(path) {
+      const entries: Entry[] = [];
+      for (;;) {
+        const last = entries.at(-1)?.name;
+        const page = await call<{ entries: { name: string; kind: Kind }[]; more: boolean }>(
+          'list',
+          last === undefined ? { path } : { path, after: last },
+          path,
+        );
+        for (const { name, kind } of page.entries) entries.push({ name, kind, id: 0 });
+        if (!page.more || page.entries.length === 0) return entries;
+      }
+    },
+    makeFolder: (path) => call('makeFolder', { path }, path),
+    remove: (path, folder) => call('remove', { path, folder }, path),
+    rename: (from, to) => call('rename', { from, to }, from),
+    times: (path, times) => call('times', { path, ...times }, path),
+  };
+}
