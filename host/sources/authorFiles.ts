@@ -4,6 +4,7 @@ import path from 'node:path';
 import { VivariumError } from '../../sdk/errors.ts';
 import { type Base, decodeSource, findSource, readSource, type SourceFile } from './base.ts';
 import type { SourceLoader } from './bundlerProtocol.ts';
+import { nodeModule, nodeModuleText } from './nodeModules.ts';
 
 /** What one actor may consist of. Bytes are those of all its files together; imports count each time that they are written. */
 export const sourceCaps = { files: 500, bytes: 8 * 1024 * 1024, imports: 5_000 } as const;
@@ -43,6 +44,8 @@ export class AuthorFiles {
   resolve(importer: string, specifier: string): string {
     this.#imports += 1;
     if (this.#imports > sourceCaps.imports) throw tooMuch(`more than ${sourceCaps.imports} imports`);
+    const ours = nodeModule(specifier);
+    if (ours !== undefined) return ours;
     refuseForeign(specifier);
     // An inline actor lies in the base folder itself.
     const importing = this.#found.get(importer)?.path ?? path.join(this.#base.real, importer);
@@ -55,6 +58,8 @@ export class AuthorFiles {
    * @throws VivariumError `source.outside`, `source.missing`, `source.invalid`
    */
   async load(name: string): Promise<{ readonly text: string; readonly loader: SourceLoader }> {
+    const ours = nodeModuleText(name);
+    if (ours !== undefined) return { text: ours, loader: 'js' };
     if (name === this.#inline?.name) return { text: this.#inline.text, loader: 'ts' };
     const file = this.#found.get(name);
     if (file === undefined) throw new VivariumError('source.missing', `${JSON.stringify(name)} was not resolved.`);
@@ -102,7 +107,7 @@ function refuseForeign(specifier: string): void {
   }
   if (isBuiltin(specifier)) {
     throw new VivariumError('source.invalid', `${quoted} cannot be imported: there is no Node in a guest.`, {
-      hint: 'What an actor may use comes with its `context`; services of the embedder do the rest.',
+      hint: 'Of Node’s modules there is node:fs/promises. What else an actor may use comes with its `context`; services of the embedder do the rest.',
     });
   }
   if (/^[a-z][a-z0-9+.-]+:/i.test(specifier) || path.isAbsolute(specifier)) {

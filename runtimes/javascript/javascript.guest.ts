@@ -4,7 +4,9 @@ import { budgetFor, decodeGuest, encodeGuest } from '../guest/codec.ts';
 import { hostError } from '../guest/failure.ts';
 import type { Kernel, Language, Turn } from '../guest/kernel.ts';
 import { evaluate, PromiseIntrinsic, SymbolAsyncIterator, SymbolIterator, then } from '../guest/primordials.ts';
+import { filesModule, modulesParameter } from '../modules.ts';
 import { createContexts } from './context.guest.ts';
+import { createFiles } from './files/promises.guest.ts';
 
 type Handle = (message: unknown, context: Context) => unknown;
 type Lifecycle = (context: Context) => unknown;
@@ -18,8 +20,8 @@ interface Stepping {
  * The bundle comes as the body of an async function that returns the exports: isolated-vm evaluates real
  * modules outside the time limit. One line stands before it; the cell subtracts it from stacks.
  */
-const compile = (body: string, actor: string): (() => Promise<Record<string, unknown>>) =>
-  evaluate(`(async function(){"use strict";\n${body}\n})\n//# sourceURL=vivarium:${actor}`) as never;
+const compile = (body: string, actor: string): ((modules: (name: string) => unknown) => Promise<Record<string, unknown>>) =>
+  evaluate(`(async function(${modulesParameter}){"use strict";\n${body}\n})\n//# sourceURL=vivarium:${actor}`) as never;
 
 const isObject = (value: unknown): value is object => (typeof value === 'object' && value !== null) || typeof value === 'function';
 
@@ -34,6 +36,14 @@ export function createJavaScript(kernel: Kernel): Language {
   const contextFor = createContexts(kernel);
   const handlers: (Handle | undefined)[] = [];
   let stop: Lifecycle | undefined;
+  let files: unknown;
+
+  /** Made when the first import asks for it. */
+  const modules = (name: string): unknown => {
+    if (name !== filesModule) return undefined;
+    files ??= createFiles(kernel);
+    return files;
+  };
 
   /** Ends the turn with what a handler returned; nothing returned, nothing sent. */
   const settle = (turn: Turn, value: unknown): void => {
@@ -90,7 +100,7 @@ export function createJavaScript(kernel: Kernel): Language {
   return {
     load(files) {
       const create = compile(files[0] as string, settings.actor);
-      return then(create(), (exports: Record<string, unknown>) => {
+      return then(create(modules), (exports: Record<string, unknown>) => {
         const served: string[] = [];
         for (let i = 0; i < settings.inlets.length; i++) {
           const inlet = settings.inlets[i] as string;
