@@ -1,4 +1,22 @@
-import { access, appendFile, copyFile, lstat, mkdir, mkdtemp, open, readdir, readFile, rename, rm, rmdir, stat, truncate, unlink, utimes, writeFile } from 'node:fs/promises';
+import {
+  access,
+  appendFile,
+  copyFile,
+  lstat,
+  mkdir,
+  mkdtemp,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  rmdir,
+  stat,
+  truncate,
+  unlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import type { Handler } from 'vivarium/actor';
 
 interface Step {
@@ -16,7 +34,7 @@ const steps: Readonly<Record<string, (step: Step) => Promise<unknown>>> = {
   bytes: async ({ path }) => (await readFile(path)) as Uint8Array,
   write: ({ path, text = '' }) => writeFile(path, text),
   append: ({ path, text = '' }) => appendFile(path, text),
-  create: ({ path, text = '' }) => writeFile(path, text, { flag: 'wx' }),
+  create: ({ path, text = '', size = 1 }) => writeFile(path, text.repeat(size), { flag: 'wx' }),
   list: async ({ path }) => (await readdir(path)).toSorted(),
   size: async ({ path }) => (await stat(path)).size,
   kind: async ({ path }) => ((await stat(path)).isDirectory() ? 'folder' : 'file'),
@@ -33,7 +51,11 @@ const steps: Readonly<Record<string, (step: Step) => Promise<unknown>>> = {
   rename: ({ path, to = '' }) => rename(path, to),
   copy: ({ path, to = '' }) => copyFile(path, to),
   truncate: ({ path, size = 0 }) => truncate(path, size),
-  writable: ({ path }) => access(path, 2).then(() => true, () => false),
+  writable: ({ path }) =>
+    access(path, 2).then(
+      () => true,
+      () => false,
+    ),
   temporary: async () => {
     const folder = await mkdtemp('/tmp/own-');
     await writeFile(`${folder}/note`, 'mine');
@@ -69,8 +91,8 @@ export const handle: Handler<readonly Step[]> = async (wanted) => {
     try {
       told.push((await steps[step.do]?.(step)) ?? null);
     } catch (error) {
-      const { code, message, errno, path } = error as Error & { code: string; errno?: number; path?: string };
-      told.push({ error: code, ...(errno === undefined ? { message } : { errno: -errno, path }) });
+      const { code, message } = error as Error & { code: string };
+      told.push({ error: code, message });
     }
   }
   return told;
