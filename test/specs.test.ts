@@ -1,7 +1,8 @@
 /**
  * The command line as folders of data. `test/specs/CASE/` holds a manifest and whatever it needs, and
  *
- * - `command.json`: `{ "args": […], "exit": 0 }`; where needed also `environment` (variables) and `plugins` (of test/fixtures/plugins);
+ * - `command.json`: `{ "args": […], "exit": 0 }`; where needed also `environment` (variables) `plugins` (of test/fixtures/plugins), and
+ *   `without` (programs that the machine then lacks);
  * - `stdin`: what is typed;
  * - `stdout`, `stderr`: what is expected, line by line; without the file, nothing;
  * - `expected/`: files that the command writes.
@@ -14,6 +15,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { detectSandbox } from '../host/cells/sandbox.ts';
 import { comparison } from './support/expectedText.ts';
 
 interface SpecCommand {
@@ -21,6 +23,7 @@ interface SpecCommand {
   readonly exit: number;
   readonly environment?: Readonly<Record<string, string>>;
   readonly plugins?: readonly string[];
+  readonly without?: readonly string[];
 }
 
 const folder = path.join(import.meta.dirname, 'specs');
@@ -60,8 +63,18 @@ function copy(spec: string, { plugins = [] }: SpecCommand): string {
   return workFolder;
 }
 
-async function run(cwd: string, { args, environment }: SpecCommand, stdin: string): Promise<{ exit: number | null; stdout: string; stderr: string }> {
-  const child = spawn(process.execPath, [program, ...args], { cwd, env: { PATH: process.env['PATH'], ...environment } });
+/** Bubblewrap itself makes a machine that lacks something; one without it lacks it already. */
+async function commandLine({ args, without = [] }: SpecCommand): Promise<[string, ...string[]]> {
+  const { bwrap, ...others } = (await detectSandbox()).programs;
+  if (without.length === 0 || bwrap === undefined) return [process.execPath, program, ...args];
+  const places: Record<string, string | undefined> = { bwrap, ...others };
+  const hidden = without.flatMap((name) => ['--ro-bind', '/dev/null', places[name] as string]);
+  return [bwrap, '--dev-bind', '/', '/', ...hidden, '--', process.execPath, program, ...args];
+}
+
+async function run(cwd: string, command: SpecCommand, stdin: string): Promise<{ exit: number | null; stdout: string; stderr: string }> {
+  const [file, ...args] = await commandLine(command);
+  const child = spawn(file, args, { cwd, env: { PATH: process.env['PATH'], ...command.environment } });
   const closed = new Promise<number | null>((resolve) => {
     child.on('close', resolve);
   });

@@ -42,7 +42,7 @@ export async function chooseLevel(minimum: SandboxLevel = 'process', node?: stri
 export function demandLevel({ level, jail }: Pick<Sandbox, 'level' | 'jail'>, minimum: SandboxLevel): SandboxLevel {
   if (sandboxLevels.indexOf(level) >= sandboxLevels.indexOf(minimum)) return level;
   throw new VivariumError('sandbox.unavailable', `The sandbox level \`${minimum}\` was demanded, and this machine reaches \`${level}\`: ${jail.reason}`, {
-    hint: `${jail.hint} Or demand less: sandbox: { minimum: '${level}' }.`,
+    hint: `${jail.hint} Or demand no more than \`${level}\`.`,
   });
 }
 

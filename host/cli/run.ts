@@ -4,6 +4,7 @@ import { fromJson, toJson } from '../../sdk/json.ts';
 import type { CellEvent, LogEvent } from '../events.ts';
 import type { RunResult } from '../executions/result.ts';
 import type { Flow } from '../flow.ts';
+import { type SandboxLevel, sandboxLevels } from '../cells/levels.ts';
 import { createHost, type Host } from '../host.ts';
 import { type Command, type ExitCode, exitCodes } from './command.ts';
 import { reasonOf } from './files.ts';
@@ -21,6 +22,7 @@ interface RunOptions {
   readonly output: string;
   readonly secrets: string | undefined;
   readonly store: string | undefined;
+  readonly sandbox: SandboxLevel;
   readonly json: boolean;
 }
 
@@ -36,20 +38,27 @@ export const runCommand: Command = {
     { flags: '--output <file>', description: 'where outputs go, as {execution, index, output, message}, one a line; - is standard output (default: -)' },
     { flags: '--secrets <file>', description: 'values of secrets: NAME=value, one a line, or JSON; without one there, the variable of that name' },
     { flags: '--store <file>', description: 'where actors keep their state (default: in memory, until the run ends)' },
+    {
+      flags: '--sandbox <level>',
+      description: 'the weakest sandbox level to run at: process or jail; the strongest of the machine is used (default: process)',
+    },
     { flags: '--json', description: 'writes the summary as one line of JSON; no progress and no lines of logs' },
   ],
   examples: [
     'vivarium run vivarium.yaml --input records.ndjson',
     'cat records.ndjson | vivarium run vivarium.yaml --to records --output results.ndjson',
     'vivarium run vivarium.yaml --input records.ndjson --json 2> summary.json',
+    'vivarium run vivarium.yaml --input records.ndjson --sandbox jail',
   ],
-  run: async ([manifest = ''], { input = '-', to, output = '-', secrets, store, json = false }) => {
-    const options = { input, to, output, secrets, store, json } as RunOptions;
+  run: async ([manifest = ''], { input = '-', to, output = '-', secrets, store, sandbox = 'process', json = false }) => {
+    demandKnownLevel(sandbox);
+    const options = { input, to, output, secrets, store, sandbox, json } as RunOptions;
     const source = await openInput(options.input);
     demandOtherFile(source.status, options.output);
     try {
       // Whoever runs the command is the operator: nothing is cut away, and what is granted is shown.
       await using host = await createHost({
+        sandbox: { minimum: options.sandbox },
         ceiling: 'unrestricted',
         environment: environmentOf(process.env),
         secrets: { file: options.secrets, provider: (name) => process.env[name] },
@@ -171,6 +180,11 @@ function chooseInput(flow: Flow, to: string | undefined): string {
   if (to !== undefined && !inputs.includes(to))
     throw new VivariumError('flow.input', `the flow has no input \`${to}\``, { hint: `--to ${inputs.join(' | ')}` });
   return to ?? only;
+}
+
+function demandKnownLevel(level: unknown): void {
+  if (!sandboxLevels.includes(level as SandboxLevel))
+    throw new VivariumError('host.option', `there is no sandbox level \`${String(level)}\``, { hint: `--sandbox ${sandboxLevels.join(' | ')}` });
 }
 
 const logLine = ({ level, actor, text, dropped }: LogEvent): string =>

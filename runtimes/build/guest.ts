@@ -22,6 +22,6 @@ export async function buildGuest(folder: string): Promise<void> {
   });
   const code = result.outputFiles[0]?.text ?? '';
   writeFileSync(join(folder, 'guest.js'), code);
-  const snapshot = ivm.Isolate.createSnapshot([{ code, filename: 'guest.js' }]);
+  const snapshot = ivm.Isolate.createSnapshot([{ code, filename: '<vivarium>' }]);
   writeFileSync(join(folder, 'guest.snapshot'), new Uint8Array(snapshot.copy() as ArrayBuffer));
 }

@@ -159,7 +159,7 @@ export class Actor implements InstanceListener {
     this.#router.answered(this, delivery, lane, text);
   }
 
-  ended(delivery: Delivery, outcome: Outcome, microseconds: number): void {
+  ended(delivery: Delivery, outcome: Outcome, microseconds: number | undefined): void {
     this.#broken = 0;
     this.#router.ended(this, delivery, outcome, microseconds);
     if (this.plan.concurrency > 1) this.pump();

@@ -31,7 +31,8 @@ export interface InstanceListener {
   stopped(): void;
   emitted(delivery: Delivery | undefined, outlet: number, lane: Lane, text: string): void;
   answered(delivery: Delivery, lane: Lane, text: string): void;
-  ended(delivery: Delivery, outcome: Outcome, microseconds: number): void;
+  /** @param microseconds undefined if no turn of it began */
+  ended(delivery: Delivery, outcome: Outcome, microseconds: number | undefined): void;
   called(event: CallEvent, delivery: Delivery | undefined): void;
   logged(level: LogLevel, text: string, dropped: number, delivery: Delivery | undefined): void;
   handedBack(deliveries: readonly Delivery[]): void;
@@ -48,6 +49,13 @@ export interface InstanceListener {
 
 /** What a turn has sent and logged so far. What belongs to no turn is counted by doors. */
 type Sent = Pick<OpenTurn, 'messages' | 'bytes' | 'logged'>;
+
+interface GivenUp {
+  readonly id: number;
+  readonly turn: OpenTurn;
+  /** Whether its code may have begun. */
+  readonly began: boolean;
+}
 
 const nothingSent = (): Sent => ({ messages: 0, bytes: 0, logged: 0 });
 
@@ -77,8 +85,8 @@ export class Instance {
   #background = nothingSent();
   #ended = false;
   #postmortem = 0;
-  /** Turns that were reported as failed while their code may still run. */
-  #unheard = 0;
+  /** Turns that were given up, while their code may still run. */
+  readonly #stopping = new Map<number, OpenTurn>();
 
   constructor(number: number, plan: ActorPlan, listener: InstanceListener, meter: Meter, locate: StackReader, replies: SynchronousReplies | undefined) {
     this.number = number;
@@ -90,7 +98,7 @@ export class Instance {
   }
 
   get outstanding(): number {
-    return this.#open.size;
+    return this.#open.size + this.#stopping.size;
   }
 
   get ended(): boolean {
@@ -155,8 +163,13 @@ export class Instance {
 
   /** Ends the turns of which this holds, with `error`, within the grace time: by word, else by force. */
   cancel(matches: (delivery: Delivery) => boolean, error: ErrorRecord): void {
-    const turns = [...this.#open].filter(([, turn]) => matches(turn.delivery));
-    for (const [id, turn] of turns) this.#abort(id, turn, error);
+    const turns: GivenUp[] = [];
+    let active = this.#plan.concurrency;
+    for (const [id, turn] of this.#open) {
+      const began = active-- > 0;
+      if (matches(turn.delivery)) turns.push({ id, turn, began });
+    }
+    this.#abort(turns, error);
   }
 
   /** Called every 50 ms: limits that no door call can enforce by itself. */
@@ -167,7 +180,7 @@ export class Instance {
     for (const [id, turn] of this.#open) {
       if (active-- <= 0) break;
       if (turn.since === 0) turn.since = now;
-      else if (now - turn.since > this.#plan.limits.wall) this.#abort(id, turn, this.#wallError());
+      else if (now - turn.since > this.#plan.limits.wall) this.#abort([{ id, turn, began: true }], this.#wallError());
     }
   }
 
@@ -351,7 +364,7 @@ export class Instance {
 
   #log(event: Extract<GuestEvent, { is: 'log' }>): void {
     const { text, dropped } = event;
-    const turn = this.#open.get(event.turn);
+    const turn = this.#open.get(event.turn) ?? this.#stopping.get(event.turn);
     const writer = turn ?? this.#background;
     // An empty line is a line.
     writer.logged += text.length + 1;
@@ -385,7 +398,7 @@ export class Instance {
   #checkSpent(): void {
     const head = this.#open.head;
     const turn = this.#open.get(head);
-    if (turn !== undefined && this.#clock.spentBy(head) > this.#plan.limits.cpu) this.#abort(head, turn, this.#processorError());
+    if (turn !== undefined && this.#clock.spentBy(head) > this.#plan.limits.cpu) this.#abort([{ id: head, turn, began: true }], this.#processorError());
   }
 
   /**
@@ -412,21 +425,25 @@ export class Instance {
     return { code: 'limit.cpu', message: `the turn used more than ${this.#plan.limits.cpu} ms of processor time`, hint: 'limits: { cpu: … }' };
   }
 
-  /** Reports the turn as failed, tells the guest, and takes the isolate away if it does not listen. */
-  #abort(id: number, turn: OpenTurn, error: ErrorRecord): void {
-    this.#open.delete(id);
+  /** Tells the guest, takes the isolate away if it does not listen, and reports the turns as failed when their code has stopped. */
+  #abort(turns: readonly GivenUp[], error: ErrorRecord): void {
+    if (turns.length === 0) return;
+    for (const { id, turn } of turns) {
+      this.#open.delete(id);
+      this.#stopping.set(id, turn);
+    }
     this.#codesTold.add(error.code);
-    this.#listener.ended(turn.delivery, { is: 'error', error: { ...error, actor: this.#plan.name } }, 0);
-    if (this.#ended) return;
-    let heard = false;
-    this.#unheard++;
-    void this.#enter('cancel', [id, JSON.stringify(error)], () => this.#doorLimit()).then(() => {
-      heard = true;
-      this.#unheard--;
-    });
-    setTimeout(() => {
-      if (!heard) this.#break(error, false);
-    }, cancelGrace);
+    const stopped = (): void => {
+      clearTimeout(force);
+      for (const { id, turn, began } of turns) {
+        this.#stopping.delete(id);
+        this.#listener.ended(turn.delivery, { is: 'error', error: { ...error, actor: this.#plan.name } }, began ? 0 : undefined);
+      }
+      if (!this.#ended) this.#listener.free();
+    };
+    const force = setTimeout(() => this.#break(error, false), cancelGrace);
+    // A door opens when the one before it is closed, or when the thread has left the isolate that was disposed.
+    void this.#enter('cancel', [JSON.stringify(turns.map(({ id }) => id)), JSON.stringify(error)], () => this.#doorLimit()).then(stopped);
   }
 
   async #fellOver(guest: Guest, broken: Broken): Promise<void> {
@@ -455,7 +472,7 @@ export class Instance {
     if (this.#ended) return;
     const named = this.#open.get(this.#postmortem);
     const only = this.#open.size === 1 ? this.#open.get(this.#open.head) : undefined;
-    const culprit = blame && this.#unheard === 0 ? (named ?? only)?.delivery : undefined;
+    const culprit = blame && this.#stopping.size === 0 ? (named ?? only)?.delivery : undefined;
     const suspects = this.#open.deliveries().filter((delivery) => delivery !== culprit);
     const left = this.dispose();
     this.#listener.broke({ ...error, actor: this.#plan.name }, culprit, suspects, left);

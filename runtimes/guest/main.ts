@@ -120,7 +120,11 @@ function boot(settingsText: string, send: (records: string, events: string, body
     turns.pump();
   });
   doors.room = door((messages) => turns.setRoom(messages));
-  doors.cancel = door((turn, error) => turns.cancel(turn, new HostError(parse(error) as never)));
+  doors.cancel = door((ids, error) => {
+    const told = parse(ids) as readonly number[];
+    // Those that wait come after those that run: the last ones first, so that none of them begins when one before it ends.
+    for (let i = told.length - 1; i >= 0; i--) turns.cancel(told[i] as number, new HostError(parse(error) as never));
+  });
   doors.stop = door(() => {
     // What `stop` begins belongs to no turn, as with `start`.
     background = true;

@@ -150,6 +150,20 @@ export function createTurns(settings: Settings, outbox: Outbox, ends: (turn: Tur
     proceed();
   }
 
+  /** A turn that has not begun never will. */
+  const drop = (id: number): void => {
+    let before: Turn | undefined;
+    let turn = head;
+    while (turn !== undefined && turn.id !== id) {
+      before = turn;
+      turn = turn.next;
+    }
+    if (turn === undefined) return;
+    if (before === undefined) head = turn.next;
+    else before.next = turn.next;
+    if (tail === turn) tail = before;
+  };
+
   const find = (id: number): Turn | undefined => {
     let turn = firstOpen;
     while (turn !== undefined && turn.id !== id) turn = turn.after;
@@ -222,9 +236,12 @@ export function createTurns(settings: Settings, outbox: Outbox, ends: (turn: Tur
 
     cancel(id, error) {
       const turn = find(id);
+      if (turn === undefined) drop(id);
       if (turn === undefined || !end(turn)) return;
       const listener = turn.onCancel;
       turn.onCancel = undefined;
+      // What its code says until this door closes is still said by this turn.
+      running = turn;
       try {
         listener?.(error);
       } catch {
@@ -262,6 +279,7 @@ export function createTurns(settings: Settings, outbox: Outbox, ends: (turn: Tur
 
     doorOpened() {
       doorTime = now();
+      if (running?.ended) running = undefined;
       outside = background();
     },
     doorTime: () => doorTime,

@@ -113,7 +113,8 @@ export interface Doors {
   /** `error` is empty if the call went well, else an {@link ErrorRecord} as JSON. */
   reply(call: number, error: string, lane: number, payload: string): void;
   room(messages: number): void;
-  cancel(turn: number, error: string): void;
+  /** @param turns a list of numbers, as JSON */
+  cancel(turns: string, error: string): void;
   stop(): void;
   postmortem(): void;
   load(...files: unknown[]): void;

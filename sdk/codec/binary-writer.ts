@@ -159,6 +159,13 @@ function writeDatetime(output: Output, milliseconds: number, place: Place | null
   }
 }
 
+/** Frames in which an actor is run: they would show how, and their lines are nobody’s. Frames of the author’s own files stay. */
+function withoutFramesOfIsolates(stack: string): string {
+  if (!stack.includes('vivarium')) return stack;
+  const kept = stack.split('\n').filter((line) => !(line.startsWith('    at ') && (line.includes('vivarium:') || line.includes('<vivarium>'))));
+  return kept.join('\n');
+}
+
 /** The texts of an error are mended where they are not valid Unicode: an error must not be lost because of what it quotes. */
 function writeError(output: Output, error: { readonly [key: string]: unknown }, budget: Budget): void {
   const fields: [string, string][] = [];
@@ -166,7 +173,7 @@ function writeError(output: Output, error: { readonly [key: string]: unknown }, 
     const field = error[name];
     if (typeof field === 'string') {
       if (field.length > budget.bytes) throw tooLarge(budget);
-      fields.push([name, field.toWellFormed()]);
+      fields.push([name, (name === 'stack' ? withoutFramesOfIsolates(field) : field).toWellFormed()]);
     } else if (name === 'name' || name === 'message') fields.push([name, name === 'name' ? 'Error' : '']);
   }
   const content = new Output(budget);

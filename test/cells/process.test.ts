@@ -11,7 +11,6 @@ import { gone, isRunning } from '../support/processes.ts';
 import { startStandIn } from '../support/standIn.ts';
 
 const levels = await availableLevels();
-const linux = process.platform === 'linux';
 const MiB = 1024 * 1024;
 
 describe.each(levels)('a cell process at level %s', (level) => {
@@ -194,7 +193,7 @@ describe('a cell process', () => {
   });
 });
 
-describe.runIf(linux).each(levels)('the memory of a cell at level %s', (level) => {
+describe.each(levels)('the memory of a cell at level %s', (level) => {
   test('is measured, and its limit moves with the isolates', async () => {
     const { cell } = await startStandIn(level, 'ready();');
     expect(cell.memory()).toBeUndefined();
@@ -244,7 +243,7 @@ describe.runIf(linux).each(levels)('the memory of a cell at level %s', (level) =
   });
 });
 
-describe.runIf(linux).each(levels)('when its host ends, a cell at level %s ends', (level) => {
+describe.each(levels)('when its host ends, a cell at level %s ends', (level) => {
   const endings = [
     ['is killed', '', 'SIGKILL'],
     ['is terminated', '', 'SIGTERM'],

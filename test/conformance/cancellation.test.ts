@@ -1,5 +1,5 @@
 /** An execution that is cancelled stops, whatever its code does, and the actor answers the next message. */
-import { beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
 import type { Flow } from '../../host/index.ts';
 import { failureOf } from '../support/failure.ts';
@@ -73,15 +73,13 @@ describe.each(languages)('in %s', (language) => {
   };
 
   /** What computes, or sleeps with its thread, stops when its isolate is given up; what waits stops with its turn. */
-  const stops = (inlet: string): Promise<void> => {
-    if (!inlet.startsWith('spin') && inlet !== 'sleep') return Promise.resolve();
-    return new Promise((resolve) => {
-      const off = stage.host.on('cell', ({ namespace, event, actor, reason }) => {
-        if (namespace !== language.name || event !== 'violation' || actor !== 'it' || reason?.code !== 'execution.cancelled') return;
-        off();
-        resolve();
-      });
+  const stops = (inlet: string): (() => boolean) => {
+    let stopped = !inlet.startsWith('spin') && inlet !== 'sleep';
+    const off = stage.host.on('cell', ({ namespace, event, actor, reason }) => {
+      stopped ||= namespace === language.name && event === 'violation' && actor === 'it' && reason?.code === 'execution.cancelled';
     });
+    onTestFinished(off);
+    return () => stopped;
   };
 
   test.each(waysOf(language))('code that never ends (%s) is stopped by `cancel`', async (inlet, tells) => {
@@ -93,7 +91,7 @@ describe.each(languages)('in %s', (language) => {
       status: 'cancelled',
       errors: [{ code: 'execution.cancelled', message: 'the execution was cancelled: enough' }],
     });
-    await stopped;
+    expect(stopped(), 'its code has stopped').toBe(true);
     const millis = performance.now() - began;
     expect(await flow().ask('handle', inlet)).toEqual(['fine', inlet]);
     const answered = performance.now() - began;
@@ -117,6 +115,17 @@ describe.each(languages)('in %s', (language) => {
     expect(await queued.result).toMatchObject({ status: 'cancelled', outputs: { out: [] } });
     await running.cancel();
     expect(await flow().ask('handle', 'next')).toEqual(['fine', 'next']);
+  });
+
+  test('nor is one that was delivered together with another', async () => {
+    const [running, queued, last] = await Promise.all([flow().start({ call: null }), flow().start({ handle: 'queued' }), flow().start({ handle: 'last' })]);
+    await entered.promise;
+    await queued.cancel();
+    expect(await queued.result).toMatchObject({ status: 'cancelled', outputs: { out: [] } });
+    expect((await queued.result).actors['it']?.messages ?? 0).toBe(0);
+    await running.cancel();
+    expect((await running.result).actors['it']?.messages).toBe(1);
+    expect(await last.result).toMatchObject({ status: 'completed', outputs: { out: [['fine', 'last']] } });
   });
 
   test('only the execution that is cancelled stops', async () => {
@@ -163,11 +172,11 @@ describe.each(languages)('in %s', (language) => {
         return stage
           .logs()
           .slice(before)
-          .map(({ actor, text }) => `${actor} ${text}`);
+          .map(({ actor, text, execution: of }) => `${actor} ${text}, in ${of === execution.id ? 'its' : of} execution`);
       };
       let lines = await heard();
       for (let tries = 1; lines.length === 0 && tries < 10; tries++) lines = await heard();
-      expect(lines).toEqual(['it aborted execution.cancelled']);
+      expect(lines).toEqual(['it aborted execution.cancelled, in its execution']);
     });
 
     test('the code of a turn knows its deadline', async () => {

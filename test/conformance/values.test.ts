@@ -106,6 +106,7 @@ describe('an error as a value', () => {
     expect(error).toBeInstanceOf(Error);
     expect({ name: error.name, message: error.message, code: error.code }).toEqual({ name: 'RangeError', message: 'zu weit – 遠', code: 'E_FAR' });
     expect(error.stack ?? '').not.toContain(root);
+    expect(error.stack ?? '', 'how an actor is run').not.toMatch(/vivarium|^ {4}at /m);
   });
 });
 

@@ -49,6 +49,27 @@ describe('what Python prints', () => {
     actor.dispose();
   });
 
+  it('brings errors of tasks that nobody waits for', async () => {
+    const actor = await startPython(`
+      import asyncio, gc
+      async def forgotten():
+          raise LookupError("told to nobody")
+      async def handle(message):
+          asyncio.create_task(forgotten())
+          asyncio.get_running_loop().call_soon(lambda: 1 / 0)
+          await asyncio.sleep(0.001)
+          gc.collect()
+    `);
+    await actor.deliver(0);
+    const told = lines(actor);
+    expect(told.map((line) => line.split('\n')[0])).toEqual([
+      expect.stringContaining('error: Exception in callback'),
+      'error: Task exception was never retrieved',
+    ]);
+    expect(told[1]).toMatch(/line \d+, in forgotten[\s\S]*LookupError: told to nobody$/);
+    actor.dispose();
+  });
+
   it('brings what is written past `sys.stdout`', async () => {
     const actor = await startPython(`
       import os

@@ -288,7 +288,7 @@ export class TestInstance {
     const open = this.#turns.get(turn);
     this.#turns.delete(turn);
     open?.resolve({ is: 'error', error, ...ending(open) });
-    await this.enter('cancel', [turn, JSON.stringify(error)]);
+    await this.enter('cancel', [JSON.stringify([turn]), JSON.stringify(error)]);
   }
 
   async stop(): Promise<void> {

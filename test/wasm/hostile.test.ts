@@ -86,9 +86,9 @@ describe('traps', () => {
     const module = wat('(func $inner unreachable) (func $handle (export "handle") (call $inner))');
     const read = createWasmRuntime(ivm).locate({} as ActorPlan, []);
     const { error } = await (await startPlugin(module)).deliver(null);
-    expect(error?.stack).toContain('guest.js');
+    expect(error?.stack).toContain('<vivarium>');
     expect(read(error?.stack).stack).toMatch(/^ {4}at \S+\n {4}at \S+$/);
-    expect(read('RuntimeError: unreachable\n    at name.of.it (wasm://wasm/ab12:wasm-function[3]:0x7e)\n    at Object.call (guest.js:1:1)').stack).toBe(
+    expect(read('RuntimeError: unreachable\n    at name.of.it (wasm://wasm/ab12:wasm-function[3]:0x7e)\n    at Object.call (<vivarium>:1:1)').stack).toBe(
       '    at name.of.it',
     );
     expect(read('RuntimeError: x\n    at http.wasm.http_get (wasm://wasm/http.wasm-000991c2:wasm-function[119]:0x9f84)').stack).toBe('    at http_get');
@@ -119,7 +119,7 @@ describe('limits', () => {
     const actor = await startPlugin(module, { limits: { wall: 300 }, call: () => new Promise(() => asked++) });
     const turn = fallen(actor.deliver(null));
     while (asked === 0) await new Promise(setImmediate);
-    expect(await actor.enter('cancel', [1, '{"code":"execution.cancelled","message":"enough"}'])).toEqual({ by: 'time' });
+    expect(await actor.enter('cancel', ['[1]', '{"code":"execution.cancelled","message":"enough"}'])).toEqual({ by: 'time' });
     expect(await turn).toEqual({ by: 'time' });
     expect(asked).toBe(1);
   });
