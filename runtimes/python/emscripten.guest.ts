@@ -34,7 +34,7 @@ export interface FileSystem {
   getPath(node: Node): string;
   hashRemoveNode(node: Node): void;
   isMountpoint(node: Node): boolean;
-  lookupPath(path: unknown, options?: { parent?: boolean; noent_okay?: boolean }): { path: string; node?: Node };
+  lookupPath(path: unknown, options?: { parent?: boolean; follow?: boolean; noent_okay?: boolean }): { path: string; node?: Node };
   mkdir: PathFunction;
   mkdirTree(path: string): void;
   mount(type: { mount(mount: object): Node }, options: object, path: string): void;
@@ -43,6 +43,7 @@ export interface FileSystem {
   readdir(path: unknown): string[];
   rename(from: unknown, to: unknown): void;
   rmdir: PathFunction;
+  truncate: PathFunction;
   unlink: PathFunction;
   writeFile(path: string, content: string): void;
   readonly filesystems: {
@@ -64,7 +65,7 @@ export const openFlags = {
   once: 128 | 512 | 131_072,
 } as const;
 
-export const kinds = { mask: 0o170_000, folder: 0o040_000, file: 0o100_000 } as const;
+export const kinds = { mask: 0o170_000, folder: 0o040_000, file: 0o100_000, link: 0o120_000 } as const;
 
 /** What Emscripten takes for the number of an error; anything else it lets fall through the interpreter. */
 export class ErrnoError {

@@ -19,9 +19,11 @@ export interface Files {
   refusal(): string | undefined;
 }
 
+type Kind = 'file' | 'folder' | 'link' | 'other';
+
 /** As the host tells it. Times in milliseconds since the epoch. */
 interface Stat {
-  readonly kind: 'file' | 'folder';
+  readonly kind: Kind;
   readonly size: number;
   readonly modified: number;
   readonly accessed: number;
@@ -49,7 +51,7 @@ interface HostNode extends Node {
   /** What is known of it and was not asked for yet. */
   fresh: Stat | undefined;
   /** The kinds of what lies in an open folder, by name. */
-  entries: Record<string, 'file' | 'folder'> | undefined;
+  entries: Record<string, Kind> | undefined;
 }
 
 /** What the interpreter lives on: nothing of the host may lie there. */
@@ -123,7 +125,7 @@ export function mountFiles(kernel: Kernel, files: FileSystem): Files {
   const top = new files.FSNode(null, '/', kinds.folder, 0) as HostNode;
   top.mount = { mountpoint: '/', mounts: [] };
 
-  const nodeOf = (path: string, kind: Stat['kind'], fresh?: Stat): HostNode => {
+  const nodeOf = (path: string, kind: Kind, fresh?: Stat): HostNode => {
     const node = new files.FSNode(top, nameOf(path), modeOf(kind, fresh?.writable ?? true), 0) as HostNode & { path: string };
     node.path = path;
     node.fresh = fresh;
@@ -132,9 +134,9 @@ export function mountFiles(kernel: Kernel, files: FileSystem): Files {
     return node;
   };
 
-  const statOf = (path: string): Stat => call('stat', { path }) as Stat;
-  const find = (path: string): HostNode => {
-    const stat = statOf(path);
+  const statOf = (path: string, follow = true): Stat => call('stat', follow ? { path } : { path, follow }) as Stat;
+  const find = (path: string, follow = true): HostNode => {
+    const stat = statOf(path, follow);
     return nodeOf(path, stat.kind, stat);
   };
 
@@ -168,12 +170,12 @@ export function mountFiles(kernel: Kernel, files: FileSystem): Files {
     if (typeof atime === 'number' || typeof mtime === 'number') call('times', { path, ...times });
   };
 
-  const list = (path: string): { names: string; entries: Record<string, 'file' | 'folder'> } => {
+  const list = (path: string): { names: string; entries: Record<string, Kind> } => {
     let names = './..';
-    const entries = table<'file' | 'folder'>();
+    const entries = table<Kind>();
     let after: string | undefined;
     for (;;) {
-      const page = call('list', after === undefined ? { path } : { path, after }) as { entries: { name: string; kind: 'file' | 'folder' }[]; more: boolean };
+      const page = call('list', after === undefined ? { path } : { path, after }) as { entries: { name: string; kind: Kind }[]; more: boolean };
       for (let i = 0; i < page.entries.length; i++) {
         const { name, kind } = page.entries[i] as (typeof page.entries)[number];
         names += `/${name}`;
@@ -234,6 +236,11 @@ export function mountFiles(kernel: Kernel, files: FileSystem): Files {
     lookup(parent: HostNode, name: string): Node {
       const kind = parent.entries?.[name];
       return kind === undefined ? find(under(parent, name)) : nodeOf(under(parent, name), kind);
+    },
+    /** Where a link leads is not told: whoever follows it, follows it. */
+    readlink(node: HostNode): string {
+      if ((node.mode & kinds.mask) !== kinds.link) throw new ErrnoError(errno.EINVAL);
+      return node.path;
     },
     readdir: (node: HostNode) => split(list(node.path).names, '/'),
     mknod: (parent: Node, name: string, mode: number) => make(under(parent, name), mode),
@@ -345,16 +352,17 @@ export function mountFiles(kernel: Kernel, files: FileSystem): Files {
   function replacePaths(): void {
     const original = { ...files };
     /** The same function for paths of the host, and Emscripten's for all others. */
-    const replace = (name: 'mkdir' | 'readdir' | 'rmdir' | 'unlink', ours: (path: string) => unknown): void => {
+    const replace = (name: 'mkdir' | 'readdir' | 'rmdir' | 'truncate' | 'unlink', ours: (path: string, argument: number) => unknown): void => {
       const emscriptens = original[name];
       files[name] = ((path: unknown, ...rest: never[]) => {
         const file = hosted(path);
-        return file === undefined ? apply(emscriptens, files, [path, ...rest] as never) : ours(file);
+        return file === undefined ? apply(emscriptens, files, [path, ...rest] as never) : ours(file, rest[0] as unknown as number);
       }) as never;
     };
     replace('mkdir', (path) => make(path, kinds.folder));
     replace('readdir', (path) => split(list(path).names, '/'));
     replace('rmdir', (path) => remove(path, true));
+    replace('truncate', (path, size) => void call('truncate', { path, size }));
     replace('unlink', (path) => remove(path, false));
 
     files.lookupPath = (path, options) => {
@@ -363,7 +371,7 @@ export function mountFiles(kernel: Kernel, files: FileSystem): Files {
       // Whether the folder is one, the operation itself is told.
       if (options?.parent) return { path: parentOf(file), node: parentOf(file) === '/' ? top : nodeOf(parentOf(file), 'folder') };
       try {
-        return { path: file, node: find(file) };
+        return { path: file, node: find(file, options?.follow === true) };
       } catch (error) {
         if (options?.noent_okay && (error as ErrnoError).errno === errno.ENOENT) return { path: file };
         throw error;
@@ -407,4 +415,7 @@ function boundMemory({ filesystems: { MEMFS } }: FileSystem): void {
   MEMFS.ops_table.file.stream.write = bounded(MEMFS.ops_table.file.stream.write);
 }
 
-const modeOf = (kind: Stat['kind'], writable: boolean): number => (kind === 'folder' ? kinds.folder | 0o111 : kinds.file) | (writable ? 0o666 : 0o444);
+const modeOf = (kind: Kind, writable: boolean): number => {
+  if (kind === 'link') return kinds.link | 0o777;
+  return (kind === 'folder' ? kinds.folder | 0o111 : kinds.file) | (writable ? 0o666 : 0o444);
+};

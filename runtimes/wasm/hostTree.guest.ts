@@ -47,7 +47,7 @@ export function createHostTree(kernel: Kernel, caller: Caller): Tree {
 
   return {
     piece: Math.min(largestPiece, limits.message - besidePiece),
-    stat: (path) => call('stat', { path }, path),
+    stat: (path, follow = true) => call('stat', follow ? { path } : { path, follow }, path),
     open: (path, opening) => call('open', { path, ...opening }, path),
     handleStat: (handle) => call('handleStat', { handle }),
     read: (handle, position, length) => call('read', { handle, position, length }),

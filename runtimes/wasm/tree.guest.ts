@@ -1,6 +1,6 @@
 /** A tree of files as WASI reaches it: the host's, or the private one in memory. The operations are those of the capability `filesystem`. */
 
-export type Kind = 'file' | 'folder';
+export type Kind = 'file' | 'folder' | 'link' | 'other';
 
 /** Times in milliseconds since the epoch. */
 export interface Stat {
@@ -35,7 +35,8 @@ type Later<T> = T | Promise<T>;
 
 /** Paths are absolute and normalized. Everything throws, or rejects with, a {@link Refusal}. */
 export interface Tree {
-  stat(path: string): Later<Stat>;
+  /** @param follow false: of a link itself */
+  stat(path: string, follow?: boolean): Later<Stat>;
   open(path: string, opening: Opening): Later<{ handle: number; stat: Stat }>;
   handleStat(handle: number): Later<Stat>;
   read(handle: number, position: number, length: number): Later<Uint8Array>;

@@ -17,7 +17,9 @@ export interface Memory {
 /** Returns 0, or waits; throws a {@link Refusal} for every other answer. */
 export type FileFunction = (...args: never[]) => Steps<void> | undefined;
 
-const fileType = { unknown: 0, characters: 2, folder: 3, file: 4 } as const;
+const fileType = { other: 0, characters: 2, folder: 3, file: 4, link: 7 } as const;
+/** In the flags of a look-up. */
+const follow = 1;
 const openFlag = { create: 1, folder: 2, exclusive: 4, truncate: 8 } as const;
 const flag = { append: 1, all: 31 } as const;
 const timeFlag = { accessed: 1, accessedNow: 2, modified: 4, modifiedNow: 8 } as const;
@@ -86,7 +88,7 @@ export function createFileFunctions(standard: readonly Standard[], preopens: rea
     const start = at >>> 0;
     view.setBigUint64(start, 1n, true);
     view.setBigUint64(start + 8, BigInt(id), true);
-    view.setUint8(start + 16, kind === 'folder' ? fileType.folder : fileType.file);
+    view.setUint8(start + 16, fileType[kind]);
     view.setBigUint64(start + 24, 1n, true);
     view.setBigUint64(start + 32, BigInt(size), true);
     view.setBigUint64(start + 40, BigInt(accessed) * nanoseconds, true);
@@ -170,6 +172,11 @@ export function createFileFunctions(standard: readonly Standard[], preopens: rea
     return (yield* wait(file.tree.handleStat(file.handle))).size;
   }
 
+  /** For who wants to be led nowhere. */
+  function* refuseLink(tree: Tree, path: string): Steps<void> {
+    if ((yield* wait(tree.stat(path, false))).kind === 'link') throw new Refusal(errno.ELOOP);
+  }
+
   function* open(tree: Tree, path: string, opening: Opening, asFolder: boolean): Steps<{ handle: number } | undefined> {
     if (asFolder) {
       if (opening.truncate || opening.access !== 'read') throw new Refusal(errno.EISDIR);
@@ -203,7 +210,7 @@ export function createFileFunctions(standard: readonly Standard[], preopens: rea
 
     *path_open(
       number: number,
-      _lookup: number,
+      lookup: number,
       start: number,
       length: number,
       flags: number,
@@ -227,6 +234,7 @@ export function createFileFunctions(standard: readonly Standard[], preopens: rea
         ...(flags & openFlag.truncate ? { truncate: true } : {}),
         ...(fileFlags & flag.append && writes ? { append: true } : {}),
       };
+      if (!(lookup & follow) && !isFolder && !(flags & openFlag.create)) yield* refuseLink(tree, path);
       const file = yield* open(tree, path, opening, asFolder);
       const opened = fileFlags & flag.all;
       setSize(
@@ -394,9 +402,9 @@ export function createFileFunctions(standard: readonly Standard[], preopens: rea
       if ((source.isFolder || goal.isFolder) && (yield* wait(source.tree.stat(source.path))).kind !== 'folder') throw new Refusal(errno.ENOTDIR);
       yield* wait(source.tree.rename(source.path, goal.path));
     },
-    *path_filestat_get(number: number, _lookup: number, start: number, length: number, at: number) {
+    *path_filestat_get(number: number, lookup: number, start: number, length: number, at: number) {
       const { tree, path, isFolder } = target(number, start, length);
-      const stat = yield* wait(tree.stat(path));
+      const stat = yield* wait(tree.stat(path, isFolder || (lookup & follow) !== 0));
       if (isFolder && stat.kind !== 'folder') throw new Refusal(errno.ENOTDIR);
       writeStat(at, stat);
     },
@@ -454,7 +462,7 @@ function writeEntries(target: Uint8Array, entries: readonly Entry[], place: numb
     view.setBigUint64(0, BigInt(place + index + 1), true);
     view.setBigUint64(8, BigInt(id), true);
     view.setUint32(16, text.length, true);
-    view.setUint8(20, kind === 'folder' ? fileType.folder : fileType.file);
+    view.setUint8(20, fileType[kind]);
     entry.set(text, entryBytes);
     const fits = entry.subarray(0, target.length - used);
     target.set(fits, used);
