@@ -70,4 +70,4 @@ export const wasm = new Language('wasm', ['blocking'], (kind) => `dist/test/plug
 export const languages: readonly Language[] = [javascript, python, wasm];
 
 /** Those that have an actor program `files`. */
-export const fileLanguages: readonly Language[] = [javascript];
+export const fileLanguages: readonly Language[] = [javascript, python];

@@ -51,7 +51,7 @@ steps = {
     "bytes": lambda step: Path(step["path"]).read_bytes(),
     "write": lambda step: write(step["path"], step.get("text", ""), "w"),
     "append": lambda step: write(step["path"], step.get("text", ""), "a"),
-    "create": lambda step: write(step["path"], step.get("text", ""), "x"),
+    "create": lambda step: write(step["path"], step.get("text", "") * step.get("size", 1), "x"),
     "list": lambda step: sorted(os.listdir(step["path"])),
     "size": lambda step: os.stat(step["path"]).st_size,
     "kind": lambda step: "folder" if os.stat(step["path"]).st_mode & 0o170000 == 0o040000 else "file",
