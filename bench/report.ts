@@ -77,7 +77,8 @@ const root = join(import.meta.dirname, '..');
 
 /** On what, and with what, it was measured. */
 function circumstances() {
-  const versionOf = (name: string): string => (JSON.parse(readFileSync(join(root, 'node_modules', name, 'package.json'), 'utf8')) as { version: string }).version;
+  const versionOf = (name: string): string =>
+    (JSON.parse(readFileSync(join(root, 'node_modules', name, 'package.json'), 'utf8')) as { version: string }).version;
   return {
     machine: { processor: cpus()[0]?.model ?? 'unknown', cores: cpus().length, memory: totalmem(), system: `${platform()} ${release()} ${arch()}` },
     versions: { node: process.versions.node, 'isolated-vm': versionOf('isolated-vm'), pyodide: versionOf('pyodide'), extism: versionOf('@extism/extism') },

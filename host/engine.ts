@@ -184,7 +184,7 @@ export class Engine {
   }
 
   #called(cell: Cell, said: Said<'call'>, bytes: Uint8Array, { controller, holdings }: GuestCall): void {
-    const { actor, instance, call: number, capability, operation, lane } = said;
+    const { actor, instance, call: number, turn, capability, operation, lane } = said;
     const { namespace, shape, grants, secrets } = this.deployment;
     const execution = said.execution === 0 ? undefined : this.#tracker.get(said.execution);
     const answer = (error: ErrorRecord | null, payload?: Payload): void => {
@@ -206,7 +206,8 @@ export class Engine {
     signal.addEventListener('abort', cancelled, { once: true });
     const caller = { namespace, actor: nameOf(shape, actor), execution: execution?.id, signal };
     const grant = grants[actor] as Deployment['grants'][number];
-    this.context.broker.call({ capability, operation, payload: payloadOf(lane, bytes), caller, grant, holdings, secrets: secrets[actor] ?? noSecrets }).then(
+    const request = { capability, operation, payload: payloadOf(lane, bytes), caller, turn, grant, holdings, secrets: secrets[actor] ?? noSecrets };
+    this.context.broker.call(request).then(
       (payload) => {
         if (signal.aborted) return;
         signal.removeEventListener('abort', cancelled);

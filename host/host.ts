@@ -4,6 +4,8 @@ import { VivariumError } from '../sdk/errors.ts';
 import type { Payload } from '../sdk/message.ts';
 import { Broker } from './capabilities/broker.ts';
 import { Filesystem } from './capabilities/filesystem/filesystem.ts';
+import { Network } from './capabilities/network/network.ts';
+import { socketsOf } from './capabilities/network/options.ts';
 import { registerServices } from './capabilities/services/registry.ts';
 import { openSecrets, type SecretsInput } from './capabilities/secrets/values.ts';
 import { servicesCapability } from './capabilities/services/services.ts';
@@ -122,7 +124,12 @@ export class Host {
       nextCell: () => ++cells,
       newId: idSource(),
       broker: new Broker(
-        { services: servicesCapability(parts.services), filesystem: new Filesystem(), state: stateCapability(parts.store) },
+        {
+          services: servicesCapability(parts.services),
+          filesystem: new Filesystem(),
+          network: new Network(socketsOf(options.network)),
+          state: stateCapability(parts.store),
+        },
         (event) => this.#events.emit('audit', event),
         (error, caller) => logger?.error(error.message, { namespace: caller.namespace, actor: caller.actor, cause: error.cause }),
       ),

@@ -2,6 +2,7 @@
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { VivariumError } from '../sdk/errors.ts';
+import { type NetworkOptions, networkOptions } from './capabilities/network/options.ts';
 import type { ServiceTree } from './capabilities/services/registry.ts';
 import { type SecretsInput, secretsSchema } from './capabilities/secrets/values.ts';
 import { type SandboxLevel, sandboxLevels, strongestLevel } from './cells/levels.ts';
@@ -39,6 +40,8 @@ export interface HostOptions {
   readonly secrets?: SecretsInput;
   /** Where actors keep their state. Default: in memory, for as long as the host lives. */
   readonly store?: StoreOptions;
+  /** How granted names are resolved and servers are trusted. */
+  readonly network?: NetworkOptions;
   readonly logger?: Logger;
   /** The Node executable for cells. Default: that of this process. */
   readonly node?: string;
@@ -78,6 +81,7 @@ const schema = z.strictObject({
   environment: z.record(z.string(), z.string()).default({}),
   secrets: secretsSchema.optional(),
   store: z.strictObject({ path: z.string().min(1).optional() }).default({}),
+  network: networkOptions.prefault({}),
   logger: logger.optional(),
   node: z.string().min(1).optional(),
   limits: z

@@ -23,6 +23,12 @@ export interface Limits {
   readonly calls: number;
   /** Files and connections open at once in one instance. */
   readonly handles: number;
+  /** Requests that one turn may send over the network, redirects not counted. */
+  readonly requests: number;
+  /** The body of one request. */
+  readonly requestBody: number;
+  /** The body of one response, decompressed. */
+  readonly responseBody: number;
   /** From the creation of an isolate until its actor has started. */
   readonly start: number;
   /** Messages that wait in the mailbox of the actor. */
@@ -41,6 +47,9 @@ const common = {
   timers: 1_000,
   calls: 64,
   handles: 64,
+  requests: 50,
+  requestBody: 10 * MiB,
+  responseBody: 10 * MiB,
   mailbox: 1_000,
 } as const;
 

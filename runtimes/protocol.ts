@@ -211,13 +211,14 @@ export const cellMessage = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('failure'), execution: handle, actor: index, error: errorRecord }),
   /** The answer to a delivery with `reply`. */
   z.strictObject({ type: z.literal('answer'), reply: handle, error: errorRecord.nullable(), lane, length: column(largest.count, { max: 1 }) }),
-  /** A guest calls a capability. One payload. `turn` is 0 outside a turn. The reply is named by instance and call. */
+  /** A guest calls a capability. One payload. `turn` is its number in this instance, 0 outside a turn. The reply is named by instance and call. */
   z.strictObject({
     type: z.literal('call'),
     actor: index,
     instance: handle,
     call: handle,
     execution: handle,
+    turn: handle,
     capability: text(64),
     operation: text(256),
     synchronous: z.boolean(),

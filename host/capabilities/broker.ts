@@ -10,7 +10,7 @@ import type { Caller, Capability, CapabilityCall } from './capability.ts';
 /** By the name that calls give. */
 export type Capabilities = Readonly<Partial<Record<string, Capability>>>;
 
-export interface GuestRequest extends Omit<CapabilityCall, 'demand'> {
+export interface GuestRequest extends Omit<CapabilityCall, 'demand' | 'refuse'> {
   readonly capability: string;
 }
 
@@ -41,13 +41,17 @@ export class Broker {
       if (!decision.allowed) throw denial(caller.actor, told, decision);
       return decision;
     };
+    const refuse = (access: Access, reason: string, hint: string) => {
+      const decision = { allowed: false, level: 'request', reason, hint } as const;
+      const told = { ...access, resource: secrets.redact(access.resource) };
+      this.#audit(auditEvent(caller, told, decision));
+      return denial(caller.actor, told, decision);
+    };
     if (capability === undefined) {
-      const access = unperformed(name, operation);
-      if (access !== undefined) demand(access);
       throw new VivariumError('policy.denied', `there is no capability '${name}'`, { actor: caller.actor });
     }
     try {
-      return await capability.call({ ...request, demand });
+      return await capability.call({ ...request, demand, refuse });
     } catch (error) {
       const told = secrets.redactError(error instanceof VivariumError ? error : new VivariumError('service.failed', `'${operation}' failed`, { cause: error }));
       if (told.cause !== undefined) this.#failed(told, caller);
@@ -63,19 +67,3 @@ export const toldToGuest = (error: unknown): ErrorRecord => {
   const isOwn = code === 'policy.denied';
   return { code, message, actor, hint, name, ...(isOwn ? { file, line, column } : {}) };
 };
-
-/** A call of a capability that nothing performs yet names its operation and its resource: `read /data/list.csv`. */
-function unperformed(capability: string, operation: string): Access | undefined {
-  const space = operation.indexOf(' ');
-  const verb = space < 0 ? '' : operation.slice(0, space);
-  const resource = operation.slice(space + 1);
-  switch (capability) {
-    case 'environment':
-    case 'secrets':
-      return { capability, resource };
-    case 'network':
-      return { capability, ...(verb === '' ? {} : { operation: verb }), resource };
-    default:
-      return undefined;
-  }
-}

@@ -1,4 +1,5 @@
 /** What a capability is to the broker: one folder beside this file implements each. */
+import type { VivariumError } from '../../sdk/errors.ts';
 import type { Payload } from '../../sdk/message.ts';
 import type { Access, Decision, Grant } from '../policy/index.ts';
 import type { Holdings } from './holdings.ts';
@@ -21,6 +22,8 @@ export interface CapabilityCall {
   /** Encoded by the guest: to be decoded under the budget of its actor, and believed in nothing. */
   readonly payload: Payload;
   readonly caller: Caller;
+  /** The number of the turn in its instance; 0 in `start`, in `stop`, and in what they began. As the cell says: to count by, not to trust. */
+  readonly turn: number;
   readonly grant: Grant;
   /** What the instance that calls holds open; gone with it. */
   readonly holdings: Holdings;
@@ -33,6 +36,8 @@ export interface CapabilityCall {
    * @throws VivariumError policy.denied
    */
   demand(access: Access): Decision;
+  /** Tells the audit that an access is denied for what only became known while it was performed; returns the error to throw. */
+  refuse(access: Access, reason: string, hint: string): VivariumError;
 }
 
 export interface Capability {

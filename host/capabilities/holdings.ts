@@ -63,6 +63,11 @@ export class Holdings {
     return holding instanceof kind ? holding : undefined;
   }
 
+  /** Forgets without closing: what it was lives on under another number, or has ended by itself. */
+  release(number: number): void {
+    this.#open.delete(number);
+  }
+
   /** Forgets and closes; nothing happens if it is closed already. */
   async close(number: number): Promise<void> {
     const holding = this.#open.get(number);

@@ -2,7 +2,7 @@
 import type { Path } from '../manifest/diagnostic.ts';
 import type { Report } from '../manifest/report.ts';
 import { type LimitName, parseLimit } from './limits.ts';
-import { type NetworkRule, network } from './rules/network.ts';
+import { deniesAllOf, type NetworkRule, network } from './rules/network.ts';
 import { readNetworkRule } from './resolve.ts';
 import { networkRuleSchema } from './schema.ts';
 
@@ -53,7 +53,7 @@ const isSame = (left: NetworkRule, right: NetworkRule): boolean => network.cover
 /** What is allowed and wholly denied. */
 export const neverMatching = <R extends NetworkRule>(allow: readonly R[], deny: readonly R[]): readonly { readonly rule: R; readonly by: R }[] =>
   allow.flatMap((rule) => {
-    const by = deny.find((candidate) => network.covers(candidate, rule));
+    const by = deny.find((candidate) => deniesAllOf(candidate, rule));
     return by === undefined ? [] : [{ rule, by }];
   });
 

@@ -8,7 +8,7 @@ import { shown } from '../manifest/diagnostic.ts';
 import { type Grant, type Level, levelNames, originText, type Refusal } from './grant.ts';
 import { environment } from './rules/environment.ts';
 import { type FilesystemRule, filesystem, isUnder } from './rules/filesystem.ts';
-import { matchesUrl, network, readUrl } from './rules/network.ts';
+import { deniesUrl, network, readUrl } from './rules/network.ts';
 import type { Capability, Origin, Rule, RuleKind } from './rules/rule.ts';
 import { secrets } from './rules/secrets.ts';
 import { servicePattern, services } from './rules/services.ts';
@@ -37,9 +37,6 @@ export interface Decision {
   readonly hint: string;
 }
 
-/** Capabilities whose operations this version can perform. The others parse, compose and explain themselves, and are refused at use. */
-const performed: ReadonlySet<Capability> = new Set(['services', 'environment', 'filesystem', 'secrets', 'state']);
-
 /**
  * Whether an actor may do something now.
  *
@@ -48,18 +45,6 @@ const performed: ReadonlySet<Capability> = new Set(['services', 'environment', '
  * if (!decision.allowed) throw denial('score', access, decision);
  */
 export const decide = (grant: Grant, access: Access): Decision => {
-  const decision = decideByPolicy(grant, access);
-  if (!decision.allowed || performed.has(access.capability)) return decision;
-  return {
-    ...decision,
-    allowed: false,
-    reason: `its policy allows it, but this version of Vivarium performs no access to ${spheres[access.capability]}`,
-    hint: 'Pass the data in messages, or offer the operation as a service of the host.',
-  };
-};
-
-/** What the policy says, whether or not this version can perform it. */
-export const decideByPolicy = (grant: Grant, access: Access): Decision => {
   switch (access.capability) {
     case 'services':
       return decideRules(grant, access, services, grant.services);
@@ -92,15 +77,6 @@ export const operationOf = (access: Access): string => {
   if (access.capability === 'filesystem' || access.capability === 'state') return access.operation;
   if (access.capability === 'network') return access.operation ?? 'GET';
   return { services: 'call', environment: 'read', secrets: 'use' }[access.capability];
-};
-
-const spheres: Record<Capability, string> = {
-  services: 'services',
-  environment: 'the environment',
-  filesystem: 'the filesystem',
-  network: 'the network',
-  secrets: 'secrets',
-  state: 'state',
 };
 
 const accessText = (access: Access): string => {
@@ -176,7 +152,7 @@ const deepest = <T>(items: readonly T[], guestOf: (item: T) => string): T | unde
 
 const decideNetwork = (grant: Grant, access: Access & { readonly capability: 'network' }): Decision => {
   const method = operationOf(access);
-  const denied = grant.network.deny.find((rule) => matchesUrl(rule, access.resource, method));
+  const denied = grant.network.deny.find((rule) => deniesUrl(rule, access.resource, method));
   if (denied === undefined) return decideRules(grant, access, network, grant.network.allow);
   const { level, origin } = denied;
   return {

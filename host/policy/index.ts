@@ -1,6 +1,6 @@
 /** What an actor may do: how it is written, composed, decided and recorded. */
 export { type AuditContext, type AuditEvent, auditEvent } from './audit.ts';
-export { type Access, type Decision, decide, decideByPolicy, denial, operationOf } from './decide.ts';
+export { type Access, type Decision, decide, denial, operationOf } from './decide.ts';
 export { resolveEnvironment } from './environment.ts';
 export {
   type Ceiling,

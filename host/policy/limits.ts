@@ -35,6 +35,9 @@ export const limitKinds = {
   timers: { unit: 'count', least: 0, most: 100_000, meaning: 'Timers pending at once in one instance.' },
   calls: { unit: 'count', least: 0, most: 1000, meaning: 'Calls to the host in flight at once in one instance.' },
   handles: { unit: 'count', least: 0, most: 1000, meaning: 'Files and connections open at once in one instance.' },
+  requests: { unit: 'count', least: 0, most: 10_000, meaning: 'Requests that one turn may send over the network, redirects not counted.' },
+  requestBody: { unit: 'size', least: 0, most: 4096 * MiB, meaning: 'The body of one request.' },
+  responseBody: { unit: 'size', least: 0, most: 4096 * MiB, meaning: 'The body of one response, decompressed.' },
   start: { unit: 'duration', least: 100, most: 600 * second, meaning: 'From the creation of an isolate until its actor has started.' },
   mailbox: { unit: 'count', least: 1, most: 100_000, meaning: 'Messages that wait in the mailbox of the actor.' },
 } as const satisfies Record<LimitName, LimitKind>;

@@ -49,6 +49,9 @@ const limitExamples: Record<LimitName, (string | number)[]> = {
   timers: [10],
   calls: [8],
   handles: [16],
+  requests: [50],
+  requestBody: ['1MiB'],
+  responseBody: ['10MiB'],
   start: ['5s'],
   mailbox: [1000],
 };
@@ -66,6 +69,9 @@ const limits = z.strictObject({
   timers: limit('timers'),
   calls: limit('calls'),
   handles: limit('handles'),
+  requests: limit('requests'),
+  requestBody: limit('requestBody'),
+  responseBody: limit('responseBody'),
   start: limit('start'),
   mailbox: limit('mailbox'),
 });

@@ -329,9 +329,17 @@ export class Cell implements Router {
     const rest = { actor: actor.plan.index, instance, call: event.id, execution: execution?.handle ?? 0, lane: event.lane, length: [payload.length] };
     if (event.is === 'ask') this.#outbound.tell({ type: 'ask', ...rest, peer: event.peer }, [payload]);
     else
-      this.#outbound.tell({ type: 'call', ...rest, capability: event.capability, operation: event.operation, synchronous: event.synchronous === true }, [
-        payload,
-      ]);
+      this.#outbound.tell(
+        {
+          type: 'call',
+          ...rest,
+          turn: delivery === undefined ? 0 : event.turn,
+          capability: event.capability,
+          operation: event.operation,
+          synchronous: event.synchronous === true,
+        },
+        [payload],
+      );
   }
 
   logged(actor: Actor, level: LogLevel, text: string, dropped: number, delivery: Delivery | undefined): void {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { auditEvent } from '../../host/policy/audit.ts';
-import { type Access, decide, decideByPolicy, denial } from '../../host/policy/decide.ts';
+import { type Access, decide, denial } from '../../host/policy/decide.ts';
 import { grantPolicy, unrestricted } from '../../host/policy/grant.ts';
 import { parsePolicy } from '../../host/policy/load.ts';
 import { emptyPolicy, resolveStatement } from '../../host/policy/resolve.ts';
@@ -36,7 +36,7 @@ const ceiling = policyOf(
 const grant = grantPolicy({ actor: 'score', runtime: 'python', request, ceiling });
 
 const verdict = (access: Access): string => {
-  const decision = decideByPolicy(grant, access);
+  const decision = decide(grant, access);
   if (decision.allowed) return `allowed by ${decision.rule?.file}:${decision.rule?.line}`;
   const { message, record } = denial('score', access, decision);
   return `${message}\n${record.hint}`;
@@ -151,7 +151,7 @@ describe('denials', () => {
     const accesses: Access[] = ['/data/a', '/data/private/x', '/data/private/\u0007', `/data/private/${'x'.repeat(2000)}`, '/out', '/'].flatMap((resource) =>
       (['read', 'write'] as const).map((operation) => ({ capability: 'filesystem', operation, resource })),
     );
-    for (const access of accesses) expect(JSON.stringify(denial('score', access, decideByPolicy(grant, access)))).not.toContain('/srv');
+    for (const access of accesses) expect(JSON.stringify(denial('score', access, decide(grant, access)))).not.toContain('/srv');
   });
 
   test('quote nothing that a terminal would obey, and cut what is long', () => {
@@ -162,18 +162,10 @@ describe('denials', () => {
   });
 });
 
-describe('capabilities without a broker', () => {
-  test.each<Access>([{ capability: 'network', resource: 'https://shop.example.org' }])('$capability: the policy allows it, and a use is refused', (access) => {
-    expect(decideByPolicy(grant, access).allowed).toBe(true);
-    const decision = decide(grant, access);
-    expect(decision).toMatchObject({ allowed: false, hint: 'Pass the data in messages, or offer the operation as a service of the host.' });
-    expect(denial('score', access, decision).message).toMatch(
-      /its policy allows it, but this version of Vivarium performs no access to .* \(score\.policy\.yaml:\d+:\d+: /,
-    );
-  });
-
-  test('services, environment, files and secrets are performed', () => {
+describe('what is granted', () => {
+  test('is allowed, in every capability', () => {
     expect(decide(grant, { capability: 'filesystem', operation: 'read', resource: '/data/a.csv' }).allowed).toBe(true);
+    expect(decide(grant, { capability: 'network', resource: 'https://shop.example.org' }).allowed).toBe(true);
     expect(decide(grant, { capability: 'secrets', resource: 'KEY' }).allowed).toBe(true);
     expect(decide(grant, { capability: 'services', resource: 'orders.list' }).allowed).toBe(true);
     expect(decide(grant, { capability: 'environment', resource: 'REGION' }).allowed).toBe(true);
@@ -181,8 +173,8 @@ describe('capabilities without a broker', () => {
 
   test('an actor that asks for nothing gets nothing, whatever the ceiling', () => {
     const nothing = grantPolicy({ actor: 'pure', runtime: 'wasm', request: emptyPolicy, ceiling: unrestricted });
-    expect(decideByPolicy(nothing, { capability: 'services', resource: 'orders.list' }).allowed).toBe(false);
-    expect(decideByPolicy(nothing, { capability: 'environment', resource: 'PATH' }).allowed).toBe(false);
+    expect(decide(nothing, { capability: 'services', resource: 'orders.list' }).allowed).toBe(false);
+    expect(decide(nothing, { capability: 'environment', resource: 'PATH' }).allowed).toBe(false);
   });
 });
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type Access, decideByPolicy } from '../../host/policy/decide.ts';
+import { type Access, decide } from '../../host/policy/decide.ts';
 import { type Grant, grantPolicy, unrestricted } from '../../host/policy/grant.ts';
 import { type LimitName, limitKinds, limitNames } from '../../host/policy/limits.ts';
 import type { ResolvedPolicy } from '../../host/policy/resolve.ts';
@@ -73,7 +73,7 @@ const access: fc.Arbitrary<Access> = fc.oneof(
 const grantOf = (request: ResolvedPolicy, namespace: ResolvedPolicy | null, ceiling: ResolvedPolicy | typeof unrestricted): Grant =>
   grantPolicy({ actor: 'a', runtime: 'javascript', request, namespace, ceiling });
 
-const allows = (grant: Grant, wanted: Access): boolean => decideByPolicy(grant, wanted).allowed;
+const allows = (grant: Grant, wanted: Access): boolean => decide(grant, wanted).allowed;
 
 /** What a level would allow by itself: the grant of a request that says the same, with nothing above it. */
 const alone = (level: ResolvedPolicy): Grant => grantOf(level, null, unrestricted);

@@ -36,8 +36,8 @@ const lies: Readonly<Record<string, string>> = {
   'room in an actor that it does not host': `send({ type: 'credit', actor: [1], messages: [1] })`,
   'an instance that nobody asked for': `send({ type: 'created', actor: 1, instance: 1, inlets: [], millis: 0 })`,
   'an instance a second time': `send({ type: 'created', actor: 0, instance: 1, inlets: [], millis: 0 })`,
-  'a call of an instance that never was': `send({ type: 'call', actor: 0, instance: 7, call: 1, execution, capability: 'services', operation: 'orders.list', synchronous: false, lane: 0, length: [1] }, Buffer.from('1'))`,
-  'a call of an actor that it does not host': `send({ type: 'call', actor: 1, instance: 1, call: 1, execution, capability: 'services', operation: 'orders.list', synchronous: false, lane: 0, length: [1] }, Buffer.from('1'))`,
+  'a call of an instance that never was': `send({ type: 'call', actor: 0, instance: 7, call: 1, execution, turn: 1, capability: 'services', operation: 'orders.list', synchronous: false, lane: 0, length: [1] }, Buffer.from('1'))`,
+  'a call of an actor that it does not host': `send({ type: 'call', actor: 1, instance: 1, call: 1, execution, turn: 1, capability: 'services', operation: 'orders.list', synchronous: false, lane: 0, length: [1] }, Buffer.from('1'))`,
   'a failure of an actor that it does not host': `send({ type: 'failure', execution, actor: 1, error: { code: 'actor.failed', message: 'x' } })`,
   'a log line of an actor that it does not host': `send({ type: 'log', actor: 1, execution, level: 'info', text: 'x', dropped: 0 })`,
   'the stop of an actor that nobody stops': `send({ type: 'stopped', actor: 0 })`,
@@ -101,7 +101,7 @@ describe('a call that a cell makes up', () => {
       if (actor === 1) { send({ type: 'emit', actor: [1], outlet: [0], execution: [execution], lane: [0], length: [payload.length] }, payload); send({ type: 'credit', actor: [1], messages: [1] }); return settle([execution]); }
       current = execution;
       wanted = ${calls.length};
-      ${calls.map((call, index) => `{ const [capability, operation, text = 'null'] = ${call}; send({ type: 'call', actor: 0, instance: 1, call: ${index + 1}, execution, capability, operation, synchronous: false, lane: 0, length: [text.length] }, Buffer.from(text)); }`).join('\n')}
+      ${calls.map((call, index) => `{ const [capability, operation, said = 'null'] = ${call}; send({ type: 'call', actor: 0, instance: 1, call: ${index + 1}, execution, turn: 1, capability, operation, synchronous: false, lane: 0, length: [said.length] }, Buffer.from(said)); }`).join('\n')}
     };
     const answers = [], errors = [];
     cell.reply = ({ call, error }) => {
@@ -134,8 +134,8 @@ describe('a call that a cell makes up', () => {
   test.each([
     [`['filesystem', 'readFile', '{"path":"/etc/passwd"}']`, 'read `/etc/passwd`'],
     [`['filesystem', 'remove', '{"path":"/etc/passwd"}']`, 'write `/etc/passwd`'],
-    ["['network', 'GET https://example.com/']", 'reach `https://example.com/` with GET'],
-    ["['secrets', 'TOKEN']", 'use the secret `TOKEN`'],
+    [`['network', 'request', '{"method":"GET","url":"https://example.com/","headers":[]}']`, 'reach `https://example.com/` with GET'],
+    ["['secrets', 'TOKEN']", "there is no capability 'secrets'"],
     ["['kernel', 'reboot']", "there is no capability 'kernel'"],
   ])('of %s is denied', async (call, told) => {
     const host = await rogueHost(calling(call));

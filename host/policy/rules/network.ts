@@ -4,7 +4,10 @@
  *
  * One parser reads patterns and the URLs compared with them, so that no spelling of a host or a path slips by:
  * hosts are in lower case, in punycode, without a final dot; ports are explicit; needless percent encoding is undone.
+ *
+ * What `*` allows are public addresses and names: any other address is reached only where a rule names it. What `*` denies is everything.
  */
+import { isAddress, isLocalName, isPublicAddress } from './addresses.ts';
 import { type Rule, type RuleKind, yamlText } from './rule.ts';
 
 export interface UrlPattern {
@@ -40,6 +43,7 @@ export const parsePattern = (text: string): UrlPattern => {
   if (star === '*' && !bare) throw new RangeError('a `*` in a host stands for whole labels: `*.example.org`');
   const url = readUrl(`${scheme}://${star === '' ? '' : anyLabel}${star === '*.' ? '.' : ''}${host}${path}`);
   if (url === null || (star === '*.' && host === '')) throw new RangeError(`\`${host}\` is no host`);
+  if (star !== '*' && isLocalName(url.host)) throw new RangeError(`\`${host}\` is a name of a local network, which is never resolved: write the address`);
   const hosts = { '': 'exact', '*.': 'below', '*': 'any' } as const;
   return {
     scheme,
@@ -62,11 +66,24 @@ export const readUrl = (text: string): Pick<UrlPattern, 'scheme' | 'host' | 'por
   return { scheme, host, port, path: plainPath(url.pathname) };
 };
 
+/** Whether a rule that denies speaks of an access: it does if any server could read the path so. */
+export const deniesUrl = (rule: NetworkRule, text: string, method: string): boolean => {
+  const url = readUrl(text);
+  return url !== null && speaksOf(rule, method) && readingsOf(url.path).some((path) => coversUrl(rule.url, { ...url, hosts: 'exact', path, open: false }));
+};
+
+/** Whether a rule that allows speaks of an access. One for paths that begin like this does if every server must read the path so. */
 export const matchesUrl = (rule: Omit<NetworkRule, 'origin'>, text: string, method: string): boolean => {
   const url = readUrl(text);
-  if (url === null || (rule.methods !== null && !rule.methods.includes(method))) return false;
-  return coversUrl(rule.url, { ...url, hosts: 'exact', open: false });
+  if (url === null || !speaksOf(rule, method)) return false;
+  const paths = rule.url.open ? readingsOf(url.path) : [url.path];
+  return paths.every((path) => allowsPattern(rule.url, { ...url, hosts: 'exact', path, open: false }));
 };
+
+const speaksOf = ({ methods }: Pick<NetworkRule, 'methods'>, method: string): boolean => methods === null || methods.includes(method);
+
+/** A rule that denies leaves nothing of one that allows. */
+export const deniesAllOf = (deny: NetworkRule, allow: NetworkRule): boolean => coversUrl(deny.url, allow.url) && coversMethods(deny.methods, allow.methods);
 
 export const patternText = ({ scheme, hosts, host, port, path, open }: UrlPattern): string => {
   const name = { exact: host, below: `*.${host}`, any: '*' }[hosts];
@@ -76,6 +93,13 @@ export const patternText = ({ scheme, hosts, host, port, path, open }: UrlPatter
 
 const coversUrl = (wide: UrlPattern, narrow: UrlPattern): boolean =>
   wide.scheme === narrow.scheme && wide.port === narrow.port && coversHost(wide, narrow) && coversPath(wide, narrow);
+
+/** As {@link coversUrl}, for rules that allow. */
+const allowsPattern = (wide: UrlPattern, narrow: UrlPattern): boolean => coversUrl(wide, narrow) && standsFor(wide, narrow);
+
+const standsFor = (wide: UrlPattern, narrow: UrlPattern): boolean => wide.hosts !== 'any' || narrow.hosts !== 'exact' || isPublicHost(narrow.host);
+
+const isPublicHost = (host: string): boolean => (isAddress(host) ? isPublicAddress(host) : !isLocalName(host));
 
 const coversHost = (wide: UrlPattern, narrow: UrlPattern): boolean => {
   if (wide.hosts === 'any') return true;
@@ -90,7 +114,7 @@ const coversMethods = (wide: NetworkRule['methods'], narrow: NetworkRule['method
   wide === null || (narrow?.every((method) => wide.includes(method)) ?? false);
 
 const intersectUrls = (left: UrlPattern, right: UrlPattern): UrlPattern | null => {
-  if (left.scheme !== right.scheme || left.port !== right.port) return null;
+  if (left.scheme !== right.scheme || left.port !== right.port || !standsFor(left, right) || !standsFor(right, left)) return null;
   const host = coversHost(left, right) ? right : coversHost(right, left) && left;
   const path = coversPath(left, right) ? right : coversPath(right, left) && left;
   return host && path ? { ...left, hosts: host.hosts, host: host.host, path: path.path, open: path.open } : null;
@@ -108,6 +132,35 @@ const plainPath = (path: string): string =>
     return /[A-Za-z0-9._~-]/.test(character) ? character : escaped.toUpperCase();
   });
 
+/**
+ * A path as it is written, and as a server would read it that decodes it wholly, takes `\\` for `/`, drops what follows a `;` and
+ * resolves what dots remain. Whoever reaches more by the second reading must be allowed it by both.
+ */
+const readingsOf = (path: string): readonly string[] => {
+  if (!/[%;\\]|\/\//.test(path)) return [path];
+  const decoded = plainPath(
+    new URL(
+      `http://host${undone(path)
+        .replaceAll('\\', '/')
+        .replaceAll(/;[^/]*/g, '')
+        .replaceAll(/\/{2,}/g, '/')}`,
+    ).pathname,
+  );
+  return decoded === path ? [path] : [path, decoded];
+};
+
+/** Without percent encoding, however often it was applied. What is no text stays as it is. */
+const undone = (path: string): string => {
+  for (let turns = 0; turns < 4 && path.includes('%'); turns++) {
+    try {
+      path = decodeURIComponent(path);
+    } catch {
+      return path;
+    }
+  }
+  return path.replaceAll(/[?#]/g, (mark) => encodeURIComponent(mark));
+};
+
 const ruleText = ({ url, methods }: Omit<NetworkRule, 'origin'>): string => {
   const pattern = yamlText(patternText(url));
   return methods === null ? pattern : `{ url: ${pattern}, methods: [${methods.join(', ')}] }`;
@@ -115,7 +168,7 @@ const ruleText = ({ url, methods }: Omit<NetworkRule, 'origin'>): string => {
 
 export const network: RuleKind<NetworkRule> = {
   capability: 'network',
-  covers: (wide, narrow) => coversUrl(wide.url, narrow.url) && coversMethods(wide.methods, narrow.methods),
+  covers: (wide, narrow) => allowsPattern(wide.url, narrow.url) && coversMethods(wide.methods, narrow.methods),
   intersect: (request, level) => {
     const url = intersectUrls(request.url, level.url);
     const methods = intersectMethods(request.methods, level.methods);

@@ -51,6 +51,7 @@ export class FileGuest implements Disposable {
         operation,
         payload: encode(value, { bytes: 2 ** 26, depth: 64, nodes: 100_000, keys: 10_000 }),
         caller,
+        turn: 1,
         grant: this.#grant,
         holdings: this.#holdings,
         secrets: noSecrets,

@@ -1,0 +1,183 @@
+/** The body of a response as it comes: decompressed, counted, redacted, read by the guest at its own speed. */
+import { pipeline, type Readable, Transform } from 'node:stream';
+import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
+import { VivariumError } from '../../../sdk/errors.ts';
+import type { StreamRedactor } from '../secrets/redaction.ts';
+
+/** Bytes that a decompressed body may have for each that came, once it is no longer small. */
+const largestRatio = 200;
+const small = 1024 * 1024;
+/** Compressed more than twice, there is nothing to gain but a bomb. */
+const mostCodings = 2;
+
+const decoders: Readonly<Record<string, () => Transform>> = { gzip: createGunzip, 'x-gzip': createGunzip, br: createBrotliDecompress, deflate: createInflate };
+
+/** @returns the codings that are to be undone, the last applied first; undefined if one of them is unknown, or there is none */
+export function codingsOf(header: string | undefined): readonly string[] | undefined {
+  const codings = (header ?? '')
+    .toLowerCase()
+    .split(',')
+    .map((coding) => coding.trim())
+    .filter((coding) => coding !== '' && coding !== 'identity')
+    .toReversed();
+  if (codings.length > mostCodings) throw new VivariumError('limit.network', `a body that is compressed ${codings.length} times is not decompressed`);
+  return codings.length > 0 && codings.every((coding) => Object.hasOwn(decoders, coding)) ? codings : undefined;
+}
+
+export interface BodyPlan {
+  readonly codings: readonly string[] | undefined;
+  /** Bytes, decompressed. */
+  readonly limit: number;
+  readonly redactor: StreamRedactor | undefined;
+  /** Called once: nothing more will come. */
+  ended(): void;
+}
+
+export class ResponseBody {
+  readonly #source: Readable;
+  readonly #plan: BodyPlan;
+  #stream: Readable | undefined;
+  #left: Buffer = Buffer.alloc(0);
+  #received = 0;
+  #decoded = 0;
+  #state: 'open' | 'complete' | 'told' = 'open';
+  #failure: unknown;
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(source: Readable, plan: BodyPlan) {
+    this.#source = source;
+    this.#plan = plan;
+    source.on('error', (error) => this.#fail(error));
+    if (plan.codings === undefined) this.#listen(source);
+    else this.#decode(plan.codings);
+  }
+
+  /**
+   * What is there, at most so many bytes; waits until there is something.
+   * @returns null at the end
+   * @throws what the stream failed with; VivariumError limit.network
+   */
+  async take(most: number): Promise<Buffer | null> {
+    for (;;) {
+      const chunk = this.#ready(most);
+      if (chunk !== undefined) return chunk;
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
+  }
+
+  /**
+   * The whole body, if it is there within moments and is no larger.
+   * @param patience milliseconds
+   * @returns undefined if not; then nothing has been taken
+   */
+  async whole(most: number, patience: number): Promise<Buffer | undefined> {
+    const parts: Buffer[] = [];
+    let size = 0;
+    let late = false;
+    let timer: NodeJS.Timeout | undefined;
+    try {
+      while (size <= most && !late) {
+        const chunk = this.#ready(most - size + 1);
+        if (chunk === null) return parts.length === 1 ? parts[0] : Buffer.concat(parts);
+        if (chunk !== undefined) {
+          parts.push(chunk);
+          size += chunk.length;
+          continue;
+        }
+        await new Promise<void>((resolve) => {
+          this.#waiting.push(resolve);
+          timer ??= setTimeout(() => {
+            late = true;
+            this.#wake();
+          }, patience);
+        });
+      }
+    } catch {
+      // Told to whoever reads it.
+    } finally {
+      clearTimeout(timer);
+    }
+    this.#left = Buffer.concat([...parts, this.#left]);
+    return undefined;
+  }
+
+  close(reason: Error): void {
+    this.#fail(reason);
+    this.#source.destroy();
+  }
+
+  #ready(most: number): Buffer | null | undefined {
+    if (this.#left.length === 0) this.#refill();
+    if (this.#left.length > 0) {
+      const chunk = this.#left.subarray(0, most);
+      this.#left = this.#left.subarray(chunk.length);
+      return chunk;
+    }
+    if (this.#failure !== undefined) throw this.#failure;
+    return this.#state === 'told' ? null : undefined;
+  }
+
+  #refill(): void {
+    if (this.#failure !== undefined) return;
+    const { redactor } = this.#plan;
+    for (let chunk = this.#stream?.read() as Buffer | null | undefined; chunk; chunk = this.#stream?.read() as Buffer | null) {
+      this.#count(chunk.length);
+      if (this.#failure !== undefined) return;
+      this.#left = redactor === undefined ? chunk : Buffer.from(redactor.push(chunk));
+      if (this.#left.length > 0) return;
+    }
+    if (this.#state === 'complete') {
+      this.#state = 'told';
+      this.#left = redactor === undefined ? this.#left : Buffer.from(redactor.end());
+    }
+  }
+
+  #count(bytes: number): void {
+    const { limit, codings } = this.#plan;
+    this.#decoded += bytes;
+    if (this.#decoded > limit) {
+      this.close(new VivariumError('limit.network', `the body of the response exceeds the limit of ${limit} bytes`, { hint: 'limits: { responseBody: … }' }));
+    } else if (codings !== undefined && this.#decoded > small && this.#decoded > largestRatio * this.#received) {
+      this.close(new VivariumError('limit.network', `the body of the response is more than ${largestRatio} times as large as it was sent`));
+    }
+  }
+
+  #decode(codings: readonly string[]): void {
+    const counter = new Transform({
+      transform: (chunk: Buffer, _, done) => {
+        this.#received += chunk.length;
+        done(null, chunk);
+      },
+    });
+    const steps = codings.map((coding) => (decoders[coding] as () => Transform)());
+    pipeline([this.#source, counter, ...steps], (error) => {
+      if (error) this.#fail(error);
+    });
+    this.#listen(steps.at(-1) as Transform);
+  }
+
+  #listen(stream: Readable): void {
+    this.#stream = stream;
+    stream.on('readable', () => this.#wake());
+    stream.on('end', () => {
+      if (this.#state === 'open') this.#state = 'complete';
+      this.#plan.ended();
+      this.#wake();
+    });
+    stream.on('error', (error) => this.#fail(error));
+    stream.on('close', () => {
+      if (this.#state === 'open') this.#fail(Object.assign(new Error('closed'), { code: 'ECONNRESET' }));
+    });
+  }
+
+  #fail(error: unknown): void {
+    if (this.#failure !== undefined || this.#state !== 'open') return;
+    this.#failure = error;
+    this.#plan.ended();
+    this.#wake();
+  }
+
+  #wake(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+}

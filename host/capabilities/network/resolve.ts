@@ -1,0 +1,54 @@
+/**
+ * Names to addresses: by this process's own questions to a name server, never by the system's resolver, whose files name
+ * machines of the local network and whose threads everything else of the host needs.
+ */
+import { Resolver } from 'node:dns/promises';
+import type { LookupFunction } from 'node:net';
+import { hostname } from 'node:os';
+import { type AddressRange, isInRanges, isLocalName, isPublicAddress } from '../../policy/rules/addresses.ts';
+
+export interface LookupOptions {
+  /** Name servers, as `192.0.2.1` or `127.0.0.1:5353`; those of the system if empty. */
+  readonly dnsServers: readonly string[];
+  /** Addresses that a granted name may resolve to although they are not public. */
+  readonly trusted: readonly AddressRange[];
+}
+
+/** Milliseconds for one try, of which there are two. */
+const patience = 2_000;
+
+/** A name that must not be connected to: it means this machine or its network. Told to guests without what it resolved to. */
+export class NotPublic extends Error {}
+
+/** A name without any address. */
+export class NotFound extends Error {}
+
+/**
+ * What a socket asks before it connects: addresses of a name, of which each has been checked. The socket connects to one of these, so
+ * whatever the name server says next time makes no difference.
+ */
+export function createLookup({ dnsServers, trusted }: LookupOptions): LookupFunction {
+  const isAllowed = (address: string): boolean => isPublicAddress(address) || isInRanges(address, trusted);
+
+  const resolve = async (name: string): Promise<{ address: string; family: 4 | 6 }[]> => {
+    if (isLocalName(name) || name === hostname().toLowerCase()) throw new NotPublic(name);
+    const resolver = new Resolver({ timeout: patience, tries: 2 });
+    if (dnsServers.length > 0) resolver.setServers(dnsServers);
+    const [four, six] = await Promise.all([resolver.resolve4(name).catch(() => []), resolver.resolve6(name).catch(() => [])]);
+    const found = [...four.map((address) => ({ address, family: 4 as const })), ...six.map((address) => ({ address, family: 6 as const }))];
+    if (found.length === 0) throw new NotFound(name);
+    if (!found.every(({ address }) => isAllowed(address))) throw new NotPublic(name);
+    return found;
+  };
+
+  return (name, options, done) => {
+    resolve(name).then(
+      (found) => {
+        const [first] = found as [{ address: string; family: 4 | 6 }];
+        if (options.all === true) done(null, found);
+        else done(null, first.address, first.family);
+      },
+      (error: NodeJS.ErrnoException) => done(error, '', 4),
+    );
+  };
+}
