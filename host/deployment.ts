@@ -116,7 +116,7 @@ const anyEnvironment: Readonly<Record<string, string>> = new Proxy(
 );
 
 /** A manifest written as an object lies, as it were, in the working folder. */
-async function readFlow(manifest: unknown): Promise<{ manifest: FlowManifest; diagnostics: readonly Diagnostic[]; file: string }> {
+export async function readFlow(manifest: unknown): Promise<{ manifest: FlowManifest; diagnostics: readonly Diagnostic[]; file: string }> {
   const parsed = typeof manifest === 'string' ? await readManifest(manifest) : parseManifestObject(manifest);
   return { manifest: requireFlow(parsed), diagnostics: parsed.diagnostics, file: nodePath.resolve(typeof manifest === 'string' ? manifest : 'manifest') };
 }

@@ -1,7 +1,7 @@
 /** The host: checks that it can keep its promises on this machine, then deploys flows. */
-import nodePath from 'node:path';
 import { VivariumError } from '../sdk/errors.ts';
 import type { Payload } from '../sdk/message.ts';
+import { resolveCeiling } from './ceiling.ts';
 import { Broker } from './capabilities/broker.ts';
 import { Filesystem } from './capabilities/filesystem/filesystem.ts';
 import { Network } from './capabilities/network/network.ts';
@@ -23,7 +23,7 @@ import { type SpontaneousOutput, SpontaneousOutputs } from './executions/spontan
 import { Flow, idSource } from './flow.ts';
 import type { ActorNames, InputNames, ManifestObject, OutputNames } from './manifest/index.ts';
 import { type CeilingInput, checkOptions, type CheckedOptions, guestConcurrency, type HostOptions } from './options.ts';
-import { type Ceiling, emptyPolicy, loadPolicyInput, unrestricted } from './policy/index.ts';
+import { type Ceiling, emptyPolicy } from './policy/index.ts';
 import { Store } from './store/store.ts';
 
 export interface DeployOptions {
@@ -229,9 +229,4 @@ export class Host {
   #demandOpen(): void {
     if (this.#closed !== undefined) throw new VivariumError('host.closed', 'the host has been closed');
   }
-}
-
-function resolveCeiling(input: CeilingInput | undefined, name: string): Ceiling | undefined {
-  if (input === undefined || input === unrestricted) return input;
-  return loadPolicyInput(input, name, { from: nodePath.resolve(name) });
 }

@@ -23,6 +23,7 @@ export { defineService, type Service, type ServiceTree } from './capabilities/se
 export type { StandardSchema } from './capabilities/services/schema.ts';
 export type { SandboxLevel } from './cells/levels.ts';
 export type { CellEvent, ExecutionEvent, HostEvents, Listener, LogEvent } from './events.ts';
+export { effectivePolicy, type ExplainOptions, explainAccess } from './explain.ts';
 export type { Execution, OutputMessage } from './execution.ts';
 export type { ActorWork, RunResult } from './executions/result.ts';
 export type { ExecutionStatus } from './executions/tracked.ts';
@@ -47,4 +48,18 @@ export {
 } from './manifest/index.ts';
 export type { RunOptions, WaitOptions } from './request.ts';
 export type { CeilingInput, HostOptions, Logger } from './options.ts';
-export { type AuditEvent, type Grant, grantLines, type PolicyInput, policyJsonSchema, presetNames, refusalText, unrestricted } from './policy/index.ts';
+export {
+  type Access,
+  type AuditEvent,
+  type EffectiveLine,
+  type EffectivePolicy,
+  type Explanation,
+  type LevelSays,
+  type Grant,
+  grantLines,
+  type PolicyInput,
+  policyJsonSchema,
+  presetNames,
+  refusalText,
+  unrestricted,
+} from './policy/index.ts';

@@ -8,6 +8,8 @@ export const exitCodes = {
   failed: 1,
   /** The command line, the manifest or the machine is wrong: nothing ran. */
   invalid: 2,
+  /** `policy explain`: the access is denied. */
+  denied: 3,
 } as const;
 
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
@@ -19,6 +21,7 @@ export interface CommandOption {
 }
 
 export interface Command {
+  /** One word, or two: a group and a command in it. */
   readonly name: string;
   /** One sentence. */
   readonly summary: string;

@@ -5,10 +5,12 @@ import { checkCommand } from './check.ts';
 import { type Command, exitCodes } from './command.ts';
 import { doctorCommand } from './doctor.ts';
 import { explain } from './explain.ts';
+import { policyExplainCommand } from './policyExplain.ts';
+import { policyShowCommand } from './policyShow.ts';
 import { runCommand } from './run.ts';
 import { packageVersion } from './version.ts';
 
-const commands: readonly Command[] = [runCommand, checkCommand, doctorCommand];
+const commands: readonly Command[] = [runCommand, checkCommand, policyExplainCommand, policyShowCommand, doctorCommand];
 
 function createProgram(): Program {
   const program = new Program('vivarium')
@@ -19,15 +21,25 @@ function createProgram(): Program {
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, '')) })
     .addHelpText(
       'after',
-      `\nExamples:\n${commands.map((command) => `  $ ${command.examples[0]}`).join('\n')}\n\nExit codes: 0 all went well; 1 some of it failed; 2 the command, the manifest or the machine is wrong.`,
+      `\nExamples:\n${commands.map((command) => `  $ ${command.examples[0]}`).join('\n')}\n\nExit codes: 0 all went well; 1 some of it failed; 2 the command, the manifest or the machine is wrong; 3 \`policy explain\`: denied.`,
     );
   for (const command of commands) addCommand(program, command);
   return program;
 }
 
+/** What commands with names of two words have in common. */
+const groups: Readonly<Record<string, string>> = { policy: 'Answers what a policy allows, and why.' };
+
+function groupOf(program: Program, name: string): Program {
+  const known = program.commands.find((command) => command.name() === name);
+  const summary = groups[name] ?? '';
+  return known ?? program.command(name).summary(summary).description(summary).showHelpAfterError(`\`vivarium ${name} --help\` shows what there is.`);
+}
+
 function addCommand(program: Program, command: Command): void {
-  const added = program
-    .command(command.name)
+  const [first = '', second] = command.name.split(' ');
+  const added = (second === undefined ? program : groupOf(program, first))
+    .command(second ?? first)
     .summary(command.summary)
     .description(command.details === undefined ? command.summary : `${command.summary}\n\n${command.details}`)
     .showHelpAfterError(`\`vivarium ${command.name} --help\` shows what there is.`);

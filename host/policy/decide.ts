@@ -65,12 +65,16 @@ export const decide = (grant: Grant, access: Access): Decision => {
 export const denial = (actor: string, access: Access, decision: Decision): VivariumError => {
   const own = decision.level === 'request' ? decision.rule : undefined;
   const rule = own === undefined ? '' : ` (${originText(own)})`;
-  return new VivariumError('policy.denied', `\`${actor}\` may not ${accessText(access)}: ${decision.reason}${rule}`, {
+  return new VivariumError('policy.denied', `${decisionText(actor, access, decision)}${rule}`, {
     actor,
     hint: decision.hint,
     ...(own !== undefined && { file: own.file, ...(own.line > 0 && { line: own.line, column: own.column }) }),
   });
 };
+
+/** A decision in one sentence. */
+export const decisionText = (actor: string, access: Access, { allowed, reason }: Decision): string =>
+  `\`${actor}\` may ${allowed ? '' : 'not '}${accessText(access)}: ${reason}`;
 
 /** `call`, `read`, `write`, `GET`: what the access does to its resource. */
 export const operationOf = (access: Access): string => {
@@ -101,7 +105,8 @@ const decideRules = <R extends Rule>(grant: Grant, access: Access, kind: RuleKin
   const operation = operationOf(access);
   const rule = rules.find((candidate) => kind.matches(candidate, access.resource, operation));
   if (rule !== undefined) return allowedBy(rule);
-  const refusal = grant.refused.find(
+  // A level above refuses of what the levels below it left: the last one that speaks of the access is the one that took it away.
+  const refusal = grant.refused.findLast(
     ({ capability, rule: requested }) => capability === kind.capability && kind.matches(requested as R, access.resource, operation),
   );
   return refusal === undefined ? unmentioned(grant, access) : refusedAt(refusal, access);
@@ -128,7 +133,7 @@ const decideFilesystem = (grant: Grant, access: Access & { readonly capability: 
   if (!path.startsWith('/') || path.includes('\0')) return unmentioned(grant, access);
   const inside = { ...access, resource: path };
   const refusals = grant.refused.filter(({ capability, rule }) => capability === 'filesystem' && isUnder((rule as FilesystemRule).guest, path));
-  const refusal = deepest(refusals, ({ rule }) => (rule as FilesystemRule).guest);
+  const refusal = deepest(refusals.toReversed(), ({ rule }) => (rule as FilesystemRule).guest);
   const mount = deepest(
     grant.filesystem.filter(({ guest }) => isUnder(guest, path)),
     ({ guest }) => guest,

@@ -3,6 +3,14 @@ export { type AuditContext, type AuditEvent, auditEvent } from './audit.ts';
 export { type Access, type Decision, decide, denial, operationOf } from './decide.ts';
 export { resolveEnvironment } from './environment.ts';
 export {
+  type EffectiveLine,
+  type EffectivePolicy,
+  effectiveLines,
+  type Explanation,
+  explainDecision,
+  type LevelSays,
+} from './explain.ts';
+export {
   type Ceiling,
   type Grant,
   grantedServices,

@@ -105,11 +105,20 @@ const checkDocument = ({ document, diagnostics }: ReadDocument): ParsedPolicy =>
 /** Of one policy file, and of all that one manifest leads to: reading them keeps the host from its work. */
 export const policyFileLimits = { bytes: 64 * 1024, totalBytes: 1024 * 1024, files: 2000, depth: 32 } as const;
 
+/** Where a statement stands. */
+interface Place {
+  /** The file: those it names are relative to it. */
+  readonly from: string;
+  readonly base: string | undefined;
+  /** What host paths are relative to: the folder of the file, for a preset that of the file which names it. */
+  readonly folder: string;
+}
+
 /** Reads each file once, however many policies it belongs to. */
 class Loader {
   readonly #options: LoadOptions;
   readonly #mistakes = new Map<string, Diagnostic>();
-  /** By real path. */
+  /** By real path, and the folder that its paths are relative to. */
   readonly #loaded = new Map<string, ResolvedPolicy>();
   /** The files that are being read, each extended by the one before it. */
   readonly #chain: string[] = [];
@@ -121,7 +130,7 @@ class Loader {
 
   load(sources: readonly PolicySource[]): ResolvedPolicy {
     const { from, base } = this.#options;
-    const parts = sources.map((source) => this.#loadSource(source, from, base));
+    const parts = sources.map((source) => this.#loadSource(source, { from, base, folder: nodePath.dirname(nodePath.resolve(from)) }));
     const whole = unite(parts, this.#complain);
     if (this.#mistakes.size === 0) checkWhole(whole, this.#complain);
     return whole;
@@ -138,18 +147,18 @@ class Loader {
     if (this.#mistakes.size < maximumDiagnostics) this.#mistakes.set(`${placeText(mistake)} ${mistake.message}`, mistake);
   };
 
-  #loadSource(source: PolicySource, from: string, base: string | undefined): ResolvedPolicy {
+  #loadSource(source: PolicySource, place: Place): ResolvedPolicy {
     const { statement } = source;
-    if (typeof statement === 'string') return this.#loadReference(statement, source, [], from, base);
+    if (typeof statement === 'string') return this.#loadReference(statement, source, [], place);
     const references = [statement.extends ?? []].flat();
     const extended = references.map((reference, index) => {
       const path = Array.isArray(statement.extends) ? ['extends', index] : ['extends'];
-      return this.#loadReference(reference, source, path, from, base);
+      return this.#loadReference(reference, source, path, place);
     });
-    return unite([...extended, resolveStatement(statement, source, nodePath.dirname(nodePath.resolve(from)))], this.#complain);
+    return unite([...extended, resolveStatement(statement, source, place.folder)], this.#complain);
   }
 
-  #loadReference(reference: string, source: PolicySource, path: Path, from: string, base: string | undefined): ResolvedPolicy {
+  #loadReference(reference: string, source: PolicySource, path: Path, { from, base, folder }: Place): ResolvedPolicy {
     const complain = (message: string, hint?: string): ResolvedPolicy => {
       this.#complain(diagnose({ file: source.file, ...source.locate(path, 'value'), message, hint }));
       return emptyPolicy;
@@ -162,20 +171,22 @@ class Loader {
           `there is no preset \`${reference}\``,
           near === undefined ? `The presets: ${names.join(', ')}. A file is named by a path: \`./${reference}.yaml\`.` : `Did you mean \`${near}\`?`,
         );
-      const folder = presetFolder();
-      return this.#loadFile(nodePath.join(folder, `${reference}.yaml`), `${reference} (preset)`, folder, complain);
+      const presets = presetFolder();
+      const file = nodePath.join(presets, `${reference}.yaml`);
+      return this.#loadFile(file, `${reference} (preset)`, { from: file, base: presets, folder }, complain);
     }
     try {
       const file = base === undefined ? realFile(reference, from) : resolveInside(base, from, reference);
-      return this.#loadFile(file, displayName(file, reference, base), base, complain);
+      return this.#loadFile(file, displayName(file, reference, base), { from: file, base, folder: nodePath.dirname(file) }, complain);
     } catch (error) {
       if (!(error instanceof VivariumError)) throw error;
       return complain(`the policy ${error.message}`, error.record.hint);
     }
   }
 
-  #loadFile(file: string, name: string, base: string | undefined, complain: (message: string, hint?: string) => ResolvedPolicy): ResolvedPolicy {
-    const known = this.#loaded.get(file);
+  #loadFile(file: string, name: string, place: Place, complain: (message: string, hint?: string) => ResolvedPolicy): ResolvedPolicy {
+    const key = `${file}\0${place.folder}`;
+    const known = this.#loaded.get(key);
     if (known !== undefined) return known;
     if (this.#chain.includes(file)) return complain(`\`${name}\` extends itself`, 'Break the circle: remove one `extends`.');
     const text = readText(file);
@@ -191,9 +202,9 @@ class Loader {
     const { source, diagnostics } = parsePolicy(text, name);
     for (const mistake of diagnostics) this.#complain(mistake);
     this.#chain.push(file);
-    const policy = source === undefined ? emptyPolicy : this.#loadSource(source, file, base);
+    const policy = source === undefined ? emptyPolicy : this.#loadSource(source, place);
     this.#chain.pop();
-    this.#loaded.set(file, policy);
+    this.#loaded.set(key, policy);
     return policy;
   }
 }
