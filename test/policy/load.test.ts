@@ -107,7 +107,10 @@ describe('what a policy consists of', () => {
 describe('what is refused', () => {
   test.each([
     ['pur', 'vivarium.yaml:5:13: there is no preset `pur`\n    Did you mean `pure`?'],
-    ['everything', 'vivarium.yaml:5:13: there is no preset `everything`\n    The presets: data-worker, pure, service-client, trusted-local, web-reader. A file is named by a path: `./everything.yaml`.'],
+    [
+      'everything',
+      'vivarium.yaml:5:13: there is no preset `everything`\n    The presets: data-worker, pure, service-client, trusted-local, web-reader. A file is named by a path: `./everything.yaml`.',
+    ],
     ['[./missing.yaml]', 'vivarium.yaml:5:14: the policy "./missing.yaml" does not exist\n    Paths are relative to the file that states them.'],
     ['[pure, ../outside.yaml]', 'vivarium.yaml:5:20: the policy "../outside.yaml" lies outside the base folder'],
     ['./link.yaml', 'vivarium.yaml:5:13: the policy "./link.yaml" lies outside the base folder'],
