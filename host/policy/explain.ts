@@ -1,5 +1,5 @@
 /** Answers to "why?": what each level says of an access, and what an actor may do altogether, each line with its origin. */
-import { type Access, type Decision, decideByPolicy, decisionText, operationOf } from './decide.ts';
+import { type Access, type Decision, decide, decisionText, operationOf } from './decide.ts';
 import { type Grant, type GrantQuestion, grantPolicy, type Level, refusalText, unrestricted } from './grant.ts';
 import { limitNames, limitText } from './limits.ts';
 import type { ResolvedPolicy } from './resolve.ts';
@@ -41,8 +41,8 @@ export interface Explanation {
 /** Asked of the policies alone: nothing runs, no name is resolved, no link followed. */
 export const explainDecision = (question: GrantQuestion & { readonly ceiling: NonNullable<GrantQuestion['ceiling']> }, access: Access): Explanation => {
   const { actor, request, namespace = null, ceiling } = question;
-  const decision = decideByPolicy(grantPolicy(question), access);
-  const asked = decideByPolicy(grantPolicy({ ...question, namespace: null, ceiling: unrestricted }), access);
+  const decision = decide(grantPolicy(question), access);
+  const asked = decide(grantPolicy({ ...question, namespace: null, ceiling: unrestricted }), access);
   const levels = [
     { level: 'namespace', policy: namespace },
     { level: 'ceiling', policy: ceiling === unrestricted ? null : ceiling },

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { type Access, decideByPolicy, type Grant, grantPolicy, loadPolicyInput, presetNames, unrestricted } from '../../host/policy/index.ts';
+import { type Access, decide, type Grant, grantPolicy, loadPolicyInput, presetNames, unrestricted } from '../../host/policy/index.ts';
 import { makeFolder } from '../support/folder.ts';
 
 const folder = path.join(import.meta.dirname, '../../sandbox-policies');
@@ -62,11 +62,11 @@ describe.each(Object.entries(table))('%s', (preset, { allowed, denied, limits })
   const grant = grantOf(preset);
 
   test.each(allowed.map((access) => [access.capability, access.resource, access] as const))('allows %s %s', (_capability, _resource, access) => {
-    expect(decideByPolicy(grant, access)).toMatchObject({ allowed: true, rule: { file: `${preset} (preset)` } });
+    expect(decide(grant, access)).toMatchObject({ allowed: true, rule: { file: `${preset} (preset)` } });
   });
 
   test.each([...denied, ...never].map((access) => [access.capability, access.resource, access] as const))('denies %s %s', (_capability, _resource, access) => {
-    expect(decideByPolicy(grant, access)).toMatchObject({ allowed: false });
+    expect(decide(grant, access)).toMatchObject({ allowed: false });
   });
 
   test('has limits that do not contradict each other', () => {
