@@ -5,7 +5,8 @@
 import type { ErrorRecord } from '../../sdk/errors.ts';
 import type { ActorPlan, LogLevel } from '../protocol.ts';
 import type { Lane } from '../lanes.ts';
-import type { CallEvent, Instance, InstanceListener, Outcome } from './instance.ts';
+import type { Instance } from './instance.ts';
+import type { CallEvent, InstanceListener, Outcome } from './instanceListener.ts';
 import { type Delivery, Mailbox } from './mailbox.ts';
 
 /** Creates the isolate of an instance and loads the actor into it. */

@@ -10,7 +10,7 @@ import { binaryLane, type Lane, textLane } from '../lanes.ts';
 import type { ActorPlan, Column, HostMessage, LogLevel } from '../protocol.ts';
 import { Actor, type Router, type Start } from './actor.ts';
 import { type Execution, Executions } from './executions.ts';
-import type { CallEvent, Outcome } from './instance.ts';
+import type { CallEvent, Outcome } from './instanceListener.ts';
 import type { Delivery, Reply } from './mailbox.ts';
 import { Outbound, type Send, toBytes, toText } from './outbound.ts';
 

@@ -6,9 +6,10 @@ import type { Meter } from './meter.ts';
 
 interface OpenDoor {
   readonly since: number;
-  /** Time in synchronous calls that have ended, and since when the present one lasts; 0 if there is none. Milliseconds. */
+  /** By the clock of the meter: when it was opened, what passed in synchronous calls that have ended, and when the present one began. */
+  readonly opened: number;
   slept: number;
-  sleepsSince: number;
+  sleepsSince: number | undefined;
   /** The turn at the head when the door opened; 0 if there was none. */
   readonly head: number;
 }
@@ -36,7 +37,7 @@ export class DoorClock {
   opened(head: number): void {
     this.#meter.entered();
     this.#mark = performance.now();
-    this.#door = { since: this.#mark, slept: 0, sleepsSince: 0, head };
+    this.#door = { since: this.#mark, opened: this.#meter.clock, slept: 0, sleepsSince: undefined, head };
   }
 
   /** @param head the turn at the head now: if it is still the same, what this door used is added to it */
@@ -45,17 +46,17 @@ export class DoorClock {
     if (door === undefined) return;
     const cpu = this.#used(door);
     this.#door = undefined;
-    if (door.sleepsSince !== 0) this.#meter.waits(false);
+    if (door.sleepsSince !== undefined) this.#meter.waits(false);
     this.#meter.left();
     this.#spent = door.head !== 0 && door.head === head ? { turn: head, cpu: this.spentBy(head) + cpu } : { turn: 0, cpu: 0 };
   }
 
   sleeps(sleeping: boolean): void {
     const door = this.#door;
-    if (door === undefined || sleeping === (door.sleepsSince !== 0)) return;
-    const now = performance.now();
-    if (!sleeping) door.slept += now - door.sleepsSince;
-    door.sleepsSince = sleeping ? now : 0;
+    if (door === undefined || sleeping === (door.sleepsSince !== undefined)) return;
+    const now = this.#meter.clock;
+    if (door.sleepsSince !== undefined) door.slept += now - door.sleepsSince;
+    door.sleepsSince = sleeping ? now : undefined;
     this.#meter.waits(sleeping);
   }
 
@@ -84,8 +85,8 @@ export class DoorClock {
   }
 
   #used(door: OpenDoor): number {
-    const now = performance.now();
-    const slept = door.slept + (door.sleepsSince === 0 ? 0 : now - door.sleepsSince);
-    return Math.max(0, now - door.since - slept) * this.#meter.scale;
+    const now = this.#meter.clock;
+    const slept = door.slept + (door.sleepsSince === undefined ? 0 : now - door.sleepsSince);
+    return Math.max(0, now - door.opened - slept);
   }
 }

@@ -5,47 +5,21 @@
 import type { ErrorCode, ErrorRecord } from '../../sdk/errors.ts';
 import { textLimits } from '../limits.ts';
 import type { Lane } from '../lanes.ts';
-import type { ActorPlan, LogLevel } from '../protocol.ts';
+import type { ActorPlan } from '../protocol.ts';
 import type { StackReader } from '../runtime.ts';
 import { answered, executionSeparator, type GuestEvent, handedBack, settledWithError, settledWithNothing, settledWithValue, slice } from '../guest/wire.ts';
 import { authorsError, ownCodes } from './authorsError.ts';
+import { callsBroken, cpuBroken, memoryBroken, messageBroken, outboundBroken, startBroken, timersBroken, wallBroken } from './brokenLimits.ts';
 import { DoorClock } from './doorClock.ts';
 import { demandSound } from './events.ts';
 import type { Broken, Guest } from './guest.ts';
+import { GuestTimers } from './guestTimers.ts';
+import type { CallEvent, InstanceListener, Outcome } from './instanceListener.ts';
 import type { Delivery } from './mailbox.ts';
 import type { Meter } from './meter.ts';
 import { type OpenTurn, OpenTurns } from './openTurns.ts';
 import { deliveryHeader, endingsIn, readRecords } from './records.ts';
 import type { SynchronousReplies } from './synchronous.ts';
-
-export type Outcome =
-  | { readonly is: 'nothing' }
-  | { readonly is: 'value'; readonly lane: Lane; readonly text: string }
-  | { readonly is: 'error'; readonly error: ErrorRecord };
-
-export type CallEvent = Extract<GuestEvent, { is: 'call' | 'ask' }>;
-
-export interface InstanceListener {
-  started(inlets: readonly string[]): void;
-  failed(error: ErrorRecord): void;
-  stopped(): void;
-  emitted(delivery: Delivery | undefined, outlet: number, lane: Lane, text: string): void;
-  answered(delivery: Delivery, lane: Lane, text: string): void;
-  /** @param microseconds undefined if no turn of it began */
-  ended(delivery: Delivery, outcome: Outcome, microseconds: number | undefined): void;
-  called(event: CallEvent, delivery: Delivery | undefined): void;
-  logged(level: LogLevel, text: string, dropped: number, delivery: Delivery | undefined): void;
-  handedBack(deliveries: readonly Delivery[]): void;
-  /** The guest waits in `emit` for room. */
-  waits(): void;
-  /** Perhaps it can take more. */
-  free(): void;
-  /**
-   * It is disposed. `suspects` were delivered and not reported, `culprit` broke it if that is known.
-   * @param left resolves when its thread has left the isolate: another one before that could exceed the memory of the cell
-   */
-  broke(error: ErrorRecord, culprit: Delivery | undefined, suspects: readonly Delivery[], left: Promise<void>): void;
-}
 
 /** What a turn has sent and logged so far. What belongs to no turn is counted by doors. */
 type Sent = Pick<OpenTurn, 'messages' | 'bytes' | 'logged'>;
@@ -76,7 +50,7 @@ export class Instance {
   readonly #open = new OpenTurns();
   #starting = false;
   #startDeadline: NodeJS.Timeout | undefined;
-  readonly #timers = new Map<number, NodeJS.Timeout>();
+  readonly #timers = new GuestTimers();
   readonly #calls = new Set<number>();
   /** Codes of errors that the guest was given, and may let pass. */
   readonly #codesTold = new Set<ErrorCode>();
@@ -113,7 +87,7 @@ export class Instance {
   load(guest: Guest, files: readonly unknown[]): void {
     this.#guest = guest;
     const deadline = setTimeout(() => {
-      this.#break({ code: 'limit.start', message: `the actor had not started after ${this.#plan.limits.start} ms`, hint: 'limits: { start: … }' });
+      this.#break(startBroken(this.#plan.limits));
     }, this.#plan.limits.start);
     this.#startDeadline = deadline;
     this.#starting = true;
@@ -180,7 +154,7 @@ export class Instance {
     for (const [id, turn] of this.#open) {
       if (active-- <= 0) break;
       if (turn.since === 0) turn.since = now;
-      else if (now - turn.since > this.#plan.limits.wall) this.#abort([{ id, turn, began: true }], this.#wallError());
+      else if (now - turn.since > this.#plan.limits.wall) this.#abort([{ id, turn, began: true }], wallBroken(this.#plan.limits));
     }
   }
 
@@ -248,9 +222,8 @@ export class Instance {
     const { message, outboundMessages, outboundBytes } = this.#plan.limits;
     sender.messages++;
     sender.bytes += text.length;
-    if (text.length > message) this.#break({ code: 'limit.message', message: `a message of ${text.length} bytes exceeds the limit of ${message}` });
-    else if (sender.messages > outboundMessages + 1 || sender.bytes > outboundBytes + message)
-      this.#break({ code: 'limit.outbound', message: 'the turn sent more than its limit' });
+    if (text.length > message) this.#break(messageBroken(this.#plan.limits, text.length));
+    else if (sender.messages > outboundMessages + 1 || sender.bytes > outboundBytes + message) this.#break(outboundBroken);
     return !this.#ended;
   }
 
@@ -293,8 +266,7 @@ export class Instance {
         this.#setTimer(event.id, event.delay);
         return;
       case 'untimer':
-        clearTimeout(this.#timers.get(event.id));
-        this.#timers.delete(event.id);
+        this.#timers.clear(event.id);
         return;
       case 'call':
       case 'ask':
@@ -324,21 +296,14 @@ export class Instance {
   }
 
   #setTimer(id: number, delay: number): void {
-    clearTimeout(this.#timers.get(id));
-    this.#timers.set(
-      id,
-      setTimeout(() => {
-        this.#timers.delete(id);
-        void this.#enter('timer', [id], () => this.#doorLimit());
-      }, delay),
-    );
-    if (this.#timers.size > this.#plan.limits.timers) this.#break({ code: 'limit.timers', message: `more than ${this.#plan.limits.timers} timers` });
+    this.#timers.set(id, delay, () => void this.#enter('timer', [id], () => this.#doorLimit()));
+    if (this.#timers.size > this.#plan.limits.timers) this.#break(timersBroken(this.#plan.limits));
   }
 
   #call(event: CallEvent): void {
     this.#calls.add(event.id);
     if (this.#calls.size > this.#plan.limits.calls) {
-      this.#break({ code: 'limit.calls', message: `more than ${this.#plan.limits.calls} calls in flight` });
+      this.#break(callsBroken(this.#plan.limits));
       return;
     }
     if (event.synchronous && this.#replies !== undefined) {
@@ -398,7 +363,7 @@ export class Instance {
   #checkSpent(): void {
     const head = this.#open.head;
     const turn = this.#open.get(head);
-    if (turn !== undefined && this.#clock.spentBy(head) > this.#plan.limits.cpu) this.#abort([{ id: head, turn, began: true }], this.#processorError());
+    if (turn !== undefined && this.#clock.spentBy(head) > this.#plan.limits.cpu) this.#abort([{ id: head, turn, began: true }], cpuBroken(this.#plan.limits));
   }
 
   /**
@@ -414,15 +379,7 @@ export class Instance {
 
   #checkProcessor(): void {
     if (this.#replies === undefined || this.#starting) return;
-    if (this.#clock.used() > this.#plan.limits.cpu + slice) this.#break(this.#processorError());
-  }
-
-  #wallError(): ErrorRecord {
-    return { code: 'limit.wall', message: `the turn took longer than ${this.#plan.limits.wall} ms`, hint: 'limits: { wall: … }' };
-  }
-
-  #processorError(): ErrorRecord {
-    return { code: 'limit.cpu', message: `the turn used more than ${this.#plan.limits.cpu} ms of processor time`, hint: 'limits: { cpu: … }' };
+    if (this.#clock.used() > this.#plan.limits.cpu + slice) this.#break(cpuBroken(this.#plan.limits));
   }
 
   /** Tells the guest, takes the isolate away if it does not listen, and reports the turns as failed when their code has stopped. */
@@ -452,12 +409,12 @@ export class Instance {
       case 'time': {
         await guest.postmortem();
         if (this.#ended) return;
-        if (this.#starting) this.#break({ code: 'limit.start', message: `the actor had not started after ${limits.start} ms`, hint: 'limits: { start: … }' });
-        else this.#break(this.#replies === undefined ? this.#processorError() : this.#wallError());
+        if (this.#starting) this.#break(startBroken(limits));
+        else this.#break(this.#replies === undefined ? cpuBroken(this.#plan.limits) : wallBroken(this.#plan.limits));
         return;
       }
       case 'memory':
-        this.#break({ code: 'limit.memory', message: `the actor used more than ${limits.memory} bytes of memory`, hint: 'limits: { memory: … }' });
+        this.#break(memoryBroken(limits));
         return;
       case 'unknown':
         this.#break({ code: 'actor.fatal', message: `the isolate of the actor ended: ${broken.message}` });
@@ -481,8 +438,7 @@ export class Instance {
   #end(): void {
     this.#ended = true;
     clearTimeout(this.#startDeadline);
-    for (const timer of this.#timers.values()) clearTimeout(timer);
-    this.#timers.clear();
+    this.#timers.clearAll();
     this.#calls.clear();
     this.#open.clear();
   }

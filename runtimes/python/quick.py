@@ -4,10 +4,10 @@ Whatever is not that, or is doubtful, goes the whole way through `vivarium.messa
 Bytes are searched by `find`: in CPython `in` first takes the other side for a number, and raises, four times as slow.
 """
 
-from vivarium import message
+from vivarium import message, message_text, message_values
 from vivarium.message import MessageUnsupported, text_lane
 
-_sixteen_digits_in_a_value = b"," + message._sixteen_digits
+_sixteen_digits_in_a_value = b"," + message_text.sixteen_digits
 _few = 64
 # Nothing in these needs counting, and none leads into another: what is written before it was looked at may be nested without end.
 _only_scalars = frozenset([str, int, float, bool, type(None)]).issuperset
@@ -19,9 +19,9 @@ def codec(budget):
     short = min(2 * budget.depth, 2 * budget.nodes, 5 * budget.keys, budget.bytes // 4)
     few = min(_few, budget.keys, budget.nodes - 1) if budget.depth > 0 else -1
     size = budget.bytes
-    scan, write, join = message._scan, message._write_json, "".join
-    digits, nineteen_digits, sixteen_digits = message._digits, message._nineteen_digits, _sixteen_digits_in_a_value
-    only_text = message._only_text.issuperset
+    scan, write, join = message_text.scan, message_text.write_json, "".join
+    digits, nineteen_digits, sixteen_digits = message_text.digits, message_text.nineteen_digits, _sixteen_digits_in_a_value
+    only_text = message_values.only_text.issuperset
     whole_decode, whole_encode = message.decode, message.encode
 
     def decode(lane, text):

@@ -6,7 +6,7 @@ import { startPython } from '../support/python.ts';
 
 /** Both ways through the codec, for a text and for the value that it is, within several budgets. Gives where they differ. */
 const compare = `
-from vivarium import message
+from vivarium import message, message_text
 from vivarium.quick import codec
 
 budgets = [message.default_budget, message.Budget(64, 3, 6, 2), message.Budget(40, 1, 3, 1), message.Budget(1000, 0, 1, 0)]
@@ -22,7 +22,7 @@ def differ(text):
         encode, decode = codec(budget)
         yield outcome(decode, 0, text), outcome(message.decode, 0, text, budget)
         try:
-            value = message._scan(text, 0)[0]
+            value = message_text.scan(text, 0)[0]
         except (StopIteration, ValueError, RecursionError, message.MessageUnsupported):
             continue
         yield outcome(encode, value), outcome(message.encode, value, budget)

@@ -9,13 +9,12 @@ import { describeValue, vectorsFile } from './message.vectors.ts';
 let python: PyodideAPI;
 beforeAll(async () => {
   python = await loadPyodide();
-  python.FS.mkdir('/codec');
-  for (const [name, path] of [
-    ['message.py', '../../runtimes/python/message.py'],
-    ['message_test.py', './message_test.py'],
-  ] as const) {
-    python.FS.writeFile(`/codec/${name}`, readFileSync(new URL(path, import.meta.url), 'utf8'));
-  }
+  // The package holds the codec alone: it needs nothing else of ours.
+  python.FS.mkdirTree('/codec/vivarium');
+  python.FS.writeFile('/codec/vivarium/__init__.py', '');
+  const place = (target: string, path: string) => python.FS.writeFile(target, readFileSync(new URL(path, import.meta.url), 'utf8'));
+  for (const name of ['message', 'message_values', 'message_text', 'message_binary']) place(`/codec/vivarium/${name}.py`, `../../runtimes/python/${name}.py`);
+  place('/codec/message_test.py', './message_test.py');
   python.runPython('import sys; sys.path.insert(0, "/codec"); import message_test');
 });
 

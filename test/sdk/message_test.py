@@ -9,8 +9,8 @@ import struct
 from collections import OrderedDict, defaultdict, namedtuple
 from datetime import date, datetime, timedelta, timezone
 
-import message
-from message import Budget, MessageError, MessageUnsupported, binary_lane, decode, default_budget, encode, text_lane
+from vivarium import message_values
+from vivarium.message import Budget, MessageError, MessageUnsupported, binary_lane, decode, default_budget, encode, text_lane
 
 failures = []
 
@@ -149,7 +149,7 @@ def check_refusals():
     for _ in range(64):
         nested.append([])
         nested = nested[0]
-    model = message._model_hint
+    model = message_values.model_hint
     for name, value, code, text in [
         ("a function", {"order": {"items": [0, 1, 2, {"price": check}]}}, "message.unsupported", "order.items[3].price is a function."),
         ("a Decimal", {"a b": [decimal.Decimal(1)]}, "message.unsupported", '["a b"][0] is of type Decimal.'),
