@@ -98,10 +98,10 @@ export async function prepareDeployment(request: DeploymentRequest): Promise<Dep
  * Everything that can be found wrong with a manifest without running it, for whoever runs their own.
  * Values of the environment and of secrets are not looked at: they are known when it runs.
  */
-export function checkDeployment(manifest: string): Promise<Deployment> {
+export function checkDeployment(manifest: string, ceiling: Ceiling = unrestricted): Promise<Deployment> {
   return prepareDeployment({
     manifest,
-    ceiling: unrestricted,
+    ceiling,
     environment: anyEnvironment,
     secrets: async () => 'any value',
     services: undefined,

@@ -25,6 +25,7 @@ import type { ActorNames, InputNames, ManifestObject, OutputNames } from './mani
 import { type CeilingInput, checkOptions, type CheckedOptions, guestConcurrency, type HostOptions } from './options.ts';
 import { type Ceiling, emptyPolicy } from './policy/index.ts';
 import { Store } from './store/store.ts';
+import { demandGranted } from './updates.ts';
 
 export interface DeployOptions {
   /** Where the flow goes; what was there before is stopped. Default: what the manifest says, or `default`. */
@@ -143,7 +144,7 @@ export class Host {
    * Deploys a flow: every source is loaded, every policy decided, every actor started before this resolves.
    *
    * @param manifest the path of a manifest, or a manifest as an object, whose names the compiler then knows
-   * @throws VivariumError manifest.invalid, policy.invalid, policy.required, source.*, actor.start, actor.inlet, cell.start, host.option, host.closed
+   * @throws VivariumError manifest.invalid, policy.invalid, policy.required, policy.refused, source.*, actor.start, actor.inlet, cell.start, host.option, host.closed
    * @example
    * const flow = await host.deploy({
    *   vivarium: 1,
@@ -166,6 +167,7 @@ export class Host {
     });
     this.#demandOpen();
     const { namespace } = deployment;
+    demandGranted(namespace, this.#flows.get(namespace)?.grants ?? deployment.grants, deployment.grants);
     for (const warning of deployment.warnings) this.#options.logger?.warn(warning, { namespace });
     const outputs = new SpontaneousOutputs(new Events<{ output: SpontaneousOutput }>(this.#options.logger), this.#options.limits.outputs);
     const engine = new Engine(deployment, this.#context, (output: string, payload: Payload, execution: string | undefined) =>

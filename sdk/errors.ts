@@ -41,6 +41,7 @@ export const errorCatalogue = {
   'mailbox.full': { meaning: 'The mailbox of the receiver is full and its overflow is `reject`.', reaction: 'retry' },
   'policy.denied': { meaning: 'The policy of the actor does not allow this access.', reaction: 'mend' },
   'policy.required': { meaning: 'The actor requires something that was not granted or not provided.', reaction: 'mend' },
+  'policy.refused': { meaning: 'An update asks for more than is granted; what was deployed before goes on.', reaction: 'mend' },
   'policy.invalid': { meaning: 'A policy is wrong: an unknown key, a contradiction, or a rule that can never match.', reaction: 'mend' },
   'service.unknown': { meaning: 'The host offers no service of that name.', reaction: 'mend' },
   'service.input': { meaning: 'The input of a service call does not fit its schema.', reaction: 'mend' },

@@ -1,5 +1,6 @@
 /** `vivarium check`: everything that can be found wrong without running anything. */
 import { demandThisNode } from '../cells/versions.ts';
+import { resolveCeiling } from '../ceiling.ts';
 import { checkDeployment } from '../deployment.ts';
 import { type Grant, grantLines, refusalText } from '../policy/index.ts';
 import { escapeText } from '../telemetry/escape.ts';
@@ -13,11 +14,14 @@ export const checkCommand: Command = {
   summary: 'Checks a manifest, its policies and its sources. Runs nothing.',
   details: 'Says every mistake with file, line, column and how to mend it, and what each actor would be granted.',
   arguments: [{ name: '<manifest>', description: 'the manifest of the flow' }],
-  options: [{ flags: '--json', description: 'writes what was found as one line of JSON' }],
-  examples: ['vivarium check vivarium.yaml', 'vivarium check vivarium.yaml --json'],
+  options: [
+    { flags: '--ceiling <policy>', description: 'the most that is granted: a preset or a file (default: whatever is requested)' },
+    { flags: '--json', description: 'writes what was found as one line of JSON' },
+  ],
+  examples: ['vivarium check vivarium.yaml', 'vivarium check vivarium.yaml --ceiling web-reader', 'vivarium check vivarium.yaml --json'],
   run: async ([manifest = ''], options) => {
     demandThisNode();
-    const { namespace, shape, grants, warnings } = await checkDeployment(manifest);
+    const { namespace, shape, grants, warnings } = await checkDeployment(manifest, resolveCeiling(options['ceiling'] as string | undefined, 'ceiling'));
     if (options['json'] === true) {
       const actors = shape.actors.map(({ part: { name, runtime, inlets } }, index) => ({ name, runtime, inlets, ...toldOf(grants[index] as Grant) }));
       process.stdout.write(jsonLine({ namespace, actors, warnings }));

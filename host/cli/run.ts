@@ -6,6 +6,7 @@ import type { RunResult } from '../executions/result.ts';
 import type { Flow } from '../flow.ts';
 import { type SandboxLevel, sandboxLevels } from '../cells/levels.ts';
 import { createHost, type Host } from '../host.ts';
+import { AuditFile } from './audit.ts';
 import { type Command, type ExitCode, exitCodes } from './command.ts';
 import { reasonOf } from './files.ts';
 import { type Input, type Line, openInput, readLines } from './lines.ts';
@@ -22,6 +23,8 @@ interface RunOptions {
   readonly output: string;
   readonly secrets: string | undefined;
   readonly store: string | undefined;
+  readonly audit: string | undefined;
+  readonly ceiling: string;
   readonly sandbox: SandboxLevel;
   readonly json: boolean;
 }
@@ -38,6 +41,8 @@ export const runCommand: Command = {
     { flags: '--output <file>', description: 'where outputs go, as {execution, index, output, message}, one a line; - is standard output (default: -)' },
     { flags: '--secrets <file>', description: 'values of secrets: NAME=value, one a line, or JSON; without one there, the variable of that name' },
     { flags: '--store <file>', description: 'where actors keep their state (default: in memory, until the run ends)' },
+    { flags: '--audit <file>', description: 'every decision of a policy as a line of JSON, appended before it takes effect' },
+    { flags: '--ceiling <policy>', description: 'the most that is granted: a preset or a file (default: whatever is requested)' },
     {
       flags: '--sandbox <level>',
       description: 'the weakest sandbox level to run at: process or jail; the strongest of the machine is used (default: process)',
@@ -50,16 +55,16 @@ export const runCommand: Command = {
     'vivarium run vivarium.yaml --input records.ndjson --json 2> summary.json',
     'vivarium run vivarium.yaml --input records.ndjson --sandbox jail',
   ],
-  run: async ([manifest = ''], { input = '-', to, output = '-', secrets, store, sandbox = 'process', json = false }) => {
+  run: async ([manifest = ''], { input = '-', to, output = '-', secrets, store, audit, ceiling = 'unrestricted', sandbox = 'process', json = false }) => {
     demandKnownLevel(sandbox);
-    const options = { input, to, output, secrets, store, sandbox, json } as RunOptions;
+    const options = { input, to, output, secrets, store, audit, ceiling, sandbox, json } as RunOptions;
     const source = await openInput(options.input);
     demandOtherFile(source.status, options.output);
     try {
-      // Whoever runs the command is the operator: nothing is cut away, and what is granted is shown.
+      // Whoever runs the command is the operator: nothing is cut away unless they say so, and what is granted is shown.
       await using host = await createHost({
         sandbox: { minimum: options.sandbox },
-        ceiling: 'unrestricted',
+        ceiling: options.ceiling,
         environment: environmentOf(process.env),
         secrets: { file: options.secrets, provider: (name) => process.env[name] },
         store: { path: options.store },
@@ -94,6 +99,8 @@ class Run {
     this.#host.on('cell', (event) => {
       if (event.event === 'died' || event.event === 'quarantined') this.#progress.print(cellLine(event));
     });
+    using audit = this.#openAudit();
+    if (audit !== undefined) this.#host.on('audit', (event) => audit.write(event));
     await using flow = await this.#host.deploy(manifest);
     for (const warning of flow.warnings) this.#progress.print(`warning: ${warning}`);
     const to = chooseInput(flow, this.#options.to);
@@ -111,6 +118,11 @@ class Run {
     const state = { report: this.#host.report(), grants: flow.grants };
     process.stderr.write(this.#options.json ? jsonLine(this.#summary.toJSON(state)) : this.#summary.toText(state));
     return this.#summary.allWell ? exitCodes.ok : exitCodes.failed;
+  }
+
+  #openAudit(): AuditFile | undefined {
+    const { audit } = this.#options;
+    return audit === undefined ? undefined : new AuditFile(audit, (error) => this.#interrupt(`${audit} cannot be written any further: ${reasonOf(error)}`));
   }
 
   async #pump(flow: Flow, to: string, target: LineOutput): Promise<void> {

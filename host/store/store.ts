@@ -94,7 +94,8 @@ export class Store {
       if ('result' in outcome) waiting?.resolve(outcome.result);
       else waiting?.reject(new VivariumError('store.failed', 'the store cannot do this now', { cause: new Error(outcome.failed) }));
     }
-    if (this.#waiting.size === 0) thread.unref();
+    // While it closes, the process waits for it.
+    if (this.#waiting.size === 0 && this.#closed === undefined) thread.unref();
   }
 
   async #close(): Promise<void> {

@@ -1,7 +1,9 @@
 /** The store by itself: what a file of it keeps, what is counted, and who may share it. */
+import { execFile } from 'node:child_process';
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { promisify } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { createHost } from '../../host/index.ts';
@@ -172,4 +174,17 @@ test('the thread of a store goes with it, and nothing can be asked of it any mor
   await store.close();
   expect(await pending).toEqual({ version: 1 });
   expect(await failureOf(() => get(store, 'a'))).toMatchObject({ code: 'host.closed' });
+});
+
+test('a program waits until its store is closed, and ends then', async () => {
+  const file = inFolder('state.db');
+  const store = path.join(import.meta.dirname, '../../host/store/store.ts');
+  const code = `const { Store } = await import(${JSON.stringify(store)});
+    const store = new Store({ path: ${JSON.stringify(file)} });
+    const owner = { namespace: 'shop', actor: 'counter' };
+    await store.perform({ is: 'put', owner, key: 'a', value: '1', expected: undefined, quota: 1024 });
+    await store.close();
+    console.log('closed');`;
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', code]);
+  expect([stdout, stderr]).toEqual(['closed\n', '']);
 });
