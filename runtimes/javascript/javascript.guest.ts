@@ -3,6 +3,7 @@ import type { Context } from '../../sdk/actor/index.ts';
 import { budgetFor, decodeGuest, encodeGuest } from '../guest/codec.ts';
 import { hostError } from '../guest/failure.ts';
 import type { Kernel, Language, Turn } from '../guest/kernel.ts';
+import { installNetwork } from '../guest/network.ts';
 import { evaluate, PromiseIntrinsic, SymbolAsyncIterator, SymbolIterator, then } from '../guest/primordials.ts';
 import { filesModule, modulesParameter } from '../modules.ts';
 import { createContexts } from './context.guest.ts';
@@ -34,6 +35,7 @@ export function createJavaScript(kernel: Kernel): Language {
   const { settings } = kernel;
   const budget = budgetFor(settings.limits.message);
   const contextFor = createContexts(kernel);
+  const network = installNetwork(globalThis, kernel);
   const handlers: (Handle | undefined)[] = [];
   let stop: Lifecycle | undefined;
   let files: unknown;
@@ -115,6 +117,8 @@ export function createJavaScript(kernel: Kernel): Language {
         return isThenable(starting) ? then(new PromiseIntrinsic((resolve) => resolve(starting as never)), () => served) : served;
       }) as Promise<readonly string[]>;
     },
+
+    idle: network.idle,
 
     begin(turn) {
       const handler = handlers[turn.inlet];

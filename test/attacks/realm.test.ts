@@ -8,7 +8,7 @@ const table: readonly Attack[] = [
     number: 1,
     title: 'constructors of constructors lead to no realm with a process',
     source: handler(`
-      const names = ['process', 'require', 'module', 'exports', 'global', 'Buffer', 'Deno', 'Bun', 'fetch', 'XMLHttpRequest', 'WebSocket', 'EventSource', 'Worker',
+      const names = ['process', 'require', 'module', 'exports', 'global', 'Buffer', 'Deno', 'Bun', 'XMLHttpRequest', 'EventSource', 'Worker',
         'importScripts', 'navigator', 'WebAssembly', 'SharedArrayBuffer', 'Atomics', 'FinalizationRegistry', 'WeakRef', 'Temporal', '__boot', 'setImmediate', 'ivm'];
       const roots = [(0, eval)('this'), context, context.log, context.services, context.emit, context.constructor, canary, setTimeout, console.log, structuredClone, crypto, URL,
         new AbortController().signal, async () => {}, function* () {}, async function* () {}, Symbol, 1n, /x/, new Error('x')];
@@ -274,7 +274,7 @@ const table: readonly Attack[] = [
     source: handler(`
       const names = Reflect.ownKeys(globalThis).map(String);
       const hidden = Object.getOwnPropertySymbols(globalThis).map(String);
-      return [names.filter((name) => /^_|boot|vivarium|ivm|pyodide|kernel|outbox|door|shell|^read|^load/i.test(name)), hidden, typeof send, typeof seed, typeof shared];
+      return [names.filter((name) => /^_|boot|vivarium|ivm|pyodide|kernel|outbox|door|shell|^read(?!able)|^load/i.test(name)), hidden, typeof send, typeof seed, typeof shared];
     `),
     allowed: answers([[], [], 'undefined', 'undefined', 'undefined']),
   },

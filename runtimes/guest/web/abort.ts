@@ -20,6 +20,8 @@ const fewDependents = 32;
 const abortError = (): DOMException => new DOMException('This operation was aborted', 'AbortError');
 
 let requireSignal: (value: unknown) => AbortSignal;
+/** Has `algorithm` run when the signal aborts, until what it returns is called; undefined if it has aborted. */
+export let watchSignal: (signal: AbortSignal, algorithm: () => void) => (() => void) | undefined;
 let abort: (signal: AbortSignal, reason: unknown) => void;
 
 /** Says that something is to be given up. Made by an `AbortController` or by the static methods. */
@@ -45,6 +47,7 @@ export class AbortSignal extends EventTarget {
       throw new TypeError('Expected an instance of AbortSignal');
     };
     abort = (signal, reason) => signal.#abort(reason);
+    watchSignal = (signal, algorithm) => signal.#watch(algorithm);
     setSignalHooks({
       watch: (signal, algorithm) => requireSignal(signal).#watch(algorithm),
       listenersChanged: (target) => {

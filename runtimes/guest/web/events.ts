@@ -203,7 +203,7 @@ export const setSignalHooks = (hooks: SignalHooks): void => {
 };
 
 /** Dispatches an event of ours, which `isTrusted` says. */
-export let fire: (target: EventTarget, type: string) => void;
+export let fire: (target: EventTarget, type: string | Event) => void;
 
 /** How many listeners a target has, of all types together. */
 export let countListeners: (target: EventTarget) => number;
@@ -213,7 +213,7 @@ export class EventTarget {
 
   static {
     fire = (target, type) => {
-      const event = new Event(type);
+      const event = typeof type === 'string' ? new Event(type) : type;
       stateOf(event).trusted = true;
       target.#dispatch(event);
     };

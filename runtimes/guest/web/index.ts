@@ -3,6 +3,10 @@ import { AbortController, AbortSignal } from './abort.ts';
 import { atob, btoa } from './base64.ts';
 import { DOMException } from './dom-exception.ts';
 import { CustomEvent, Event, EventTarget } from './events.ts';
+import { Request, Response } from './fetch.ts';
+import { Headers } from './headers.ts';
+import { CloseEvent, MessageEvent } from './message-events.ts';
+import { ReadableStream, ReadableStreamDefaultController, ReadableStreamDefaultReader } from './streams.ts';
 import { structuredClone } from './structured-clone.ts';
 import { URL, URLSearchParams } from './url.ts';
 
@@ -11,10 +15,18 @@ export { formatLog } from './format.ts';
 const webGlobals = {
   AbortController,
   AbortSignal,
+  CloseEvent,
   CustomEvent,
   DOMException,
   Event,
   EventTarget,
+  Headers,
+  MessageEvent,
+  ReadableStream,
+  ReadableStreamDefaultController,
+  ReadableStreamDefaultReader,
+  Request,
+  Response,
   TextDecoder,
   TextEncoder,
   URL,

@@ -1,0 +1,114 @@
+/**
+ * The network for JavaScript: `fetch` and `WebSocket` over calls to the host, which decides and does everything. Here nothing is
+ * decided: without a grant each use is refused with `policy.denied`.
+ */
+import { budgetFor, decodeGuest, encodeGuest } from './codec.ts';
+import { CallPlace, describe, errorAt, HostError, hostError } from './failure.ts';
+import { createFetch } from './fetch.ts';
+import type { GuestPayload, Kernel } from './kernel.ts';
+import { defineProperty, ErrorIntrinsic, table, then, TypeErrorIntrinsic } from './primordials.ts';
+import { createWebSocket } from './websocket.ts';
+
+/** What fetch and sockets need of the kernel. */
+export interface Line {
+  /** Bytes of a body in one message. */
+  readonly piece: number;
+  /** One call of the network; the error of a reply is told as the web tells it, with the place of its call. */
+  call(operation: string, input: unknown, place?: CallPlace): Promise<unknown>;
+  /** A call whose answer nobody waits for. */
+  tell(operation: string, input: unknown): void;
+  /** A line of the log for an error that no program can catch. */
+  warn(error: unknown): void;
+  /** Has `close` run when no turn is left, unless it belongs to the background; until what it returns is called. */
+  untilIdle(close: () => void): () => void;
+  /** As {@link call}, for what lives as long as the instance if it was begun in the background. */
+  persistent(): Line;
+}
+
+export interface GuestNetwork {
+  /** No turn is open: what turns left open is closed. */
+  idle(): void;
+}
+
+const largestPiece = 512 * 1024;
+const wordsAround = 4 * 1024;
+
+export function installNetwork(realm: object, kernel: Kernel): GuestNetwork {
+  const budget = budgetFor(kernel.settings.limits.message);
+  let open = table<() => void>();
+  let next = 1;
+  let some = false;
+
+  const lineOf = (persistent: boolean): Line => {
+    const send = (operation: string, input: unknown): Promise<GuestPayload> => {
+      const turn = persistent ? undefined : kernel.current();
+      if (turn === undefined && !persistent && !kernel.inBackground() && kernel.idle())
+        throw hostError('actor.turn-ended', 'the network cannot be used after the turn has ended');
+      return kernel.calls.call(turn?.id ?? 0, { is: 'call', capability: 'network', operation }, encodeGuest(input, budget), persistent || undefined);
+    };
+    return {
+      piece: Math.max(1, Math.min(largestPiece, kernel.settings.limits.message - wordsAround)),
+      call(operation, input, place = new CallPlace()) {
+        return then(
+          send(operation, input),
+          ({ lane, text }: GuestPayload) => decodeGuest(lane, text, budget),
+          (error) => {
+            throw webError(error, place);
+          },
+        );
+      },
+      tell(operation, input) {
+        const ignore = (): void => {};
+        try {
+          then(kernel.calls.call(0, { is: 'call', capability: 'network', operation }, encodeGuest(input, budget), true), ignore, ignore);
+        } catch {
+          // With too many calls in flight the host closes it when its time is over.
+        }
+      },
+      warn(error) {
+        kernel.log('warn', `WebSocket: ${describe(error).message}`);
+      },
+      untilIdle(close) {
+        if (persistent || kernel.idle()) return () => {};
+        const id = next++;
+        open[id] = close;
+        some = true;
+        return () => {
+          delete open[id];
+        };
+      },
+      persistent: () => lineOf(persistent || (kernel.inBackground() && kernel.idle())),
+    };
+  };
+
+  const line = lineOf(false);
+  const define = (name: string, value: unknown): void => {
+    defineProperty(realm, name, { value, writable: true, configurable: true, enumerable: false });
+  };
+  define('fetch', createFetch(line));
+  define('WebSocket', createWebSocket(line));
+
+  return {
+    idle() {
+      if (!some) return;
+      const left = open;
+      open = table();
+      some = false;
+      for (const id in left) left[id]?.();
+    },
+  };
+}
+
+/** A denial and a limit stay what they are; a request that failed is a `TypeError` whose cause has the code of the system. */
+function webError(error: unknown, place: CallPlace): unknown {
+  const record = HostError.recordOf(error);
+  if (record?.code !== 'network.failed') return errorAt(place, error);
+  const cause = new ErrorIntrinsic(record.message);
+  defineProperty(cause, 'code', { value: record.name, writable: true, enumerable: true, configurable: true });
+  const failed = new TypeErrorIntrinsic('fetch failed');
+  defineProperty(failed, 'cause', { value: cause, writable: true, configurable: true });
+  const { stack } = place;
+  const frames = typeof stack === 'string' ? stack.indexOf('\n    at ') : -1;
+  if (frames >= 0) defineProperty(failed, 'stack', { value: `TypeError: fetch failed${(stack as string).slice(frames)}`, writable: true, configurable: true });
+  return failed;
+}
