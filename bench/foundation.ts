@@ -5,35 +5,15 @@
  *     npm run bench -- foundation [--json]
  */
 import { readFileSync } from 'node:fs';
-import { cpus } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import ivm from 'isolated-vm';
 import { z } from 'zod';
 import { createHost, type Host } from '../host/index.ts';
-
-interface Figure {
-  readonly name: string;
-  readonly unit: 'ms' | 'MB' | 'calls/s';
-  readonly ours: number;
-  readonly peer?: { readonly name: string; readonly value: number };
-}
+import { type Figure, figureOf, median, milliseconds, repeat, report } from './report.ts';
 
 const rounds = 7;
+const fewRounds = 3;
 const calls = 3_000;
-
-const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1] as number;
-
-async function timed(run: () => Promise<unknown>): Promise<number> {
-  const started = performance.now();
-  await run();
-  return performance.now() - started;
-}
-
-async function repeat(run: () => Promise<number>): Promise<number> {
-  const values: number[] = [];
-  for (let i = 0; i < rounds; i++) values.push(await run());
-  return median(values);
-}
 
 const sources = {
   javascript: 'export const handle = (message) => message;',
@@ -60,7 +40,7 @@ async function deployTime(host: Host, actors: Record<string, unknown>): Promise<
 }
 
 async function bareIsolate(): Promise<number> {
-  return timed(async () => {
+  return milliseconds(async () => {
     const isolate = new ivm.Isolate({ memoryLimit: 64 });
     await isolate.createContext();
     isolate.dispose();
@@ -68,7 +48,7 @@ async function bareIsolate(): Promise<number> {
 }
 
 async function plainPyodide(): Promise<number> {
-  return timed(async () => {
+  return milliseconds(async () => {
     const { loadPyodide } = await import('pyodide');
     await loadPyodide();
   });
@@ -76,7 +56,7 @@ async function plainPyodide(): Promise<number> {
 
 async function plainExtism(): Promise<number> {
   const bytes = readFileSync(wasm.source);
-  return timed(async () => {
+  return milliseconds(async () => {
     const { createPlugin } = await import('@extism/extism');
     const plugin = await createPlugin({ wasm: [{ data: bytes }] });
     await plugin.close();
@@ -147,7 +127,7 @@ async function guestCalls(host: Host, name: keyof typeof callers): Promise<numbe
     else await caller.ask(count);
   };
   await run(100);
-  return calls / ((await timed(() => run(calls))) / 1000);
+  return calls / ((await milliseconds(() => run(calls))) / 1000);
 }
 
 /** Resident memory of the cell with one actor of each language. */
@@ -166,56 +146,33 @@ async function cellMemory(host: Host): Promise<number> {
   return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024;
 }
 
-async function measure(): Promise<{ level: string; figures: Figure[] }> {
-  const figures: Figure[] = [];
-  const hostStart = await repeat(() => timed(async () => (await createHost({ spare: 0 })).close()));
-  await using host = await createHost({ ceiling: 'unrestricted', services: echoService, spare: 1 });
-  figures.push({ name: 'host starts', unit: 'ms', ours: hostStart });
+/** Times of host, cell and actors; each beside the same without a sandbox. */
+async function starts(host: Host): Promise<Figure[]> {
   await using cold = await createHost({ spare: 0 });
-  figures.push({
-    name: 'cell starts, with a JavaScript actor, compiled',
-    unit: 'ms',
-    ours: await repeat(() => deployTime(cold, { only: actorOf('javascript') })),
-  });
-  figures.push({
-    name: 'JavaScript actor starts',
-    unit: 'ms',
-    ours: await repeat(() => actorStart(host, 'javascript')),
-    peer: { name: 'bare isolate', value: await repeat(bareIsolate) },
-  });
-  figures.push({
-    name: 'Python actor starts',
-    unit: 'ms',
-    ours: await repeat(() => actorStart(host, 'python')),
-    peer: { name: 'plain Pyodide', value: await plainPyodide() },
-  });
-  figures.push({
-    name: 'WASM actor starts',
-    unit: 'ms',
-    ours: await repeat(() => actorStart(host, 'wasm')),
-    peer: { name: 'plain Extism', value: await repeat(plainExtism) },
-  });
-  figures.push({ name: 'cell with one actor of each', unit: 'MB', ours: await cellMemory(host) });
-  const [asynchronous, synchronous] = [await workerCalls('asynchronous'), await workerCalls('synchronous')];
-  for (const name of Object.keys(callers) as (keyof typeof callers)[]) {
-    const blocking = name === 'python, plain';
-    figures.push({
-      name: `calls to the host: ${name}`,
-      unit: 'calls/s',
-      ours: await guestCalls(host, name),
-      peer: { name: `worker thread, ${blocking ? 'blocking' : 'await'}`, value: blocking ? synchronous : asynchronous },
-    });
-  }
-  return { level: host.report().sandbox, figures };
+  const each = async (name: string, run: () => Promise<number>, peer?: { name: string; run: () => Promise<number>; once?: boolean }): Promise<Figure> => {
+    const peers = peer === undefined ? [] : [{ name: peer.name, value: peer.once === true ? await peer.run() : median(await repeat(rounds, peer.run)) }];
+    return figureOf(name, 'ms', await repeat(rounds, run), peers);
+  };
+  return [
+    await each('host starts', () => milliseconds(async () => (await createHost({ spare: 0 })).close())),
+    await each('cell starts, with a JavaScript actor, compiled', () => deployTime(cold, { only: actorOf('javascript') })),
+    await each('JavaScript actor starts, compiled', () => actorStart(host, 'javascript'), { name: 'bare isolate', run: bareIsolate }),
+    await each('Python actor starts', () => actorStart(host, 'python'), { name: 'plain Pyodide', run: plainPyodide, once: true }),
+    await each('WASM actor starts', () => actorStart(host, 'wasm'), { name: 'plain Extism', run: plainExtism }),
+  ];
 }
 
-const { level, figures } = await measure();
-if (process.argv.includes('--json')) {
-  process.stdout.write(`${JSON.stringify({ node: process.version, cpu: cpus()[0]?.model, cores: cpus().length, sandbox: level, figures }, null, 2)}\n`);
-} else {
-  process.stdout.write(`sandbox level ${level}, Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model}\n\n`);
-  for (const { name, unit, ours, peer } of figures) {
-    const ratio = peer === undefined ? '' : `   ${(ours / peer.value).toFixed(2)} × ${peer.name} (${peer.value.toFixed(1)})`;
-    process.stdout.write(`${name.padEnd(50)} ${ours.toFixed(1).padStart(9)} ${unit.padEnd(8)}${ratio}\n`);
+async function hostCalls(host: Host): Promise<Figure[]> {
+  const awaiting = { name: 'worker thread, await', value: await workerCalls('asynchronous') };
+  const blocking = { name: 'worker thread, blocking', value: await workerCalls('synchronous') };
+  const figures: Figure[] = [];
+  for (const name of Object.keys(callers) as (keyof typeof callers)[]) {
+    const rates = await repeat(fewRounds, () => guestCalls(host, name));
+    figures.push(figureOf(`calls to the host: ${name}`, 'calls/s', rates, [name === 'python, plain' ? blocking : awaiting]));
   }
+  return figures;
 }
+
+await using host = await createHost({ ceiling: 'unrestricted', services: echoService, spare: 1 });
+const figures = [...(await starts(host)), figureOf('cell with one actor of each', 'MB', [await cellMemory(host)]), ...(await hostCalls(host))];
+report('foundation', host.report().sandbox, figures);
