@@ -12,7 +12,23 @@ import { defaultLimits } from '../limits.ts';
 import { findMemory, wasmPageBytes, writePages } from '../python/memory.ts';
 
 /** Our modules, in the order in which they run. */
-const modules = ['host', 'message_values', 'message_text', 'message_binary', 'message', 'quick', 'vivarium', 'failure', 'output', 'loop', 'actor'] as const;
+const modules = [
+  'host',
+  'message_values',
+  'message_text',
+  'message_binary',
+  'message',
+  'quick',
+  'vivarium',
+  'failure',
+  'output',
+  'loop',
+  'network',
+  'http_client',
+  'fetch',
+  'imports',
+  'actor',
+] as const;
 
 /**
  * What of the standard library an instance finds imported: what actors that compute over records use, and what these import.

@@ -13,7 +13,7 @@ import sys
 from json import dumps, loads
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
 
-from vivarium import Context, VivariumError, _actor, _check, _name_errors, _refusal, failure, host, output
+from vivarium import Context, VivariumError, _actor, _check, _name_errors, _refusal, _turn_of_task, failure, host, imports, network, output
 from vivarium import loop as loops
 from vivarium.loop import background, loop
 from vivarium.message import text_lane
@@ -37,6 +37,8 @@ def install():
     output.install()
     _name_errors()
     loops.install()
+    network.install()
+    imports.install()
     sys.dont_write_bytecode = True
 
 
@@ -137,6 +139,7 @@ def lifecycle(name):
 def _background_scope():
     scope = contextvars.copy_context()
     scope.run(background.set, True)
+    scope.run(_turn_of_task.set, 0)
     return scope
 
 
@@ -165,7 +168,7 @@ def deliver(turn, inlet, lane, text):
             context = None
             result = handler(message)
         if type(result) is CoroutineType:
-            task = asyncio.Task(result, loop=loop, eager_start=True)
+            task = _begin(turn, result)
             if not task.done():
                 _await(turn, task, context)
                 return open_turn
@@ -195,13 +198,13 @@ def _fail(turn, error):
 def _goes_on(turn, result, context):
     """Whether a handler's result is something that runs on: then it does from here."""
     if isinstance(result, CoroutineType):
-        task = asyncio.Task(result, loop=loop, eager_start=True)
+        task = _begin(turn, result)
     elif isinstance(result, GeneratorType):
         _open[turn] = (result, context)
         _pull(turn, result, True)
         return True
     elif isinstance(result, AsyncGeneratorType):
-        task = asyncio.Task(_pull_async(turn, result), loop=loop, eager_start=True)
+        task = _begin(turn, _pull_async(turn, result))
     elif hasattr(type(result), "__await__"):
         task = asyncio.ensure_future(result, loop=loop)
     else:
@@ -211,6 +214,15 @@ def _goes_on(turn, result, context):
     else:
         _await(turn, task, context)
     return True
+
+
+def _begin(turn, coroutine):
+    """A task whose calls to the host belong to the turn, and so do those of tasks that it begins."""
+    _turn_of_task.set(turn)
+    try:
+        return asyncio.Task(coroutine, loop=loop, eager_start=True)
+    finally:
+        _turn_of_task.set(-1)
 
 
 def _await(turn, task, context):

@@ -48,9 +48,10 @@ export function createBridge(kernel: Kernel, doors: () => PythonDoors, files: Fi
     }
   };
 
-  /** 0 is no turn: `start`, `stop`, and what they began. */
+  /** 0 is no turn: `start`, `stop`, and what they began; -1 the one whose code runs, as far as it can be told. */
   const turnOf = (id: unknown): Turn | undefined => {
     if (id === 0) return undefined;
+    if (id === -1) return kernel.current();
     const turn = kernel.turn(NumberIntrinsic(id));
     if (turn === undefined) throw hostError('actor.turn-ended', 'the turn of this context has ended: nothing can be sent or asked through it any more');
     return turn;

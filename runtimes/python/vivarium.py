@@ -7,6 +7,7 @@
 """
 
 import asyncio
+import contextvars
 import errno
 import gc
 from collections import namedtuple
@@ -311,6 +312,17 @@ def _ended():
     return _refusal("actor.turn-ended", "the turn of this context has ended: nothing can be asked through it any more")
 
 
+_turn_of_task = contextvars.ContextVar("turn", default=-1)
+"""The turn that a coroutine belongs to, and all that it begins; 0 for `start` and `stop`, -1 where the bootstrap knows better."""
+
+
+def _current_turn():
+    """The turn whose code runs, for calls that are made without a context."""
+    if _actor.loop.blocking or asyncio.current_task(_actor.loop) is None:
+        return -1
+    return _turn_of_task.get()
+
+
 def _call(turn, capability, operation, value):
     """A call of a capability: gives its result, or in a coroutine what is to be awaited for it."""
     return _request(host.call, host.call_now, turn, capability, operation, value)
@@ -348,6 +360,8 @@ class _Actor:
         self.peers = frozenset()
         self.services = ()
         self.encode, self.decode = codec(default_budget)
+        # Bytes that one message may have.
+        self.message = default_budget[0]
         self.loop = None
         # Futures that wait for a reply or for room, by token, and whether they may outlive turns.
         self._waiting = {}
@@ -358,6 +372,7 @@ class _Actor:
         self.outlets = {name: number for number, name in enumerate(settings["outlets"])}
         self.peers = frozenset(settings["peers"])
         self.services = tuple(settings["services"])
+        self.message = settings["message"]
         self.encode, self.decode = codec(Budget(settings["message"], *default_budget[1:]))
         self.loop = loop
         Context.config = settings["config"]

@@ -1,4 +1,4 @@
-/** `extism:host/env` save its memory: config, variables, logs and HTTP. */
+/** `extism:host/env` save its memory and HTTP: config, variables, logs. */
 import { textLimits } from '../limits.ts';
 import { hostError } from '../guest/failure.ts';
 import type { Kernel } from '../guest/kernel.ts';
@@ -65,12 +65,6 @@ export function createEnvironment(kernel: Kernel, blocks: Blocks): Functions {
     log_warn: log('warn'),
     log_error: log('error'),
     get_log_level: (): number => logLevel,
-
-    http_request(): never {
-      throw hostError('policy.denied', 'HTTP is not available to actors in this version', 'call a service of the host: vivarium_service_call');
-    },
-    http_status_code: (): number => 0,
-    http_headers: (): bigint => 0n,
   };
 }
 

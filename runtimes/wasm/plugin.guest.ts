@@ -8,6 +8,7 @@ import { createEnvironment } from './environment.guest.ts';
 import type { Link } from './extism.guest.ts';
 import { faultOf, type MemoryUse, tooMuchMemory } from './fault.guest.ts';
 import { createHostTree } from './hostTree.guest.ts';
+import { createHttp } from './http.guest.ts';
 import { importModules } from './imports.ts';
 import { createMemoryTree } from './memoryTree.guest.ts';
 import { toShow } from './text.guest.ts';
@@ -81,18 +82,27 @@ export async function openPlugin(source: PluginSource): Promise<Plugin> {
   const vivariumNow = createVivariumNow(blocks, caller);
 
   /** Only a module that may wait is called so that it can: suspending costs, and a call that cannot wait ends where it began. */
-  const hasMounts = kernel.settings.mounts.length > 0;
-  const waits = webAssembly.Module.imports(module).some(({ module: from, name }) =>
-    from === importModules.vivarium ? Object.hasOwn(vivarium, name) : hasMounts && from === importModules.wasi && waitingFunctions.has(name),
-  );
-  const suspending = (functions: Functions, names: ReadonlySet<string>): Record<string, unknown> =>
+  const waiting: Readonly<Record<string, ReadonlySet<string>>> = {
+    [importModules.extism]: new Set(['http_request']),
+    [importModules.vivarium]: new Set(Object.keys(vivarium)),
+    [importModules.wasi]: kernel.settings.mounts.length > 0 ? waitingFunctions : new Set(),
+  };
+  const waits = webAssembly.Module.imports(module).some(({ module: from, name }) => waiting[from]?.has(name) === true);
+  const offered = (from: string, functions: Functions): Record<string, unknown> =>
     Object.fromEntries(
-      Object.entries(functions).map(([name, run]) => [name, names.has(name) ? new webAssembly.Suspending(run as (...args: never[]) => Promise<unknown>) : run]),
+      Object.entries(caller.guarded(functions)).map(([name, run]) => [
+        name,
+        waiting[from]?.has(name) === true ? new webAssembly.Suspending(run as (...args: never[]) => Promise<unknown>) : run,
+      ]),
     );
   const functions = {
-    [importModules.extism]: { ...blocks.functions, length_unsafe: blocks.functions['length'], ...caller.guarded(createEnvironment(kernel, blocks)) },
-    [importModules.vivarium]: { ...suspending(caller.guarded(vivarium), new Set(Object.keys(vivarium))), ...caller.guarded(vivariumNow) },
-    [importModules.wasi]: suspending(caller.guarded(wasi.functions), hasMounts ? waitingFunctions : new Set()),
+    [importModules.extism]: {
+      ...blocks.functions,
+      length_unsafe: blocks.functions['length'],
+      ...offered(importModules.extism, { ...createEnvironment(kernel, blocks), ...createHttp(kernel, blocks, caller) }),
+    },
+    [importModules.vivarium]: offered(importModules.vivarium, { ...vivarium, ...vivariumNow }),
+    [importModules.wasi]: offered(importModules.wasi, wasi.functions),
   };
 
   let exports: WebAssembly.Instance['exports'] = {};

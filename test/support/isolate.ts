@@ -402,16 +402,16 @@ export class TestInstance {
   async #call(event: Extract<GuestEvent, { is: 'call' | 'ask' }>): Promise<void> {
     const synchronous = event.synchronous === true;
     if (synchronous) this.#replies?.expect(event.id);
-    const call: GuestCall = {
-      kind: event.is === 'ask' ? 'ask' : 'service',
-      name: event.is === 'ask' ? event.peer : event.operation,
-      input: messageOf(event.lane, event.payload),
-      synchronous,
-      turn: event.turn,
-    };
     let error: ErrorRecord | null = null;
     let reply: { lane: Lane; text: string } = { lane: textLane, text: '' };
     try {
+      const call: GuestCall = {
+        kind: event.is === 'ask' ? 'ask' : 'service',
+        name: event.is === 'ask' ? event.peer : event.operation,
+        input: messageOf(event.lane, event.payload),
+        synchronous,
+        turn: event.turn,
+      };
       if (this.#options.call === undefined) throw new VivariumError('policy.denied', `nothing answers \`${call.name}\``);
       reply = payloadOf(await this.#options.call(call));
     } catch (thrown) {

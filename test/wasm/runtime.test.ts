@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { fallen, imports, startPlugin, wat } from '../support/plugin.ts';
+import { fallen, startPlugin, wat } from '../support/plugin.ts';
 
 describe('handlers of a plugin', () => {
   it('serves `in` by `handle`, other inlets by the function of their name, and what the manifest names', async () => {
@@ -104,13 +104,6 @@ describe('what a plugin gets', () => {
     const actor = await startPlugin('context', { input: 'text', inlets: ['in', 'log'] });
     await actor.deliver('héllo', 'log');
     expect(actor.logs.map(({ level, text, turn }) => `${turn} ${level} ${text}`)).toEqual(['1 debug héllo', '1 info héllo', '1 warn héllo', '1 error héllo']);
-  });
-
-  it('is refused HTTP with the code of a policy', async () => {
-    const module = wat(
-      `${imports({ http_request: '(param i64 i64) (result i64)' })} (func (export "handle") (drop (call $http_request (i64.const 0) (i64.const 0))))`,
-    );
-    expect((await (await startPlugin(module)).deliver(null)).error).toMatchObject({ code: 'policy.denied' });
   });
 });
 

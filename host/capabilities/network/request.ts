@@ -106,7 +106,7 @@ export class Exchange implements Holding {
   async #follow({ method, url, headers, redirect, body }: RequestPlan): Promise<Response> {
     for (let redirects = 0; ; redirects++) {
       const filled = this.#call.secrets.fill(url.href, headers, (access) => this.#call.demand(access));
-      const received = await this.#dispatch(method, url, filled, body);
+      const received = await this.#dispatch(method, url, filled.headers, body);
       const all = receivedHeaders(received.headers as unknown as (Buffer | string)[]);
       const location = isRedirect(received.statusCode) ? headerValue(all, 'location') : undefined;
       if (location === undefined || redirect === 'manual') return this.#response(method, url, redirects > 0, received, all);
@@ -114,7 +114,7 @@ export class Exchange implements Holding {
       if (redirect === 'error') throw networkFailure('EREDIRECT', 'the response is a redirect, and the request follows none');
       if (redirects === mostRedirects) throw new VivariumError('limit.network', `more than ${mostRedirects} redirects`);
       const next = readTarget(location, 'http', url);
-      if (next.origin !== url.origin) headers = withoutCredentials(headers, carrying(headers, filled));
+      if (next.origin !== url.origin) headers = withoutCredentials(headers, filled.carrying);
       if (becomesGet(received.statusCode, method)) {
         method = 'GET';
         headers = withoutBody(headers);
@@ -153,8 +153,14 @@ export class Exchange implements Holding {
       throw new VivariumError('limit.network', `a body of ${length} bytes exceeds the limit of ${limit}`, { hint: 'limits: { responseBody: … }' });
     }
     const redact = (text: string): string => this.#call.secrets.redact(text);
-    const shown = codings === undefined ? all : all.filter(([name]) => name !== 'content-encoding' && name !== 'content-length');
-    this.#body = new ResponseBody(received.body, { codings, limit, redactor: this.#call.secrets.redactor(), ended: () => this.#release() });
+    const redactor = this.#call.secrets.redactor();
+    // What is decompressed, or may have something taken out, is of another length than the server says.
+    const untrue = new Set([
+      ...(codings === undefined ? [] : ['content-encoding']),
+      ...(codings === undefined && redactor === undefined ? [] : ['content-length']),
+    ]);
+    const shown = all.filter(([name]) => !untrue.has(name));
+    this.#body = new ResponseBody(received.body, { codings, limit, redactor, ended: () => this.#release() });
     const head = {
       status: received.statusCode,
       statusText: redact(received.statusText),
@@ -170,10 +176,6 @@ export class Exchange implements Holding {
     this.#free();
   }
 }
-
-/** The names of headers in which a secret was put. */
-const carrying = (written: readonly Header[], filled: readonly Header[]): ReadonlySet<string> =>
-  new Set(written.filter(([, value], index) => filled[index]?.[1] !== value).map(([name]) => name));
 
 const isRedirect = (status: number): boolean => status === 301 || status === 302 || status === 303 || status === 307 || status === 308;
 

@@ -108,7 +108,7 @@ export async function connect(call: CapabilityCall, sockets: Sockets, instance: 
     const socket = new WebSocket(url, [...protocols], {
       lookup: sockets.lookup,
       ca: sockets.authorities as string[] | undefined,
-      headers: Object.fromEntries(call.secrets.fill(url.href, headers, (wanted) => call.demand(wanted))),
+      headers: Object.fromEntries(call.secrets.fill(url.href, headers, (wanted) => call.demand(wanted)).headers),
       maxPayload: Math.max(1, limits.message - wordsAround),
       perMessageDeflate: false,
       followRedirects: false,

@@ -10,6 +10,16 @@ import { Redaction, type StreamRedactor } from './redaction.ts';
 
 export type Header = readonly [name: string, value: string];
 
+export interface Filled {
+  /** What goes out. */
+  readonly headers: readonly Header[];
+  /** Names, in lower case, of the headers that carry a value now: they follow no redirect to another origin. */
+  readonly carrying: ReadonlySet<string>;
+}
+
+/** With these an answer could come back in pieces, or in a coding that the host does not read: nothing would be found in it. */
+const hiding: ReadonlySet<string> = new Set(['accept-encoding', 'if-range', 'range']);
+
 export class HeldSecrets {
   /** By name: what the guest gets. Drawn at random for this actor of this deployment, worthless anywhere else. */
   readonly placeholders: Readonly<Record<string, string>>;
@@ -28,18 +38,21 @@ export class HeldSecrets {
   /**
    * Puts values in for placeholders, in the headers of a request to this very URL: to be called for each hop, with what the guest
    * wrote. A placeholder is replaced where its rule names origin and header, and where it is all that the header says, alone or in
-   * the rule's format. Anywhere else it stays what it is.
+   * the rule's format. Anywhere else it stays what it is. A request that carries a value asks for its answer whole and readable.
    *
    * @param demand decides and tells the audit, before a value is put in
    * @throws VivariumError policy.denied
    */
-  fill(url: string, headers: readonly Header[], demand: (access: Access) => Decision): readonly Header[] {
-    return headers.map(([name, written]): Header => {
+  fill(url: string, headers: readonly Header[], demand: (access: Access) => Decision): Filled {
+    const carrying = new Set<string>();
+    const filled = headers.map(([name, written]): Header => {
       const rule = this.#rules.find((candidate) => candidate.header === name.toLowerCase() && goesTo(candidate, url) && this.#stands(candidate, written));
       if (rule === undefined) return [name, written];
       demand({ capability: 'secrets', resource: rule.name });
+      carrying.add(rule.header);
       return [name, formatted(rule, this.#values.get(rule.name) as string)];
     });
+    return { headers: carrying.size === 0 ? headers : filled.filter(([name]) => !hiding.has(name.toLowerCase())), carrying };
   }
 
   /** Takes every value out of a text. */

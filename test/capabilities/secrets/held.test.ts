@@ -25,7 +25,9 @@ const fill = (url: string, headers: readonly Header[]): { headers: readonly Head
     used.push(`${access.capability} ${access.resource}`);
     return { allowed: true, level: 'request', reason: '', hint: '' } as const;
   };
-  return { headers: held.fill(url, headers, demand), used };
+  const { headers: filled, carrying } = held.fill(url, headers, demand);
+  expect(carrying).toEqual(new Set(headers.filter((header, index) => filled[index]?.[1] !== header[1]).map(([name]) => name.toLowerCase())));
+  return { headers: filled, used };
 };
 
 describe('a placeholder', () => {
@@ -79,6 +81,18 @@ describe('a placeholder', () => {
     expect(fill(url, [[name, written]])).toEqual({ headers: [[name, written]], used: [] });
   });
 
+  test('takes with it what would hide the value in the answer, and only then', () => {
+    const hiding: readonly Header[] = [
+      ['Range', 'bytes=0-9'],
+      ['if-range', 'x'],
+      ['Accept-Encoding', 'zstd'],
+    ];
+    expect(
+      held.fill('https://api.stripe.com/', [...hiding, ['authorization', key]], () => ({ allowed: true, level: 'request', reason: '', hint: '' })).headers,
+    ).toEqual([['authorization', 'Bearer sk_live_$&_value']]);
+    expect(fill('https://other.org/', [...hiding, ['authorization', key]]).headers).toHaveLength(4);
+  });
+
   test('of another deployment is worthless', () => {
     const other = new HeldSecrets(rules, values).placeholders['STRIPE_KEY'] as string;
     expect(fill('https://api.stripe.com/', [['authorization', other]])).toEqual({ headers: [['authorization', other]], used: [] });
@@ -90,7 +104,7 @@ describe('a placeholder', () => {
       throw refusal;
     };
     expect(await failureOf(() => held.fill('https://api.stripe.com/', [['authorization', key]], demand))).toBe(refusal);
-    expect(noSecrets.fill('https://api.stripe.com/', [['authorization', key]], demand)).toEqual([['authorization', key]]);
+    expect(noSecrets.fill('https://api.stripe.com/', [['authorization', key]], demand)).toEqual({ headers: [['authorization', key]], carrying: new Set() });
   });
 });
 
