@@ -58,10 +58,7 @@ const stage = setStage({ network: { authorities: [certificate] }, secrets: { val
   outputs: { out: 'client', told: 'stranger' },
 }));
 
-// fetch comes to JavaScript on its own.
-const having = languages.filter(({ name }) => name !== 'javascript');
-
-describe.each(having)('a request in %s', (language) => {
+describe.each(languages)('a request in %s', (language) => {
   const inlets = language.name === 'python' ? ['handle', 'waiting'] : ['handle'];
   const ask = (message: object, inlet = 'handle') => stage.flow(language).ask(inlet, { method: 'GET', headers: {}, ...message });
 
