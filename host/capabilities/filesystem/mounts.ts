@@ -40,10 +40,14 @@ export class Root {
     return this.rule.guest === '/' ? pathOf(names) : [this.rule.guest, ...names].join('/');
   }
 
-  /** @throws FileFailure EACCES for what belongs to the kernel */
-  async demandOrdinary(system: System, names: readonly string[], object: number, device: bigint): Promise<void> {
+  /** @throws FileFailure EACCES for a way that leads through what belongs to the kernel: its links are the host's own */
+  demandOrdinaryWay(names: readonly string[]): void {
     const real = this.realPath(names);
     if (kernelFolders.some((folder) => isUnder(folder, real))) throw ofTheKernel();
+  }
+
+  /** @throws FileFailure EACCES for an object that the kernel makes up, wherever it is mounted */
+  async demandOrdinary(system: System, object: number, device: bigint): Promise<void> {
     if (this.#devices.has(device)) return;
     if (kernelFilesystems.has(await system.kindOfFilesystem(object))) throw ofTheKernel();
     this.#devices.add(device);
@@ -149,7 +153,8 @@ export class Mounts implements Holding {
     }
     const root = new Root(rule, folder, real);
     try {
-      await root.demandOrdinary(system, [], folder, (await system.stat(folder)).dev);
+      root.demandOrdinaryWay([]);
+      await root.demandOrdinary(system, folder, (await system.stat(folder)).dev);
     } catch (error) {
       release(folder);
       throw error;

@@ -57,6 +57,7 @@ export class Place implements Disposable {
 export async function walk(system: System, root: Root, names: readonly string[], follow: boolean, linked: (names: readonly string[]) => void): Promise<Place> {
   let way = names;
   for (let links = 0; links <= mostLinks; links++) {
+    root.demandOrdinaryWay(way);
     const outcome = await step(system, root, way, follow);
     if (outcome instanceof Place) return outcome;
     way = lead(root, way, outcome);
@@ -114,12 +115,12 @@ async function openEnd(system: System, root: Root, folder: number, names: readon
     if (name !== undefined) descriptor = await system.node(folder, name);
   } catch (error) {
     if (codeOf(error) !== 'ENOENT') throw error;
-    await root.demandOrdinary(system, names, folder, (await system.stat(folder)).dev);
+    await root.demandOrdinary(system, folder, (await system.stat(folder)).dev);
     return undefined;
   }
   try {
     const stats = await system.stat(descriptor);
-    await root.demandOrdinary(system, names, descriptor, stats.dev);
+    await root.demandOrdinary(system, descriptor, stats.dev);
     return { descriptor, stats };
   } catch (error) {
     if (descriptor !== folder) release(descriptor);
