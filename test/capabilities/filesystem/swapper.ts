@@ -33,6 +33,10 @@ function round(): void {
     swap('dir', '../outside');
   }
   if (going) setImmediate(round);
-  else process.send?.({ swaps }, () => process.disconnect());
+  else {
+    process.send?.({ swaps });
+    process.disconnect();
+  }
 }
-process.send?.('ready', round);
+process.send?.('ready');
+round();
