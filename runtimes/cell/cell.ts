@@ -150,7 +150,7 @@ export class Cell implements Router {
 
   #reply(message: Extract<HostMessage, { type: 'reply' }>, region: Buffer): void {
     const instance = this.#actors[message.actor]?.instance;
-    if (instance?.number === message.instance) instance.reply(message.call, message.error, message.lane, toText(message.lane, region));
+    if (instance?.number === message.instance) instance.reply(message.call, message.error, message.lane, region);
   }
 
   #cancel(handles: readonly number[], error: ErrorRecord): void {

@@ -41,6 +41,7 @@ const bootLimit = 5_000;
 const disposeGrace = 1_000;
 
 export class Guest {
+  readonly #ivm: IsolatedVm;
   readonly #isolate: Isolate;
   readonly #doors: Readonly<Record<DoorName, Door>>;
   readonly #wedged: () => void;
@@ -49,7 +50,8 @@ export class Guest {
   readonly #left = Promise.withResolvers<void>();
   #queue: Promise<unknown> = Promise.resolve();
 
-  private constructor(isolate: Isolate, doors: Record<DoorName, Door>, wedged: () => void) {
+  private constructor(ivm: IsolatedVm, isolate: Isolate, doors: Record<DoorName, Door>, wedged: () => void) {
+    this.#ivm = ivm;
     this.#isolate = isolate;
     this.#doors = doors;
     this.#wedged = wedged;
@@ -85,7 +87,7 @@ export class Guest {
       const doors = {} as Record<DoorName, Door>;
       for (const name of doorNames) doors[name] = (await returned.get(name, { reference: true })) as Door;
       const files = await runtime.load(isolate, context, plan, payloads);
-      return { guest: new Guest(isolate, doors, options.wedged), files };
+      return { guest: new Guest(ivm, isolate, doors, options.wedged), files };
     } catch (error) {
       if (!isolate.isDisposed) isolate.dispose();
       throw error;
@@ -145,10 +147,15 @@ export class Guest {
     }
   }
 
+  /** What a door is given: a buffer goes over as it is, and is the guest's from then on. */
+  #carried(arg: unknown): unknown {
+    return arg instanceof ArrayBuffer ? new this.#ivm.ExternalCopy(arg, { transferOut: true }).copyInto({ transferIn: true, release: true }) : arg;
+  }
+
   async #apply(door: DoorName, args: readonly unknown[], limit: number): Promise<Broken | undefined> {
     this.#running++;
     try {
-      await this.#doors[door].apply(undefined, args as never, { timeout: Math.max(1, Math.ceil(limit)) });
+      await this.#doors[door].apply(undefined, args.map((arg) => this.#carried(arg)) as never, { timeout: Math.max(1, Math.ceil(limit)) });
       return undefined;
     } catch (error) {
       return error === decoy || this.#disposed ? undefined : diagnose(error);
@@ -179,4 +186,5 @@ function diagnose(error: unknown): Broken {
   return { by: 'unknown', message: message.slice(0, 1024) };
 }
 
-const exact = (bytes: Uint8Array): ArrayBuffer => bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;
+/** The bytes in a buffer of their own. */
+export const exact = (bytes: Uint8Array): ArrayBuffer => bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;

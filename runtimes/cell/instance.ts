@@ -4,7 +4,7 @@
  */
 import type { ErrorCode, ErrorRecord } from '../../sdk/errors.ts';
 import { textLimits } from '../limits.ts';
-import type { Lane } from '../lanes.ts';
+import { binaryLane, type Lane } from '../lanes.ts';
 import type { ActorPlan } from '../protocol.ts';
 import type { StackReader } from '../runtime.ts';
 import { answered, executionSeparator, type GuestEvent, handedBack, settledWithError, settledWithNothing, settledWithValue, slice } from '../guest/wire.ts';
@@ -12,11 +12,12 @@ import { authorsError, ownCodes } from './authorsError.ts';
 import { callsBroken, cpuBroken, memoryBroken, messageBroken, outboundBroken, startBroken, timersBroken, wallBroken } from './brokenLimits.ts';
 import { DoorClock } from './doorClock.ts';
 import { demandSound } from './events.ts';
-import type { Broken, Guest } from './guest.ts';
+import { type Broken, exact, type Guest } from './guest.ts';
 import { GuestTimers } from './guestTimers.ts';
 import type { CallEvent, InstanceListener, Outcome } from './instanceListener.ts';
 import type { Delivery } from './mailbox.ts';
 import type { Meter } from './meter.ts';
+import { toText } from './outbound.ts';
 import { type OpenTurn, OpenTurns } from './openTurns.ts';
 import { deliveryHeader, endingsIn, readRecords } from './records.ts';
 import type { SynchronousReplies } from './synchronous.ts';
@@ -52,6 +53,8 @@ export class Instance {
   #startDeadline: NodeJS.Timeout | undefined;
   readonly #timers = new GuestTimers();
   readonly #calls = new Set<number>();
+  /** Of these, whose reply is to come as bytes. */
+  readonly #bulk = new Set<number>();
   /** Codes of errors that the guest was given, and may let pass. */
   readonly #codesTold = new Set<ErrorCode>();
   /** How often in a row the guest gave back what it was given, without ending anything. */
@@ -116,13 +119,15 @@ export class Instance {
   }
 
   /** The result of a call or an ask; a late one is dropped. */
-  reply(call: number, error: ErrorRecord | null, lane: Lane, text: string): void {
+  reply(call: number, error: ErrorRecord | null, lane: Lane, payload: string | Buffer): void {
     if (this.#ended || !this.#calls.delete(call)) return;
     if (error !== null) this.#codesTold.add(error.code);
+    const asBytes = this.#bulk.delete(call) && lane === binaryLane && typeof payload !== 'string';
+    const text = (): string => (typeof payload === 'string' ? payload : toText(lane, payload));
     if (this.#replies?.expects(call)) {
       this.#clock.sleeps(false);
-      this.#replies.answer(error, lane, text);
-    } else void this.#enter('reply', [call, error === null ? '' : JSON.stringify(error), lane, text], () => this.#doorLimit());
+      this.#replies.answer(error, lane, text());
+    } else void this.#enter('reply', [call, error === null ? '' : JSON.stringify(error), lane, asBytes ? exact(payload) : text()], () => this.#doorLimit());
   }
 
   setRoom(room: number): void {
@@ -302,6 +307,7 @@ export class Instance {
 
   #call(event: CallEvent): void {
     this.#calls.add(event.id);
+    if (event.is === 'call' && event.bulk === true) this.#bulk.add(event.id);
     if (this.#calls.size > this.#plan.limits.calls) {
       this.#break(callsBroken(this.#plan.limits));
       return;
@@ -440,6 +446,7 @@ export class Instance {
     clearTimeout(this.#startDeadline);
     this.#timers.clearAll();
     this.#calls.clear();
+    this.#bulk.clear();
     this.#open.clear();
   }
 }

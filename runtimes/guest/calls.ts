@@ -104,13 +104,13 @@ export function createCalls(kernel: Kernel, captured: Captured, shared: ArrayBuf
       receive(buffer, () => {});
     },
 
-    reply(id, error, lane, text) {
+    reply(id, error, lane, payload) {
       const call = pending[id];
       if (call === undefined) return;
       delete pending[id];
       count--;
       kernel.runAs(call.background, () => {
-        if (error === '') call.resolve({ lane, text });
+        if (error === '') call.resolve(typeof payload === 'string' ? { lane, text: payload } : { lane, text: '', bulk: new Uint8ArrayIntrinsic(payload) });
         else call.reject(new HostError(parse(error) as ErrorRecord));
       });
     },

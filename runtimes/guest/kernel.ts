@@ -11,10 +11,14 @@ import type { Settings } from './wire.ts';
 export interface GuestPayload {
   readonly lane: Lane;
   readonly text: string;
+  /** In the place of the text: the reply to a call that asked for bulk, if it is binary. */
+  readonly bulk?: Uint8Array;
 }
 
 /** What a guest wants of the host. */
-export type Request = { readonly is: 'call'; readonly capability: string; readonly operation: string } | { readonly is: 'ask'; readonly peer: string };
+export type Request =
+  | { readonly is: 'call'; readonly capability: string; readonly operation: string; readonly bulk?: boolean }
+  | { readonly is: 'ask'; readonly peer: string };
 
 export interface Calls {
   /** @param background lives until `stop`; told by a language that knows better than the door */
@@ -24,7 +28,7 @@ export interface Calls {
   callSynchronouslyForBytes(turn: number, request: Request, payload: GuestPayload, target: Uint8Array): number;
   /** Blocks for so many milliseconds, which are not counted as processor time. */
   sleep(delay: number): void;
-  reply(id: number, error: string, lane: Lane, text: string): void;
+  reply(id: number, error: string, lane: Lane, payload: string | ArrayBuffer): void;
   clearForeground(): void;
 }
 

@@ -49,6 +49,8 @@ export type GuestEvent =
       readonly turn: number;
       readonly capability: string;
       readonly operation: string;
+      /** A binary reply is to come as an ArrayBuffer: a string of as many characters is read far more slowly. */
+      readonly bulk?: boolean;
       readonly lane: Lane;
       readonly payload: string;
       readonly synchronous?: boolean;
@@ -111,7 +113,7 @@ export interface Doors {
   deliver(firstTurn: number, header: string, executions: string, body: string, room: number): void;
   timer(id: number): void;
   /** `error` is empty if the call went well, else an {@link ErrorRecord} as JSON. */
-  reply(call: number, error: string, lane: number, payload: string): void;
+  reply(call: number, error: string, lane: number, payload: string | ArrayBuffer): void;
   room(messages: number): void;
   /** @param turns a list of numbers, as JSON */
   cancel(turns: string, error: string): void;

@@ -83,8 +83,10 @@ class Output {
     this.#bytes.set(view, start);
   }
 
-  /** A copy of what was written. The output ends with it. */
+  /** What was written. The output ends with it. */
   finish(): Uint8Array {
+    // Large bytes have made the output just as large as it had to be.
+    if (this.#bytes.length === this.#length && this.#length > spareSize) return this.#bytes;
     const written = this.#bytes.slice(0, this.#length);
     if (this.#bytes.length === spareSize) spare = this.#bytes;
     return written;

@@ -56,7 +56,7 @@ export class Contents {
     }
   }
 
-  async read({ handle, position, length }: RequestOf<'read'>): Promise<Uint8Array> {
+  async read({ handle, position, length }: RequestOf<'read'>): Promise<Buffer> {
     return this.#held(handle).read(position, Math.min(length, chunk, mostBytes(this.#visit.call.grant.limits)));
   }
 
@@ -90,7 +90,7 @@ export class Contents {
     return null;
   }
 
-  readFile({ path }: RequestOf<'readFile'>): Promise<Uint8Array> {
+  readFile({ path }: RequestOf<'readFile'>): Promise<Buffer> {
     const most = mostBytes(this.#visit.call.grant.limits);
     return this.#briefly(path, { mode: 'read', create: false, exclusive: false, append: false }, async ({ file }) => {
       const { size } = await file.stat();

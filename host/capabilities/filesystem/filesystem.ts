@@ -9,6 +9,7 @@ import { decode, encode, type Payload } from '../../../sdk/message.ts';
 import { budgetOf } from '../../routing/topology.ts';
 import type { Capability, CapabilityCall } from '../capability.ts';
 import type { Holding } from '../holdings.ts';
+import { bulkPayload } from './bulk.ts';
 import { Contents, type OpenFiles } from './contents.ts';
 import { fileError } from './failure.ts';
 import { type Lane, Lanes } from './lanes.ts';
@@ -63,7 +64,7 @@ export class Filesystem implements Capability {
     const instance = holdings.keep(this, () => this.#instance(call));
     try {
       const result = await instance.operations.run(() => instance.mounts.use(() => this.#perform(operation, request.data, new Visit(instance, call))));
-      return encode(result, budget);
+      return Buffer.isBuffer(result) ? bulkPayload(result) : encode(result, budget);
     } catch (error) {
       throw fileError(error, operation, pathsOf(request.data));
     }

@@ -1,6 +1,7 @@
 /** A file that a guest has open. The descriptor lives until the last operation on it is over: its number is somebody else's then. */
 import type { BigIntStats } from 'node:fs';
 import type { Holding } from '../holdings.ts';
+import { roomFor } from './bulk.ts';
 import { FileFailure } from './failure.ts';
 import type { Root } from './mounts.ts';
 import type { FileMode, System } from './system.ts';
@@ -48,11 +49,11 @@ export class OpenFile implements Holding {
   }
 
   /** @param position null: where the last operation without a position ended */
-  async read(position: number | null, length: number): Promise<Uint8Array> {
+  async read(position: number | null, length: number): Promise<Buffer> {
     const { system, descriptor, mode } = this.#parts;
     if (mode === 'write') throw new FileFailure('EBADF');
     return this.#use(async () => {
-      const bytes = Buffer.allocUnsafeSlow(length);
+      const bytes = roomFor(length);
       const from = position ?? this.#position;
       const count = await system.read(descriptor, bytes, from);
       if (position === null) this.#position = from + count;

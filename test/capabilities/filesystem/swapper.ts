@@ -35,7 +35,7 @@ function round(): void {
   if (going) setImmediate(round);
   else {
     process.send?.({ swaps });
-    process.disconnect();
+    process.disconnect?.();
   }
 }
 process.send?.('ready');
