@@ -149,14 +149,18 @@ const intersect = <R extends Rule>(
   refused: Refusal[],
 ): readonly R[] =>
   requested.flatMap((request) => {
-    const common = largest(
-      kind,
-      granted.flatMap((rule) => kind.intersect(request, rule) ?? []),
-    );
-    const whole = common.some((rule) => kind.covers(rule, request));
+    const { common, whole } = kind.meet?.(request, granted) ?? meet(kind, request, granted);
     if (!whole) refused.push({ capability: kind.capability, level, rule: request, partly: common.length > 0, line: kind.text(request) });
     return common;
   });
+
+const meet = <R extends Rule>(kind: RuleKind<R>, request: R, granted: readonly R[]): { readonly common: readonly R[]; readonly whole: boolean } => {
+  const common = largest(
+    kind,
+    granted.flatMap((rule) => kind.intersect(request, rule) ?? []),
+  );
+  return { common, whole: common.some((rule) => kind.covers(rule, request)) };
+};
 
 /** Without the rules that another one covers. */
 const largest = <R extends Rule>(kind: RuleKind<R>, rules: readonly R[]): readonly R[] =>

@@ -76,6 +76,21 @@ export const filesystem: RuleKind<FilesystemRule> = {
     const way = wayDown(request.host, level.host);
     return way === null ? null : { ...shared, guest: join(request.guest, way), host: level.host };
   },
+  // In a level too the deepest folder decides: what it says less than the folders around it is not undone by these.
+  meet: (request, level) => {
+    const isHidden = ({ host }: FilesystemRule): boolean =>
+      level.some((inner) => inner.host !== host && wayDown(host, inner.host) !== null && wayDown(inner.host, request.host) !== null);
+    const pieces = level.filter((rule) => !isHidden(rule)).flatMap((rule) => filesystem.intersect(request, rule) ?? []);
+    const common = pieces.filter(
+      (piece, place) =>
+        !pieces.some(
+          (other, index) =>
+            index !== place && other.guest === piece.guest && filesystem.covers(other, piece) && (index < place || !filesystem.covers(piece, other)),
+        ),
+    );
+    const whole = common.some((rule) => filesystem.covers(rule, request)) && common.every(({ access }) => access === request.access);
+    return { common, whole };
+  },
   matches: (rule, resource, operation) => isUnder(rule.guest, resource) && (operation === 'read' || rule.access === 'read-write'),
   text: ({ guest, host, access, quota }) => {
     const options = `{ path: ${yamlText(host)}, access: read-write${quota === undefined ? '' : `, quota: ${formatSize(quota)}`} }`;

@@ -25,6 +25,11 @@ export interface RuleKind<R extends Rule> {
   covers(wide: R, narrow: R): boolean;
   /** What both allow, with the origin of `request`; null when that is nothing. */
   intersect(request: R, level: R): R | null;
+  /**
+   * What all rules of a level leave of a request, where that is not simply what each of them leaves: for kinds whose rules hide each
+   * other. `whole`: it is all of it.
+   */
+  meet?(request: R, level: readonly R[]): { readonly common: readonly R[]; readonly whole: boolean };
   /** Whether the rule allows this access. `operation` is what the capability calls it. */
   matches(rule: R, resource: string, operation: string): boolean;
   /** The line of a policy that says this. */

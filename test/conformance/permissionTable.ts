@@ -1,0 +1,107 @@
+/**
+ * Rules and operations, as data: `permissions.test.ts` tries every operation under every rule in every language. What is expected is
+ * worked out here, from what the reference says and not by the code that decides.
+ */
+import path from 'node:path';
+import type { Access } from '../../host/index.ts';
+import type { Language } from './languages.ts';
+
+export type Sphere = 'services' | 'environment' | 'state' | 'filesystem';
+
+/** What an actor asks the host for, in one line of its message. */
+export interface Operation {
+  readonly name: string;
+  readonly resource: string;
+  readonly access: Access;
+}
+
+export interface SphereTable {
+  /** Values of the policy's key; null leaves it out. */
+  readonly rules: readonly unknown[];
+  readonly operations: readonly Operation[];
+  /** Whether a rule, or the absence of one, allows an operation. */
+  allows(rule: never, operation: Operation): boolean;
+  /** What a refusal is told as. */
+  readonly refusal: string;
+  /** The languages that can perform these operations. */
+  readonly languages: readonly Language['name'][];
+}
+
+/** What the host offers and provides. */
+export const offered = ['orders.list', 'orders.count', 'orders.archive.list', 'stock.count', 'money.send'] as const;
+export const provided: Readonly<Record<string, string>> = { REGION: 'north', LEVEL: 'debug', TOKEN: 'not for guests' };
+
+const services: SphereTable = {
+  rules: [null, [], ['orders.list'], ['orders.*'], ['orders.archive.*', 'stock.count']],
+  operations: [...offered, 'orders.none'].map((resource) => ({ name: 'call', resource, access: { capability: 'services', resource } })),
+  allows: (rule: readonly string[] | null, { resource }) =>
+    (rule ?? []).some((pattern) => pattern === resource || (pattern.endsWith('*') && resource.startsWith(pattern.slice(0, -1)))),
+  refusal: 'policy.denied',
+  languages: ['javascript', 'python', 'wasm'],
+};
+
+const environment: SphereTable = {
+  rules: [null, {}, { REGION: 'required' }, { LEVEL: 'optional', COLOUR: 'optional' }, { COLOUR: { default: 'red' }, LEVEL: { default: 'info' } }],
+  operations: ['REGION', 'LEVEL', 'COLOUR', 'TOKEN', 'PATH', 'region', '__proto__'].map((resource) => ({
+    name: 'variable',
+    resource,
+    access: { capability: 'environment', resource },
+  })),
+  allows: (rule: Readonly<Record<string, unknown>> | null, { resource }) => {
+    if (rule === null || !Object.hasOwn(rule, resource)) return false;
+    return Object.hasOwn(provided, resource) || typeof rule[resource] === 'object';
+  },
+  refusal: 'absent',
+  languages: ['javascript', 'python', 'wasm'],
+};
+
+const state: SphereTable = {
+  rules: [null, '1KiB', '1MiB', 4096, null],
+  operations: (['get', 'put', 'delete', 'list'] as const).flatMap((name) =>
+    ['key', '__proto__'].map((resource) => ({ name, resource, access: { capability: 'state', operation: name, resource } }) as const),
+  ),
+  allows: (rule: string | number | null) => rule !== null,
+  refusal: 'policy.denied',
+  languages: ['javascript', 'python', 'wasm'],
+};
+
+type Mount = string | { readonly path: string; readonly access: 'read-write' };
+
+const filesystem: SphereTable = {
+  rules: [
+    null,
+    { '/data': './data' },
+    { '/data': { path: './data', access: 'read-write' } },
+    { '/data': './data', '/data/inner': { path: './data/inner', access: 'read-write' } },
+    { '/data': { path: './data', access: 'read-write' }, '/data/inner': './data/inner' },
+  ],
+  operations: (['read', 'write'] as const).flatMap((name) =>
+    ['/data/a', '/data/inner/a', '/data/inner/../a', '/data/../data/inner/a', '/database/a', '/data/../secret', '/secret', '/etc/passwd'].map(
+      (resource) => ({ name, resource, access: { capability: 'filesystem', operation: name, resource } }) as const,
+    ),
+  ),
+  allows: (rule: Readonly<Record<string, Mount>> | null, { name, resource }) => {
+    const place = path.posix.normalize(resource);
+    const deepest = Object.keys(rule ?? {})
+      .filter((guest) => place.startsWith(`${guest}/`))
+      .toSorted((left, right) => right.length - left.length)[0];
+    return deepest !== undefined && (name === 'read' || typeof rule?.[deepest] === 'object');
+  },
+  refusal: 'policy.denied',
+  languages: ['javascript', 'python'],
+};
+
+export const spheres: Readonly<Record<Sphere, SphereTable>> = { services, environment, state, filesystem };
+
+/** Policies that have, of every sphere, the rule of this number. */
+export const policyCount = 5;
+
+export const policyOf = (number: number): Readonly<Record<string, unknown>> =>
+  Object.fromEntries(Object.entries(spheres).flatMap(([sphere, { rules }]) => (rules[number] === null ? [] : [[sphere, rules[number]]])));
+
+export const operationsFor = (language: Language): readonly (readonly [SphereTable, Operation])[] =>
+  Object.values(spheres).flatMap((table) => (table.languages.includes(language.name) ? table.operations.map((operation) => [table, operation] as const) : []));
+
+/** What the rules of this number allow, where both the actor's policy and that of the namespace have a say. */
+export const isAllowed = (table: SphereTable, numbers: readonly number[], operation: Operation): boolean =>
+  numbers.every((number) => table.allows(table.rules[number] as never, operation));
