@@ -10,16 +10,17 @@ import { isAllowed, offered, operationsFor, policyCount, policyOf, provided } fr
 import { setStage } from './suite.ts';
 
 const performed: string[] = [];
-const services: ServiceTree = {};
+type Group = { [name: string]: Group | ServiceTree[string] };
+const services: Group = {};
 for (const name of offered) {
-  const [group = '', ...rest] = name.split('.');
-  const branch = rest
-    .slice(0, -1)
-    .reduce<Record<string, ServiceTree>>(
-      (tree, part) => (tree[part] ??= {}) as Record<string, ServiceTree>,
-      ((services as Record<string, ServiceTree>)[group] ??= {}) as Record<string, ServiceTree>,
-    );
-  branch[rest.at(-1) as string] = { input: z.unknown(), output: z.unknown(), handle: () => performed.push(name) } as unknown as ServiceTree;
+  const parts = name.split('.');
+  let group = services;
+  for (const part of parts.slice(0, -1)) {
+    const inner = (group[part] ?? {}) as Group;
+    group[part] = inner;
+    group = inner;
+  }
+  group[parts.at(-1) as string] = { input: z.unknown(), output: z.unknown(), handle: () => performed.push(name) };
 }
 
 const folder = mkdtempSync(path.join(tmpdir(), 'vivarium-permissions-'));
@@ -31,7 +32,7 @@ beforeAll(() => {
 });
 
 const audit: AuditEvent[] = [];
-const stage = setStage({ services, environment: provided });
+const stage = setStage({ services: services as ServiceTree, environment: provided });
 beforeAll(() => {
   stage.host.on('audit', (event) => audit.push(event));
 });
