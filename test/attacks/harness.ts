@@ -14,6 +14,7 @@ import { gone } from '../support/processes.ts';
 import { Canaries, type CanaryPlaces } from './canaries.ts';
 import { childrenOf } from './processes.ts';
 import { services } from './services.ts';
+import { layTraps, trapsIn } from './traps.ts';
 
 /** One attack: a row of the table of its section. */
 export interface Attack {
@@ -26,6 +27,8 @@ export interface Attack {
   readonly allowed: Allowed;
   /** Lowered or raised limits; the usual ones are {@link usualLimits}. */
   readonly limits?: Readonly<Record<string, unknown>>;
+  /** Grants it a folder full of ways out, at `/data`: see traps.ts. */
+  readonly files?: true;
   /** What else the manifest says of the attacker. */
   readonly actor?: Readonly<Record<string, unknown>>;
   /** Connections beside those that every attacker has. */
@@ -147,8 +150,10 @@ export class Arena {
     expect(process.memoryUsage.rss() - memory, 'the memory of the host').toBeLessThan(hostGrowth);
   }
 
-  async #attack(namespace: string, { source, language = 'javascript', limits, actor, connections = [], timeout, further = 0 }: Attack): Promise<Seen> {
-    const policy = { services: ['probe.*'], limits: { ...usualLimitsOf[language], ...limits } };
+  async #attack(namespace: string, { source, language = 'javascript', limits, actor, connections = [], timeout, further = 0, files }: Attack): Promise<Seen> {
+    const laid = files ? layTraps(this.canaries.places) : undefined;
+    const filesystem = laid === undefined ? {} : { '/data': { path: laid.folder, access: 'read-write' as const, quota: '1MiB' } };
+    const policy = { services: ['probe.*'], filesystem, limits: { ...usualLimitsOf[language], ...limits } };
     const code = language === 'wasm' ? { source: `./${plugins}/${source}` } : { runtime: language, code: source };
     const record = this.canaries.record(namespace);
     try {
@@ -172,6 +177,8 @@ export class Arena {
     } catch (error) {
       if (!(error instanceof VivariumError) || this.host.flow(namespace) !== undefined) throw error;
       return { result: undefined, results: [], refused: error, took: 0, ...record };
+    } finally {
+      laid?.remove();
     }
   }
 
@@ -190,7 +197,11 @@ export class Arena {
 const usualHost = (level: SandboxLevel): Promise<Host> =>
   createHost({
     sandbox: { minimum: level, maximum: level },
-    ceiling: { services: ['probe.*'], limits: { cpu: '30s', wall: '60s', memory: '1GiB', message: '16MiB' } },
+    ceiling: {
+      services: ['probe.*'],
+      filesystem: { '/traps': { path: trapsIn, access: 'read-write' } },
+      limits: { cpu: '30s', wall: '60s', memory: '1GiB', message: '16MiB' },
+    },
     services,
   });
 
