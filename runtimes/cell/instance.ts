@@ -126,7 +126,7 @@ export class Instance {
     const text = (): string => (typeof payload === 'string' ? payload : toText(lane, payload));
     if (this.#replies?.expects(call)) {
       this.#clock.sleeps(false);
-      this.#replies.answer(error, lane, text());
+      this.#replies.answer(error, lane, payload);
     } else void this.#enter('reply', [call, error === null ? '' : JSON.stringify(error), lane, asBytes ? exact(payload) : text()], () => this.#doorLimit());
   }
 

@@ -3,7 +3,7 @@
  * sleeps on, in chunks if it is long.
  */
 import type { ErrorRecord } from '../../sdk/errors.ts';
-import type { Lane } from '../protocol.ts';
+import { binaryLane, type Lane } from '../lanes.ts';
 import { failedCall, lastChunk, moreChunks, sharedBuffer, sharedHeader } from '../guest/wire.ts';
 
 /** `--enable-sharedarraybuffer-per-context` takes the constructor away; a shared memory still has such a buffer. */
@@ -40,9 +40,14 @@ export class SynchronousReplies {
     return this.#call === call && call !== 0;
   }
 
-  answer(error: ErrorRecord | null, lane: Lane, text: string): void {
+  /** @param payload as it came from the host, or from an actor of this cell */
+  answer(error: ErrorRecord | null, lane: Lane, payload: Buffer | string): void {
     this.#words[2] = lane;
-    this.#left = Buffer.from(escapeBeyondLatin(error === null ? text : JSON.stringify(error), lane), 'latin1');
+    if (error === null && lane === binaryLane && typeof payload !== 'string') this.#left = payload;
+    else {
+      const text = error !== null ? JSON.stringify(error) : typeof payload === 'string' ? payload : payload.toString('utf8');
+      this.#left = Buffer.from(escapeBeyondLatin(text, lane), 'latin1');
+    }
     this.#state = error === null ? lastChunk : failedCall;
     this.next();
   }

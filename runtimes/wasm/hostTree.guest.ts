@@ -1,5 +1,5 @@
 /** The files of the mounts, as the host performs operations on them. */
-import { budgetFor, decodeGuest, encodeGuest } from '../guest/codec.ts';
+import { budgetFor, decodePayload, encodeGuest } from '../guest/codec.ts';
 import { errno, errnoOf } from '../guest/errno.ts';
 import { describe } from '../guest/failure.ts';
 import type { Kernel } from '../guest/kernel.ts';
@@ -35,10 +35,10 @@ export function createHostTree(kernel: Kernel, caller: Caller): Tree {
 
   const call = async <T>(operation: string, input: object, path?: string): Promise<T> => {
     try {
-      const request = { is: 'call', capability: 'filesystem', operation } as const;
-      const { lane, text } = await caller.wait(kernel.calls.call(caller.turn?.id ?? 0, request, encodeGuest(input, budget)));
+      const request = { is: 'call', capability: 'filesystem', operation, bulk: operation === 'read' } as const;
+      const payload = await caller.wait(kernel.calls.call(caller.turn?.id ?? 0, request, encodeGuest(input, budget)));
       caller.check();
-      return decodeGuest(lane, text, budget) as T;
+      return decodePayload(payload, budget) as T;
     } catch (error) {
       caller.check();
       throw refuse(error, path);
