@@ -199,7 +199,9 @@ export function mountFiles(kernel: Kernel, files: FileSystem): Files {
   const openFile = (path: string, flags: number): Opening => {
     const input = table<unknown>();
     input['path'] = path;
-    input['access'] = accesses[flags & openFlags.access];
+    const isRead = (flags & openFlags.access) === 0;
+    // Who makes or empties a file writes to it.
+    input['access'] = isRead && flags & (openFlags.create | openFlags.truncate) ? 'read-write' : accesses[flags & openFlags.access];
     if (flags & openFlags.create) input['create'] = true;
     if (flags & openFlags.exclusive) input['exclusive'] = true;
     if (flags & openFlags.truncate) input['truncate'] = true;

@@ -223,7 +223,7 @@ export function createFileFunctions(standard: readonly Standard[], preopens: rea
       const { tree, path, isFolder } = resolve(folder, start, length);
       const held = { rights: wanted & folder.inheriting, inheriting: inheriting & folder.inheriting };
       const reads = (held.rights & rights.read) !== 0n;
-      const writes = (held.rights & (rights.write | rights.allocate | rights.resize)) !== 0n || (flags & openFlag.truncate) !== 0;
+      const writes = (held.rights & (rights.write | rights.allocate | rights.resize)) !== 0n || (flags & (openFlag.create | openFlag.truncate)) !== 0;
       const asFolder = isFolder || (flags & openFlag.folder) !== 0;
       if ((flags & openFlag.create) !== 0 && (flags & openFlag.folder) !== 0) throw new Refusal(errno.EINVAL);
       if ((flags & openFlag.truncate) !== 0 && (folder.rights & rights.truncateByPath) === 0n) throw new Refusal(errno.ENOTCAPABLE);
