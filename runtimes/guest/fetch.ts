@@ -1,6 +1,6 @@
 /** `fetch` over calls to the host: the body goes out whole or in pieces, and comes back whole or as the guest reads it. */
 import { CallPlace } from './failure.ts';
-import type { Line } from './network.ts';
+import type { Line } from './line.ts';
 import { PromiseIntrinsic, subarray } from './primordials.ts';
 import { watchSignal } from './web/abort.ts';
 import { type Contents, demandBytes, take } from './web/body.ts';

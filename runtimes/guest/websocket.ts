@@ -1,5 +1,5 @@
 /** `WebSocket` over calls to the host. One that `start` opened lives as long as the instance, any other as long as a turn is open. */
-import type { Line } from './network.ts';
+import type { Line } from './line.ts';
 import { DOMException } from './web/dom-exception.ts';
 import { type Event, type EventCallback, EventTarget, fire } from './web/events.ts';
 import { encoded } from './web/body.ts';

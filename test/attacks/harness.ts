@@ -29,6 +29,8 @@ export interface Attack {
   readonly limits?: Readonly<Record<string, unknown>>;
   /** Grants it a folder full of ways out, at `/data`: see traps.ts. */
   readonly files?: true;
+  /** URL patterns that it is granted; `PORT` stands for the port of the canary. */
+  readonly reaches?: readonly string[];
   /** What else the manifest says of the attacker. */
   readonly actor?: Readonly<Record<string, unknown>>;
   /** Connections beside those that every attacker has. */
@@ -72,6 +74,13 @@ export const either = (...options: readonly Allowed[]): Allowed => Object.assign
 
 /** A module in JavaScript whose handler has this body. */
 export const handler = (body: string): string => `export const handle = async (canary, context) => {\n${body}\n};`;
+
+/** The most that an attacker may be granted, beside what it reaches. */
+const ceiling = {
+  services: ['probe.*'],
+  filesystem: { '/traps': { path: trapsIn, access: 'read-write' as const } },
+  limits: { cpu: '30s', wall: '60s', memory: '1GiB', message: '16MiB', requests: 1000 },
+};
 
 /** Short, so that a loop is over soon; long enough for a slow machine. */
 const usualLimits = { cpu: '200ms', wall: '800ms' };
@@ -150,10 +159,14 @@ export class Arena {
     expect(process.memoryUsage.rss() - memory, 'the memory of the host').toBeLessThan(hostGrowth);
   }
 
-  async #attack(namespace: string, { source, language = 'javascript', limits, actor, connections = [], timeout, further = 0, files }: Attack): Promise<Seen> {
+  async #attack(
+    namespace: string,
+    { source, language = 'javascript', limits, reaches = [], actor, connections = [], timeout, further = 0, files }: Attack,
+  ): Promise<Seen> {
     const laid = files ? layTraps(this.canaries.places) : undefined;
     const filesystem = laid === undefined ? {} : { '/data': { path: laid.folder, access: 'read-write' as const, quota: '1MiB' } };
-    const policy = { services: ['probe.*'], filesystem, limits: { ...usualLimitsOf[language], ...limits } };
+    const network = { allow: reaches.map((pattern) => pattern.replace('PORT', String(this.canaries.places.port))) };
+    const policy = { services: ['probe.*'], filesystem, network, limits: { ...usualLimitsOf[language], ...limits } };
     const code = language === 'wasm' ? { source: `./${plugins}/${source}` } : { runtime: language, code: source };
     const record = this.canaries.record(namespace);
     try {
@@ -165,7 +178,7 @@ export class Arena {
           inputs: { attack: 'attacker', greet: 'neighbour' },
           outputs: { result: 'attacker', greeting: 'neighbour' },
         },
-        { namespace },
+        { namespace, ...(reaches.length > 0 && { grant: { ...ceiling, network } }) },
       );
       const began = performance.now();
       const attack = () => withinLimit(flow.run({ attack: this.canaries.places as never }, timeout === undefined ? {} : { timeout }), 'the attack');
@@ -197,11 +210,7 @@ export class Arena {
 const usualHost = (level: SandboxLevel): Promise<Host> =>
   createHost({
     sandbox: { minimum: level, maximum: level },
-    ceiling: {
-      services: ['probe.*'],
-      filesystem: { '/traps': { path: trapsIn, access: 'read-write' } },
-      limits: { cpu: '30s', wall: '60s', memory: '1GiB', message: '16MiB' },
-    },
+    ceiling,
     services,
   });
 

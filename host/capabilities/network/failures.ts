@@ -1,4 +1,5 @@
 /** What a guest is told of a request that failed: how, in the words of every operating system, and nothing of where or why. */
+import { errors } from 'undici';
 import { VivariumError } from '../../../sdk/errors.ts';
 import type { Access } from '../../policy/index.ts';
 import type { CapabilityCall } from '../capability.ts';
@@ -46,7 +47,7 @@ export function failureOf(error: unknown, call: CapabilityCall, access: Access):
   if (error instanceof NotFound) return networkFailure('ENOTFOUND', messages.ENOTFOUND);
   const code = String((error as NodeJS.ErrnoException | undefined)?.code ?? '');
   if (code === 'UND_ERR_HEADERS_OVERFLOW') return new VivariumError('limit.network', 'the headers of the response exceed the limit');
-  const name = names[code] ?? kindOf(code);
+  const name = error instanceof errors.HTTPParserError ? 'EPROTO' : (names[code] ?? kindOf(code));
   if (name !== undefined) return networkFailure(name, messages[name]);
   return new VivariumError('network.failed', messages.ECONNRESET, { name: 'ECONNRESET', cause: error });
 }

@@ -117,7 +117,9 @@ export async function read(call: CapabilityCall, { response: number, length }: I
     try {
       return await body.take(Math.min(length, largestPieceOf(call)));
     } catch (error) {
-      throw exchange.failure(error);
+      const failure = exchange.failure(error);
+      await call.holdings.close(number);
+      throw failure;
     }
   });
   if (chunk === null) await call.holdings.close(number);

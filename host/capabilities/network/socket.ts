@@ -9,6 +9,7 @@ import { readHeaders } from './headers.ts';
 import { demandHeld } from './http.ts';
 import type { InstanceNetwork, Sockets } from './instance.ts';
 import type { Input } from './operations.ts';
+import { NotFound, NotPublic } from './resolve.ts';
 import { accessOf } from './request.ts';
 import type { HeldSecrets } from '../secrets/held.ts';
 import { readTarget } from './target.ts';
@@ -124,6 +125,9 @@ export async function connect(call: CapabilityCall, sockets: Sockets, instance: 
   }
 }
 
+/** It happened below the handshake. */
+const isOfSocket = (error: NodeJS.ErrnoException): boolean => error.code !== undefined || error instanceof NotPublic || error instanceof NotFound;
+
 const opened = (socket: WebSocket, signal: AbortSignal): Promise<void> =>
   new Promise((resolve, reject) => {
     const cancelled = (): void => {
@@ -141,7 +145,7 @@ const opened = (socket: WebSocket, signal: AbortSignal): Promise<void> =>
       socket.terminate();
     });
     socket.once('error', (error: NodeJS.ErrnoException) =>
-      settle(() => reject(error.code === undefined ? networkFailure('EPROTO', 'the server did not open a socket') : error)),
+      settle(() => reject(isOfSocket(error) ? error : networkFailure('EPROTO', 'the server did not open a socket'))),
     );
   });
 

@@ -41,12 +41,12 @@ export class TestActor {
   readonly #broker: Broker;
   readonly #grant;
 
-  constructor(policy: PolicyInput, options: NetworkOptions = {}, values: Readonly<Record<string, string>> = {}) {
+  constructor(policy: PolicyInput, options: NetworkOptions = {}, values: Readonly<Record<string, string>> = {}, ceiling?: PolicyInput) {
     this.#grant = grantPolicy({
       actor: 'clerk',
       runtime: 'javascript',
       request: loadPolicyInput(policy, 'policy', { from: import.meta.filename }),
-      ceiling: unrestricted,
+      ceiling: ceiling === undefined ? unrestricted : loadPolicyInput(ceiling, 'ceiling', { from: import.meta.filename }),
     });
     const network = new Network(socketsOf(networkOptions.parse(options)));
     this.#broker = new Broker(
