@@ -68,6 +68,3 @@ export const python = new Language('python', Object.keys(abilities) as Ability[]
 export const wasm = new Language('wasm', ['blocking'], (kind) => `dist/test/plugins/${kind}.wasm`);
 
 export const languages: readonly Language[] = [javascript, python, wasm];
-
-/** Those that have an actor program `files`. */
-export const fileLanguages: readonly Language[] = [javascript, python];
