@@ -20,7 +20,8 @@ const largestPiece = 512 * 1024;
 const wordsAround = 1024;
 
 /** `http_request` suspends the plugin; what it throws ends the call: HostError policy.denied, network.failed, limit.network, message.invalid. */
-export function createHttp(kernel: Kernel, blocks: Blocks, caller: Caller): Functions {
+/** @param admit throws if the actor may not have so many bytes more; asked as a body comes, not when all of it is here. */
+export function createHttp(kernel: Kernel, blocks: Blocks, caller: Caller, admit: (bytes: number) => void): Functions {
   const budget = budgetFor(kernel.settings.limits.message);
   const piece = Math.max(1, Math.min(largestPiece, Math.floor(budget.bytes / 2) - wordsAround));
   let status = 0;
@@ -41,10 +42,12 @@ export function createHttp(kernel: Kernel, blocks: Blocks, caller: Caller): Func
   const bodyOf = async ({ body, response }: Answer): Promise<Uint8Array> => {
     if (response === null) return body ?? new Uint8Array(0);
     const pieces: Uint8Array[] = [];
-    for (;;) {
+    for (let size = 0; ; ) {
       const next = (await call('read', { response, length: piece })) as Uint8Array | null;
       if (next === null) return joined(pieces);
       pieces.push(next);
+      size += next.length;
+      admit(size);
     }
   };
 

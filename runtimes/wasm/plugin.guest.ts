@@ -99,7 +99,7 @@ export async function openPlugin(source: PluginSource): Promise<Plugin> {
     [importModules.extism]: {
       ...blocks.functions,
       length_unsafe: blocks.functions['length'],
-      ...offered(importModules.extism, { ...createEnvironment(kernel, blocks), ...createHttp(kernel, blocks, caller) }),
+      ...offered(importModules.extism, { ...createEnvironment(kernel, blocks), ...createHttp(kernel, blocks, caller, admit) }),
     },
     [importModules.vivarium]: offered(importModules.vivarium, { ...vivarium, ...vivariumNow }),
     [importModules.wasi]: offered(importModules.wasi, wasi.functions),
