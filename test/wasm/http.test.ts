@@ -27,7 +27,7 @@ beforeAll(async () => {
     actors: {
       client: {
         source: './dist/test/plugins/network.wasm',
-        policy: { network: { allow: [server.origin] }, limits: { memory: '16MiB', responseBody: '64MiB' } },
+        policy: { network: { allow: [server.origin] }, limits: { memory: '16MiB', responseBody: '64MiB', cpu: '20s' } },
       },
       frugal: { source: './dist/test/plugins/network.wasm', policy: { network: { allow: [server.origin] }, limits: { responseBody: '1MiB' } } },
     },
