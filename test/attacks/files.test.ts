@@ -1,5 +1,4 @@
 /** Section H of the corpus in JavaScript: out of a granted folder, past its quota, around the bounds of the broker. */
-import { expect } from 'vitest';
 import { answers, type Attack, attacks, either, fails, handler } from './harness.ts';
 import { traps } from './traps.ts';
 
