@@ -4,8 +4,18 @@ import { VivariumError } from '../sdk/errors.ts';
 import type { ActorPlan } from '../runtimes/protocol.ts';
 import type { HeldSecrets } from './capabilities/secrets/held.ts';
 import { holdSecrets, type SecretLookup } from './capabilities/secrets/values.ts';
-import { type Diagnostic, type FlowActor, type FlowManifest, parseManifestObject, readManifest, requireFlow } from './manifest/index.ts';
-import { type Ceiling, type Grant, grantedServices, grantPolicy, loadPolicies, type ResolvedPolicy, resolveEnvironment, unrestricted } from './policy/index.ts';
+import { type Diagnostic, type FlowActor, type FlowManifest, PolicyError, parseManifestObject, readManifest, requireFlow } from './manifest/index.ts';
+import {
+  type Ceiling,
+  type Grant,
+  grantedServices,
+  grantPolicy,
+  loadPolicies,
+  type ResolvedPolicy,
+  resolveEnvironment,
+  unite,
+  unrestricted,
+} from './policy/index.ts';
 import { type Base, type LoadedSource, loadSource, openBase } from './sources/index.ts';
 import { budgetOf, type FlowShape, type TopologyActor } from './routing/topology.ts';
 import { warningsOf } from './warnings.ts';
@@ -16,6 +26,8 @@ export interface DeploymentRequest {
   readonly namespace?: string | undefined;
   readonly base?: string | undefined;
   readonly ceiling: Ceiling;
+  /** What every actor asks for beside what it asks for itself. */
+  readonly beside?: ResolvedPolicy | undefined;
   /** Values that may be granted as environment. */
   readonly environment: Readonly<Record<string, string>>;
   /** Finds the values of secrets. */
@@ -51,8 +63,9 @@ export async function prepareDeployment(request: DeploymentRequest): Promise<Dep
   const base = await openBase(request.base ?? nodePath.dirname(file));
   const location = { from: file, base: request.base ?? nodePath.dirname(file) };
   const policies = loadPolicies(manifest, location);
+  const requests = policies.requests.map((own) => (request.beside === undefined ? own : together(request.beside, own)));
   const grants = manifest.actors.map(({ name, runtime, index }) =>
-    grantPolicy({ actor: name, runtime, request: policies.requests[index] as ResolvedPolicy, namespace: policies.namespace, ceiling: request.ceiling }),
+    grantPolicy({ actor: name, runtime, request: requests[index] as ResolvedPolicy, namespace: policies.namespace, ceiling: request.ceiling }),
   );
   const environments = grants.map((grant) => resolveEnvironment(grant, request.environment));
   const namespace = request.namespace ?? manifest.namespace;
@@ -114,6 +127,14 @@ const anyEnvironment: Readonly<Record<string, string>> = new Proxy(
   {},
   { get: () => '', has: () => true, getOwnPropertyDescriptor: () => ({ value: '', enumerable: true, configurable: true }) },
 );
+
+/** @throws PolicyError where the two contradict each other */
+function together(beside: ResolvedPolicy, own: ResolvedPolicy): ResolvedPolicy {
+  const mistakes: Diagnostic[] = [];
+  const both = unite([beside, own], (mistake) => mistakes.push(mistake));
+  if (mistakes.length > 0) throw new PolicyError(mistakes);
+  return both;
+}
 
 /** A manifest written as an object lies, as it were, in the working folder. */
 export async function readFlow(manifest: unknown): Promise<{ manifest: FlowManifest; diagnostics: readonly Diagnostic[]; file: string }> {

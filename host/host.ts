@@ -1,4 +1,5 @@
 /** The host: checks that it can keep its promises on this machine, then deploys flows. */
+import nodePath from 'node:path';
 import { VivariumError } from '../sdk/errors.ts';
 import type { Payload } from '../sdk/message.ts';
 import { resolveCeiling } from './ceiling.ts';
@@ -23,7 +24,7 @@ import { type SpontaneousOutput, SpontaneousOutputs } from './executions/spontan
 import { Flow, idSource } from './flow.ts';
 import type { ActorNames, InputNames, ManifestObject, OutputNames } from './manifest/index.ts';
 import { type CeilingInput, checkOptions, type CheckedOptions, guestConcurrency, type HostOptions } from './options.ts';
-import { type Ceiling, emptyPolicy } from './policy/index.ts';
+import { type Ceiling, emptyPolicy, loadPolicyInput, type PolicyInput } from './policy/index.ts';
 import { Store } from './store/store.ts';
 import { demandGranted } from './updates.ts';
 
@@ -34,6 +35,11 @@ export interface DeployOptions {
   readonly base?: string;
   /** The ceiling of this deployment, instead of the host's. */
   readonly grant?: CeilingInput;
+  /**
+   * What every actor is granted beside what it asks for, as far as the ceiling goes: to watch what a run needs, and to learn a policy
+   * from it.
+   */
+  readonly learn?: PolicyInput;
   /** Values that may be granted as environment, beside the host's. */
   readonly environment?: Readonly<Record<string, string>>;
   /** Values of secrets that may be granted, looked for here first and then in those of the host. */
@@ -160,6 +166,7 @@ export class Host {
       namespace: options.namespace,
       base: options.base,
       ceiling: resolveCeiling(options.grant, 'grant') ?? this.#parts.ceiling,
+      beside: options.learn === undefined ? undefined : loadPolicyInput(options.learn, 'learn', { from: fileOf(manifest) }),
       environment: { ...this.#options.environment, ...options.environment },
       secrets: await openSecrets([options.secrets, this.#options.secrets]),
       services: this.#parts.services.keys(),
@@ -232,3 +239,6 @@ export class Host {
     if (this.#closed !== undefined) throw new VivariumError('host.closed', 'the host has been closed');
   }
 }
+
+/** Paths of a policy that comes with a deployment are relative to its manifest. */
+const fileOf = (manifest: unknown): string => nodePath.resolve(typeof manifest === 'string' ? manifest : 'manifest');

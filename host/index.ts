@@ -24,6 +24,7 @@ export type { StandardSchema } from './capabilities/services/schema.ts';
 export type { SandboxLevel } from './cells/levels.ts';
 export type { CellEvent, ExecutionEvent, HostEvents, Listener, LogEvent } from './events.ts';
 export { effectivePolicy, type ExplainOptions, explainAccess } from './explain.ts';
+export { type LearnedPolicy, learnPolicies } from './learn.ts';
 export type { Execution, OutputMessage } from './execution.ts';
 export type { ActorWork, RunResult } from './executions/result.ts';
 export type { ExecutionStatus } from './executions/tracked.ts';
@@ -58,6 +59,7 @@ export {
   type Grant,
   grantLines,
   type PolicyInput,
+  type PolicyStatement,
   policyJsonSchema,
   presetNames,
   refusalText,

@@ -6,11 +6,12 @@ import { type Command, exitCodes } from './command.ts';
 import { doctorCommand } from './doctor.ts';
 import { explain } from './explain.ts';
 import { policyExplainCommand } from './policyExplain.ts';
+import { policyLearnCommand } from './policyLearn.ts';
 import { policyShowCommand } from './policyShow.ts';
 import { runCommand } from './run.ts';
 import { packageVersion } from './version.ts';
 
-const commands: readonly Command[] = [runCommand, checkCommand, policyExplainCommand, policyShowCommand, doctorCommand];
+const commands: readonly Command[] = [runCommand, checkCommand, policyExplainCommand, policyShowCommand, policyLearnCommand, doctorCommand];
 
 function createProgram(): Program {
   const program = new Program('vivarium')

@@ -1,6 +1,6 @@
 /** `vivarium run`: messages in, one a line; messages out, one a line; a summary for people on standard error. */
 import { VivariumError } from '../../sdk/errors.ts';
-import { fromJson, toJson } from '../../sdk/json.ts';
+import { toJson } from '../../sdk/json.ts';
 import type { CellEvent, LogEvent } from '../events.ts';
 import type { RunResult } from '../executions/result.ts';
 import type { Flow } from '../flow.ts';
@@ -9,13 +9,11 @@ import { createHost, type Host } from '../host.ts';
 import { AuditFile } from './audit.ts';
 import { type Command, type ExitCode, exitCodes } from './command.ts';
 import { reasonOf } from './files.ts';
-import { type Input, type Line, openInput, readLines } from './lines.ts';
+import { type Input, openInput, readLines } from './lines.ts';
+import { chooseInput, environmentOf, longestLine, readMessage } from './messages.ts';
 import { demandOtherFile, jsonLine, type LineOutput, openOutput } from './output.ts';
 import { Progress } from './progress.ts';
 import { Summary } from './summary.ts';
-
-/** A line longer than this cannot be a message: none is larger, and JSON for files is at most a few times longer. Characters. */
-const longestLine = 64 * 1024 * 1024;
 
 interface RunOptions {
   readonly input: string;
@@ -141,7 +139,7 @@ class Run {
   async *#messages(): AsyncGenerator<unknown> {
     try {
       for await (const line of readLines(this.#source.stream, longestLine)) {
-        const message = parse(line);
+        const message = readMessage(line);
         if ('reason' in message) {
           this.#summary.addBadLine(line.number, message.reason);
           this.#progress.print(`line ${line.number} is left out: ${message.reason}`);
@@ -164,15 +162,6 @@ class Run {
   }
 }
 
-function parse(line: Line): { readonly value: unknown } | { readonly reason: string } {
-  if (line.tooLong) return { reason: `it is longer than ${longestLine} characters` };
-  try {
-    return { value: fromJson(JSON.parse(line.text)) };
-  } catch (error) {
-    return { reason: (error as Error).message };
-  }
-}
-
 async function writeOutputs(target: LineOutput, result: RunResult): Promise<void> {
   let index = 0;
   for (const [output, messages] of Object.entries(result.outputs)) {
@@ -181,22 +170,6 @@ async function writeOutputs(target: LineOutput, result: RunResult): Promise<void
       if (full !== undefined) await full;
     }
   }
-}
-
-function chooseInput(flow: Flow, to: string | undefined): string {
-  const { inputs } = flow;
-  const [only] = inputs;
-  if (only === undefined) throw new VivariumError('flow.input', 'the flow has no input to send messages to', { hint: 'inputs: { records: ACTOR }' });
-  if (to === undefined && inputs.length > 1)
-    throw new VivariumError('flow.input', `the flow has ${inputs.length} inputs, and the messages go to one`, { hint: `--to ${inputs.join(' | ')}` });
-  if (to !== undefined && !inputs.includes(to))
-    throw new VivariumError('flow.input', `the flow has no input \`${to}\``, { hint: `--to ${inputs.join(' | ')}` });
-  return to ?? only;
-}
-
-function demandKnownLevel(level: unknown): void {
-  if (!sandboxLevels.includes(level as SandboxLevel))
-    throw new VivariumError('host.option', `there is no sandbox level \`${String(level)}\``, { hint: `--sandbox ${sandboxLevels.join(' | ')}` });
 }
 
 const logLine = ({ level, actor, text, dropped }: LogEvent): string =>
@@ -210,5 +183,7 @@ const describeWriteError = (output: string, error: NodeJS.ErrnoException): strin
   return `${output === '-' ? 'standard output' : output} cannot be written any further: ${reasonOf(error)}`;
 };
 
-const environmentOf = (environment: NodeJS.ProcessEnv): Record<string, string> =>
-  Object.fromEntries(Object.entries(environment).filter((entry): entry is [string, string] => entry[1] !== undefined));
+function demandKnownLevel(level: unknown): void {
+  if (!sandboxLevels.includes(level as SandboxLevel))
+    throw new VivariumError('host.option', `there is no sandbox level \`${String(level)}\``, { hint: `--sandbox ${sandboxLevels.join(' | ')}` });
+}

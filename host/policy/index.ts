@@ -23,9 +23,11 @@ export {
   refusalText,
   unrestricted,
 } from './grant.ts';
+export { learnStatement, policyDifference, type Watched } from './learn.ts';
 export { formatLimit, type LimitName, limitKinds, limitNames, limitText } from './limits.ts';
 export { type FlowPolicies, loadPolicies, loadPolicy, loadPolicyInput, type ParsedPolicy, type PolicyInput, parsePolicy } from './load.ts';
 export { presetNames } from './presets.ts';
+export { unite } from './unite.ts';
 export { emptyPolicy, type ResolvedPolicy } from './resolve.ts';
 export type { Capability, Origin, Rule } from './rules/rule.ts';
 export { type PolicyStatement, policyJsonSchema, policySchema } from './schema.ts';
