@@ -15,6 +15,19 @@ test('an option that does not exist, or cannot be, is refused before anything st
   expect(await wrong({ node: '/no/such/node' })).toMatchObject({ code: 'host.unsupported' });
 });
 
+test('options of the network are checked when the host is created', async () => {
+  expect(await wrong({ network: { dnsServers: ['ns.example.com'] } })).toMatchObject({
+    code: 'host.option',
+    message: expect.stringContaining('a name server is an address'),
+  });
+  expect(await wrong({ network: { trustedAddresses: ['10.1.0.0/64'] } })).toMatchObject({
+    code: 'host.option',
+    message: expect.stringContaining('10.1.0.0/64'),
+  });
+  expect(await wrong({ network: { authorities: ['ca.pem'] } })).toMatchObject({ code: 'host.option', message: expect.stringContaining('PEM') });
+  expect(await wrong({ network: { proxy: 'http://proxy' } as never })).toMatchObject({ code: 'host.option' });
+});
+
 test('services are checked when the host is created', async () => {
   const service = defineService({ input: z.string(), output: z.string(), handle: (text) => text });
   expect(await wrong({ services: { list: service } })).toMatchObject({ code: 'host.option', message: 'services.list: a service belongs to a group' });

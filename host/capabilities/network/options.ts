@@ -1,4 +1,5 @@
 /** What an operator says of the network, checked. */
+import { Resolver } from 'node:dns';
 import { getCACertificates } from 'node:tls';
 import { z } from 'zod';
 import { parseRange } from '../../policy/rules/addresses.ts';
@@ -14,6 +15,15 @@ export interface NetworkOptions {
   readonly authorities?: readonly string[];
 }
 
+const isNameServer = (text: string): boolean => {
+  try {
+    new Resolver().setServers([text]);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
 const range = z.string().transform((text, context) => {
   try {
     return parseRange(text);
@@ -24,7 +34,7 @@ const range = z.string().transform((text, context) => {
 });
 
 export const networkOptions = z.strictObject({
-  dnsServers: z.array(z.string().regex(/^(?:[\d.]+(?::\d+)?|\[?[\da-f:.]+\]?(?::\d+)?)$/i, 'a name server is an address, with `:port` if need be')).default([]),
+  dnsServers: z.array(z.string().refine(isNameServer, 'a name server is an address, with `:port` if need be')).default([]),
   trustedAddresses: z.array(range).default([]),
   authorities: z.array(z.string().includes('-----BEGIN CERTIFICATE-----', { error: 'an authority is a certificate in PEM' })).default([]),
 });

@@ -1,7 +1,10 @@
 /** Section I of the corpus, 158 to 166: no spelling, name, answer of a name server or redirect leads where a rule does not name the address. */
 import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { createServer as createTlsServer } from 'node:https';
 import { createServer } from 'node:net';
 import { hostname } from 'node:os';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { isPublicAddress } from '../../../host/policy/rules/addresses.ts';
@@ -186,7 +189,7 @@ describe('163: what a name server says', async () => {
   const trusted = '127.0.0.77';
   const zone = await serveNames((name, type, count) => {
     if (type === 'A' && name === 'rebinding.example.com') return a(name, count === 0 ? trusted : '127.0.0.1');
-    if (type === 'A' && name === 'steady.example.com') return a(name, trusted);
+    if (type === 'A' && ['steady.example.com', 'api.vivarium.test'].includes(name)) return a(name, trusted);
     if (type === 'A' && name === 'mixed.example.com') return a(name, trusted, '127.0.0.1');
     if (name === 'families.example.com') return type === 'A' ? a(name, trusted) : aaaa(name, '::1');
     if (name === 'mapped.example.com') return type === 'AAAA' ? aaaa(name, '::ffff:127.0.0.1') : [];
@@ -209,6 +212,25 @@ describe('163: what a name server says', async () => {
     expect(handshakes).toBe(0);
     expect(resolving.audit.filter(({ allowed }) => !allowed).map(({ reason }) => reason)).toContainEqual(expect.stringContaining('not public'));
     expect(JSON.stringify(resolving.audit)).not.toContain('127.0.0.1');
+  });
+
+  test('a certificate is asked for by the name, whatever address it has', async () => {
+    const [cert, key] = ['certificate', 'key'].map((name) => readFileSync(join(import.meta.dirname, `../../fixtures/certificate/${name}.pem`), 'utf8')) as [
+      string,
+      string,
+    ];
+    const names: unknown[] = [];
+    const encrypted = await listen(
+      createTlsServer({ cert, key }, (_, response) => response.end('x')),
+      trusted,
+    );
+    encrypted.server.on('secureConnection', ({ servername }: { servername: unknown }) => names.push(servername));
+    const wanting = new TestActor({ network: { allow: [`https://*:${encrypted.port}`] } }, { ...options, authorities: [cert] });
+    expect(await wanting.refusal(`https://api.vivarium.test:${encrypted.port}/`)).toBe('status 200');
+    expect(await wanting.refusal(`https://steady.example.com:${encrypted.port}/`)).toBe('network.failed ECERT');
+    expect(names).toEqual(['api.vivarium.test']);
+    const stranger = new TestActor({ network: { allow: [`https://*:${encrypted.port}`] } }, options);
+    expect(await stranger.refusal(`https://api.vivarium.test:${encrypted.port}/`)).toBe('network.failed ECERT');
   });
 
   test('rebinding: the connection goes to the address that was checked, and another answer is checked again', async () => {
@@ -357,6 +379,24 @@ describe('165, 166: hosts and paths that look like others', () => {
     const spelled = new TestActor({ network: { allow: ['https://office.com'] } }, { dnsServers: [(await serveNames(() => [])).address] });
     for (const url of ['https://oﬃce.com/', 'https://OFFICE.com./', 'https://%6fffice.com:443/'])
       expect(await spelled.refusal(url)).toBe('network.failed ENOTFOUND');
+  });
+
+  test('property: no spelling of a path leads out of the one that is granted, or into the one that is denied', async () => {
+    const escaped = (character: string): string => `%${Buffer.from(character).toString('hex')}`;
+    const dot = fc.constantFrom('.', '%2e', '%252e', '%25252e');
+    const slash = fc.constantFrom('/', '%2f', '%2F', '%5c', '\\', '//', ';x/', '%252f');
+    const word = (text: string) => fc.tuple(...[...text].map((character) => fc.constantFrom(character, escaped(character)))).map((parts) => parts.join(''));
+    const leading = fc.tuple(dot, dot, slash, word('admin')).map((parts) => parts.join(''));
+    const hidden = fc.tuple(fc.constantFrom('', 'a/../', './', '/'), word('secret'), slash).map(([before, name, after]) => `${before}${name}${after}x`);
+    const looking = new TestActor(rules, { dnsServers: ['127.0.0.1:9'] });
+    await fc.assert(
+      fc.asyncProperty(fc.oneof(leading, hidden), async (spelling) => {
+        expect(await looking.refusal(`https://paths.com/v1/${spelling}`, { turn: 0 })).toBe('policy.denied');
+      }),
+      { numRuns: 300 },
+    );
+    // What stays within is not denied: it fails later, for want of a name server.
+    expect(await looking.refusal('https://paths.com/v1/a%20b/c;d?e=../admin')).toBe('network.failed ENOTFOUND');
   });
 
   test('an empty list is nothing', async () => {
