@@ -97,7 +97,7 @@ class _Answer(io.RawIOBase):
         super().close()
 
     def __del__(self):
-        """Whoever drops a response calls nobody: the host closes it with the instance, or when its time is over."""
+        """Nothing is called from here: see `network._dropped`."""
 
 
 def _length(response):

@@ -17,6 +17,9 @@ _largest_piece = 512 * 1024
 
 _tags = itertools.count(1)
 
+_dropped = []
+"""Responses that nobody holds any more and nobody closed. They are closed with the next request: a finaliser calls no host."""
+
 _errors = {
     "ECONNREFUSED": lambda text: ConnectionRefusedError(errno.ECONNREFUSED, text),
     "ECONNRESET": lambda text: ConnectionResetError(errno.ECONNRESET, text),
@@ -85,6 +88,8 @@ def now(coroutine):
 class Response:
     """The head of a response, and its body as it is read."""
 
+    _handle = None
+
     def __init__(self, answer):
         self.status = answer["status"]
         self.status_text = answer["statusText"]
@@ -122,9 +127,15 @@ class Response:
         if handle is not None:
             await by.call("close", {"handle": handle})
 
+    def __del__(self):
+        if self._handle is not None:
+            _dropped.append(self._handle)
+
 
 async def request(by, method, url, headers=(), body=None, redirect="follow"):
     """Raises PolicyDenied, VivariumError with `limit.network`, or the OSError of what failed."""
+    while _dropped:
+        await by.call("close", {"handle": _dropped.pop()})
     asked = {"method": method, "url": url, "headers": [[name, value] for name, value in headers], "redirect": redirect}
     if body is None or len(body) <= _piece():
         return Response(await by.call("request", asked | {"body": None if body is None else bytes(body)}))

@@ -20,6 +20,8 @@ const server = await serve(async (request, response) => {
       return void response.writeHead(404, 'Nothing Here').end('none');
     case '/gzip':
       return void response.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync('naïve'));
+    case '/large':
+      return void response.end(Buffer.alloc(2_000_000, 'x'));
     case '/lines':
       for (let line = 0; line < 3; line++) response.write(`line ${line}\n`);
       return void response.end();
@@ -85,7 +87,9 @@ beforeAll(async () => {
   host = await createHost({ ceiling: 'unrestricted' });
   flow = (await host.deploy({
     vivarium: 1,
-    actors: { client: { runtime: 'python', code: program, concurrency: 4, policy: { network: { allow: [server.origin, closed.origin] } } } },
+    actors: {
+      client: { runtime: 'python', code: program, concurrency: 4, policy: { network: { allow: [server.origin, closed.origin] }, limits: { handles: 4 } } },
+    },
     inputs: { in: 'client', plain: 'client.plain' },
     outputs: { out: 'client' },
   })) as unknown as Flow;
@@ -145,6 +149,16 @@ describe('urllib', () => {
       ['1', '2'],
       ['a=1; expires=x, y', 'b=2'],
     ]);
+  });
+
+  test('closes responses that are dropped before their end: the next request finds room', async () => {
+    expect(
+      await run(`
+    read = [urlopen(at + "/large").read(10) for n in range(20)]
+    for n in range(20):
+        response = await pyfetch(at + "/large")
+    return len(read)`),
+    ).toBe(20);
   });
 
   test('blocks in a plain function, and in a coroutine', async () => {
