@@ -1,0 +1,149 @@
+/**
+ * Files of the host in guests: bytes per second of a large file read in parts, beside a stream of plain Node and of plain
+ * Python in the same run, the memory that host and cell grow by meanwhile, and operations per second.
+ *
+ *     npm run bench -- files [--json] [--size GIBIBYTES]
+ */
+import { createReadStream, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { open, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createHost, type Host } from '../host/index.ts';
+import { processorTime } from './processor.ts';
+import { type Figure, figureOf, milliseconds, repeat, report } from './report.ts';
+
+const GiB = 1024 ** 3;
+const MiB = 1024 ** 2;
+const wanted = process.argv.indexOf('--size');
+const size = Math.round((wanted < 0 ? 1 : Number(process.argv[wanted + 1])) * GiB);
+const repetitions = 3;
+/** Operations of one measurement. */
+const operations = 1_000;
+
+const actors = {
+  javascript: {
+    runtime: 'javascript',
+    code: `import { open, stat, writeFile } from 'node:fs/promises';
+      export const handle = async (path) => { let length = 0; for await (const bytes of (await open(path)).createReadStream()) length += bytes.length; return length; };
+      export const stats = async (count) => { for (let n = 0; n < count; n++) await stat('/data/large'); return count; };
+      export const opens = async (count) => { const bytes = new Uint8Array(100); for (let n = 0; n < count; n++) { const file = await open('/data/large'); await file.read(bytes); await file.close(); } return count; };
+      export const writes = async (count) => { for (let n = 0; n < count; n++) await writeFile('/data/small', 'x'.repeat(100)); return count; };`,
+  },
+  python: {
+    runtime: 'python',
+    code: `import os
+def handle(path):
+    length = 0
+    with open(path, "rb", buffering=0) as file:
+        while part := file.read(524288):
+            length += len(part)
+    return length
+def stats(count):
+    for _ in range(count):
+        os.stat("/data/large")
+    return count
+def opens(count):
+    for _ in range(count):
+        with open("/data/large", "rb", buffering=0) as file:
+            file.read(100)
+    return count
+def writes(count):
+    for _ in range(count):
+        with open("/data/small", "w") as file:
+            file.write("x" * 100)
+    return count
+`,
+  },
+} as const;
+type Language = keyof typeof actors;
+
+const kinds = ['stats', 'opens', 'writes'] as const;
+
+/** What plain Node does with the same files. */
+const plain = {
+  read: async (path: string): Promise<number> => {
+    let length = 0;
+    for await (const bytes of createReadStream(path)) length += (bytes as Buffer).length;
+    return length;
+  },
+  stats: (folder: string) => stat(join(folder, 'large')),
+  opens: async (folder: string) => {
+    const file = await open(join(folder, 'large'));
+    await file.read(Buffer.alloc(100));
+    await file.close();
+  },
+  writes: (folder: string) => writeFile(join(folder, 'small'), 'x'.repeat(100)),
+} as const;
+
+const perSecond = async (count: number, run: () => Promise<unknown>): Promise<number> => count / ((await milliseconds(run)) / 1000);
+
+/** Resident memory of a process in bytes. */
+const residentOf = (pid: number): number => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1024;
+
+async function measureLanguage(host: Host, language: Language, folder: string, peers: Readonly<Record<string, number>>): Promise<Figure[]> {
+  let cell = 0;
+  const off = host.on('cell', ({ pid }) => {
+    cell = pid ?? cell;
+  });
+  await using flow = await host.deploy(
+    {
+      vivarium: 1,
+      namespace: language,
+      actors: {
+        reader: { ...actors[language], policy: { filesystem: { '/data': { path: folder, access: 'read-write' } }, limits: { wall: '1h', cpu: '1h' } } },
+      },
+      inputs: { read: 'reader', ...Object.fromEntries(kinds.map((kind) => [kind, `reader.${kind}`])) },
+      outputs: { out: 'reader' },
+    } as never,
+    { base: folder },
+  );
+  off();
+  const ask = flow.ask.bind(flow) as (input: string, message: unknown) => Promise<unknown>;
+  await ask('stats', 100);
+  const before = { host: residentOf(process.pid), cell: residentOf(cell) };
+  const most = { host: 0, cell: 0 };
+  const watch = setInterval(() => {
+    most.host = Math.max(most.host, residentOf(process.pid) - before.host);
+    most.cell = Math.max(most.cell, residentOf(cell) - before.cell);
+  }, 50);
+  const began = processorTime();
+  const rates = await repeat(repetitions, async () => {
+    const rate = await perSecond(size, async () => {
+      if ((await ask('read', '/data/large')) !== size) throw new Error('not all of the file was read');
+    });
+    return rate / GiB;
+  });
+  clearInterval(watch);
+  const used = (processorTime() - began) * 1000;
+  const figures = [
+    figureOf(`${language}: reading ${(size / GiB).toFixed(2)} GiB`, 'GiB/s', rates, [{ name: 'plain Node', value: peers['read'] as number }], {
+      processorMicroseconds: used / (((repetitions + 1) * size) / MiB),
+    }),
+    figureOf(`${language}: the host grew meanwhile by`, 'MiB', [most.host / MiB]),
+    figureOf(`${language}: the cell grew meanwhile by`, 'MiB', [most.cell / MiB]),
+  ];
+  for (const kind of kinds) {
+    const values = await repeat(repetitions, () => perSecond(operations, () => ask(kind, operations)));
+    figures.push(figureOf(`${language}: ${kind}`, 'operations/s', values, [{ name: 'plain Node', value: peers[kind] as number }]));
+  }
+  return figures;
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'vivarium-bench-'));
+try {
+  const large = join(folder, 'large');
+  for (let at = 0; at < size; at += 64 * MiB) writeFileSync(large, Buffer.alloc(Math.min(64 * MiB, size - at), 'abcdefgh'), { flag: 'a' });
+  await plain.read(large);
+  const peers: Record<string, number> = { read: (await perSecond(size, () => plain.read(large))) / GiB };
+  for (const kind of kinds) {
+    peers[kind] = await perSecond(operations, async () => {
+      for (let n = 0; n < operations; n++) await plain[kind](folder);
+    });
+  }
+  await using host = await createHost({ ceiling: 'unrestricted' });
+  const figures: Figure[] = [];
+  for (const language of Object.keys(actors) as Language[]) figures.push(...(await measureLanguage(host, language, folder, peers)));
+  report('files', host.report().sandbox, figures);
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
