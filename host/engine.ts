@@ -5,6 +5,7 @@
 import type { ErrorRecord } from '../sdk/errors.ts';
 import type { Payload } from '../sdk/message.ts';
 import { binaryLane, type Lane, textLane } from '../runtimes/protocol.ts';
+import type { Answer } from './capabilities/capability.ts';
 import { type Broker, toldToGuest } from './capabilities/broker.ts';
 import { noSecrets } from './capabilities/secrets/held.ts';
 import type { GuestCall } from './cells/calls.ts';
@@ -187,11 +188,11 @@ export class Engine {
     const { actor, instance, call: number, turn, capability, operation, lane } = said;
     const { namespace, shape, grants, secrets } = this.deployment;
     const execution = said.execution === 0 ? undefined : this.#tracker.get(said.execution);
-    const answer = (error: ErrorRecord | null, payload?: Payload): void => {
+    const answer = (error: ErrorRecord | null, payload?: Answer): void => {
       cell.endCall(actor, controller);
       execution?.calls?.delete(controller);
       const [replyLane, replyBytes] = payload === undefined ? [lane, undefined] : encoded(payload);
-      cell.reply(actor, instance, number, error, replyLane, replyBytes);
+      cell.reply(actor, instance, number, error, replyLane, replyBytes, payload?.taken);
     };
     if (said.execution !== 0 && (execution?.phase !== 'running' || (execution.outstanding[cell.place] ?? 0) === 0)) {
       answer({ code: 'call.cancelled', message: 'the execution of this call has ended' });

@@ -3,9 +3,8 @@
  * the policy of the actor that calls and to tell the audit. Who calls is known from the channel.
  */
 import { type ErrorRecord, VivariumError } from '../../sdk/errors.ts';
-import type { Payload } from '../../sdk/message.ts';
 import { type Access, type AuditEvent, auditEvent, decide, denial } from '../policy/index.ts';
-import type { Caller, Capability, CapabilityCall } from './capability.ts';
+import type { Answer, Caller, Capability, CapabilityCall } from './capability.ts';
 
 /** By the name that calls give. */
 export type Capabilities = Readonly<Partial<Record<string, Capability>>>;
@@ -30,7 +29,7 @@ export class Broker {
    * Performs one call.
    * @throws VivariumError policy.denied, or what the capability itself answers with: code and message, nothing of the host
    */
-  async call({ capability: name, ...request }: GuestRequest): Promise<Payload> {
+  async call({ capability: name, ...request }: GuestRequest): Promise<Answer> {
     const { caller, grant, operation, secrets } = request;
     const capability = Object.hasOwn(this.#capabilities, name) ? this.#capabilities[name] : undefined;
     const demand = (access: Access) => {

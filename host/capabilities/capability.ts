@@ -40,7 +40,13 @@ export interface CapabilityCall {
   refuse(access: Access, reason: string, hint: string): VivariumError;
 }
 
+/** What a call comes to. */
+export type Answer = Payload & {
+  /** Told when nobody reads the bytes any more, unless the cell is gone before: then they are nobody's. */
+  readonly taken?: () => void;
+};
+
 export interface Capability {
   /** @throws VivariumError whose record the guest gets; anything else is told as `service.failed` and no more */
-  call(call: CapabilityCall): Promise<Payload>;
+  call(call: CapabilityCall): Promise<Answer>;
 }

@@ -156,11 +156,12 @@ export class Cell implements RoutedCell {
     this.outbound.send({ type: 'cancel', execution: handles, error });
   }
 
-  reply(actor: number, instance: number, call: number, error: ErrorRecord | null, lane: Lane, bytes: Uint8Array | undefined): void {
+  /** @param taken told when the bytes may change again, if they have gone */
+  reply(actor: number, instance: number, call: number, error: ErrorRecord | null, lane: Lane, bytes: Uint8Array | undefined, taken?: () => void): void {
     // An instance calls before it is reported as created: from its `start`.
     if (this.#dead !== undefined || instance < (this.#instances.get(actor) ?? 0)) return;
     const payloads = bytes === undefined ? [] : [bytes];
-    this.outbound.send({ type: 'reply', actor, instance, call, error, lane, length: payloads.map((payload) => payload.byteLength) }, payloads);
+    this.outbound.send({ type: 'reply', actor, instance, call, error, lane, length: payloads.map((payload) => payload.byteLength) }, payloads, taken);
   }
 
   endCall(actor: number, call: AbortController): void {

@@ -66,16 +66,20 @@ export class CellChannel {
    * Sends a message. All messages of one tick leave in one write. The payloads must not change afterwards.
    * Sent to a cell that is gone, it vanishes: the exit of the cell tells.
    *
+   * @param taken told when the system has taken them, and they may change again; not told if the cell is gone before
    * @throws VivariumError `limit.message` when the frame would be larger than a channel carries
    */
-  send(message: HostMessage, payloads: readonly Uint8Array[] = []): void {
+  send(message: HostMessage, payloads: readonly Uint8Array[] = [], taken?: () => void): void {
     const pieces = encodeFrame(message, payloads);
     if (this.#broken || !this.#socket.writable) return;
     this.#openBatch();
     this.#framesSent += 1;
     const last = pieces.pop() as Uint8Array;
     for (const piece of pieces) this.#socket.write(piece);
-    this.#socket.write(last, this.#onTaken);
+    this.#socket.write(last, (error) => {
+      this.#onTaken();
+      if (!error) taken?.();
+    });
     if (this.#socket.writableLength > unreadLimit) this.#break(breach('does not read what it is sent'));
   }
 

@@ -176,8 +176,8 @@ export class CellProcess {
    *
    * @returns whether a sender may go on; otherwise it awaits {@link drained}
    */
-  send(message: HostMessage, payloads: readonly Uint8Array[] = []): boolean {
-    this.#channel?.send(message, payloads);
+  send(message: HostMessage, payloads: readonly Uint8Array[] = [], taken?: () => void): boolean {
+    this.#channel?.send(message, payloads, taken);
     return this.writable;
   }
 

@@ -4,7 +4,7 @@ import type { Delivery } from './queue.ts';
 
 /** What the frames go through: the process of the cell. */
 export interface Channel {
-  send(message: HostMessage, payloads?: readonly Uint8Array[]): void;
+  send(message: HostMessage, payloads?: readonly Uint8Array[], taken?: () => void): void;
   /** Whether the cell reads as fast as is written; if not, `drained` tells when it has caught up. */
   readonly writable: boolean;
   drained(): Promise<void>;
@@ -92,9 +92,9 @@ export class Outbound {
   }
 
   /** Sends at once, after everything that was delivered before. */
-  send(message: HostMessage, payloads?: readonly Uint8Array[]): void {
+  send(message: HostMessage, payloads?: readonly Uint8Array[], taken?: () => void): void {
     this.#flush();
-    this.#channel.send(message, payloads);
+    this.#channel.send(message, payloads, taken);
   }
 
   #close(): void {

@@ -12,7 +12,7 @@ import { authorsError, ownCodes } from './authorsError.ts';
 import { callsBroken, cpuBroken, memoryBroken, messageBroken, outboundBroken, startBroken, timersBroken, wallBroken } from './brokenLimits.ts';
 import { DoorClock } from './doorClock.ts';
 import { demandSound } from './events.ts';
-import { type Broken, exact, type Guest } from './guest.ts';
+import { type Broken, type Guest, inBuffer } from './guest.ts';
 import { GuestTimers } from './guestTimers.ts';
 import type { CallEvent, InstanceListener, Outcome } from './instanceListener.ts';
 import type { Delivery } from './mailbox.ts';
@@ -127,7 +127,10 @@ export class Instance {
     if (this.#replies?.expects(call)) {
       this.#clock.sleeps(false);
       this.#replies.answer(error, lane, payload);
-    } else void this.#enter('reply', [call, error === null ? '' : JSON.stringify(error), lane, asBytes ? exact(payload) : text()], () => this.#doorLimit());
+    } else
+      void this.#enter('reply', [call, error === null ? '' : JSON.stringify(error), lane, ...(asBytes ? inBuffer(payload) : [text(), 0])], () =>
+        this.#doorLimit(),
+      );
   }
 
   setRoom(room: number): void {

@@ -104,13 +104,14 @@ export function createCalls(kernel: Kernel, captured: Captured, shared: ArrayBuf
       receive(buffer, () => {});
     },
 
-    reply(id, error, lane, payload) {
+    reply(id, error, lane, payload, from) {
       const call = pending[id];
       if (call === undefined) return;
       delete pending[id];
       count--;
       kernel.runAs(call.background, () => {
-        if (error === '') call.resolve(typeof payload === 'string' ? { lane, text: payload } : { lane, text: '', bulk: new Uint8ArrayIntrinsic(payload) });
+        if (error === '')
+          call.resolve(typeof payload === 'string' ? { lane, text: payload } : { lane, text: '', bulk: new Uint8ArrayIntrinsic(payload, from) });
         else call.reject(new HostError(parse(error) as ErrorRecord));
       });
     },

@@ -114,9 +114,9 @@ function boot(settingsText: string, send: (records: string, events: string, body
     }
     turns.pump();
   });
-  doors.reply = door((call, error, lane, payload) => {
+  doors.reply = door((call, error, lane, payload, from) => {
     if (turns.active() === 0) logs.renew();
-    kernel.calls.reply(call, error, lane as Lane, payload);
+    kernel.calls.reply(call, error, lane as Lane, payload, from);
     turns.pump();
   });
   doors.room = door((messages) => turns.setRoom(messages));

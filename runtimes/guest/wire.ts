@@ -113,7 +113,8 @@ export interface Doors {
   deliver(firstTurn: number, header: string, executions: string, body: string, room: number): void;
   timer(id: number): void;
   /** `error` is empty if the call went well, else an {@link ErrorRecord} as JSON. */
-  reply(call: number, error: string, lane: number, payload: string | ArrayBuffer): void;
+  /** `from`: where the payload begins in a buffer. */
+  reply(call: number, error: string, lane: number, payload: string | ArrayBuffer, from: number): void;
   room(messages: number): void;
   /** @param turns a list of numbers, as JSON */
   cancel(turns: string, error: string): void;

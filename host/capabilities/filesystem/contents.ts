@@ -1,5 +1,6 @@
 /** What is in files: opened, read, written. */
 import type { Limits } from '../../../runtimes/limits.ts';
+import { chunk } from './bulk.ts';
 import { codeOf, FileFailure } from './failure.ts';
 import type { Root } from './mounts.ts';
 import { OpenFile } from './openFile.ts';
@@ -11,9 +12,6 @@ import type { Place } from './walk.ts';
 
 /** Bytes that one message carries at most, what it says beside them left out. */
 export const mostBytes = ({ message }: Limits): number => Math.max(1, message - 64);
-/** Bytes of one read or write: enough to be fast, little enough to be held many times. */
-const chunk = 512 * 1024;
-
 /** Something that is made at the same moment somewhere else is tried again so often. */
 const attempts = 5;
 

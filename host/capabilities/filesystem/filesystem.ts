@@ -5,11 +5,11 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { VivariumError } from '../../../sdk/errors.ts';
-import { decode, encode, type Payload } from '../../../sdk/message.ts';
+import { decode, encode } from '../../../sdk/message.ts';
 import { budgetOf } from '../../routing/topology.ts';
-import type { Capability, CapabilityCall } from '../capability.ts';
+import type { Answer, Capability, CapabilityCall } from '../capability.ts';
 import type { Holding } from '../holdings.ts';
-import { bulkPayload } from './bulk.ts';
+import { bulkAnswer } from './bulk.ts';
 import { Contents, type OpenFiles } from './contents.ts';
 import { fileError } from './failure.ts';
 import { type Lane, Lanes } from './lanes.ts';
@@ -49,7 +49,7 @@ export class Filesystem implements Capability {
   }
 
   /** @throws VivariumError policy.denied, filesystem.failed, limit.quota, limit.handles, limit.message, message.invalid, host.unsupported */
-  async call(call: CapabilityCall): Promise<Payload> {
+  async call(call: CapabilityCall): Promise<Answer> {
     if (!this.#canWalk) {
       throw new VivariumError('host.unsupported', 'this host cannot open files without following links, so it gives none to guests', {
         hint: 'Run the host on Linux with /proc mounted.',
@@ -64,7 +64,7 @@ export class Filesystem implements Capability {
     const instance = holdings.keep(this, () => this.#instance(call));
     try {
       const result = await instance.operations.run(() => instance.mounts.use(() => this.#perform(operation, request.data, new Visit(instance, call))));
-      return Buffer.isBuffer(result) ? bulkPayload(result) : encode(result, budget);
+      return Buffer.isBuffer(result) ? bulkAnswer(result) : encode(result, budget);
     } catch (error) {
       throw fileError(error, operation, pathsOf(request.data));
     }
