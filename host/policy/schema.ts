@@ -89,7 +89,7 @@ const mount = z.union([
     quota: size
       .superRefine(readable<string | number>(parseSize))
       .optional()
-      .meta({ description: 'Bytes that may be written. For `read-write` only.', examples: ['10MiB'] }),
+      .meta({ description: 'How much the folder may hold, in bytes; it may then hold 10,000 files, too. For `read-write` only.', examples: ['10MiB'] }),
   }),
 ]);
 

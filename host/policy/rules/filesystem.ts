@@ -17,7 +17,7 @@ export interface FilesystemRule extends Rule {
   /** Absolute path on the host. */
   readonly host: string;
   readonly access: FileAccess;
-  /** Bytes that may be written. */
+  /** Bytes that the folder may hold, whoever wrote them. */
   readonly quota?: number;
 }
 
