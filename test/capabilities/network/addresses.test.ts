@@ -1,5 +1,6 @@
 /** Section I of the corpus, 158 to 166: no spelling, name, answer of a name server or redirect leads where a rule does not name the address. */
 import { execFile } from 'node:child_process';
+import { Resolver } from 'node:dns/promises';
 import { readFileSync } from 'node:fs';
 import { createServer as createTlsServer } from 'node:https';
 import { createServer } from 'node:net';
@@ -188,7 +189,7 @@ describe('158 to 161: addresses and names that are not public', () => {
 describe('163: what a name server says', async () => {
   const trusted = '127.0.0.77';
   const zone = await serveNames((name, type, count) => {
-    if (type === 'A' && name === 'rebinding.example.com') return a(name, count === 0 ? trusted : '127.0.0.1');
+    if (type === 'A' && /^(?:rebinding|control)\.example\.com$/.test(name)) return a(name, count === 0 ? trusted : '127.0.0.1');
     if (type === 'A' && ['steady.example.com', 'api.vivarium.test'].includes(name)) return a(name, trusted);
     if (type === 'A' && name === 'mixed.example.com') return a(name, trusted, '127.0.0.1');
     if (name === 'families.example.com') return type === 'A' ? a(name, trusted) : aaaa(name, '::1');
@@ -244,6 +245,15 @@ describe('163: what a name server says', async () => {
     expect(await another.refusal(`http://rebinding.example.com:${checked.port}/`)).toBe('policy.denied');
     expect({ safe, wrong, connections: inner.connections }).toEqual({ safe: 1, wrong: 0, connections: 0 });
     expect(zone.questions.filter((question) => question === 'A rebinding.example.com')).toHaveLength(2);
+  });
+
+  test('control: whoever asks once to check and once to connect arrives where nobody checked', async () => {
+    const resolver = new Resolver();
+    resolver.setServers([zone.address]);
+    expect(await resolver.resolve4('control.example.com')).toEqual([trusted]);
+    const [address] = await resolver.resolve4('control.example.com');
+    expect(await fetch(`http://${address}:${port}/`).then((response) => response.text())).toBe('secret');
+    handshakes = 0;
   });
 });
 

@@ -244,4 +244,32 @@ describe('a WebSocket', () => {
     await expect.poll(() => closedSockets).toBe(before + 1);
     await fresh.stop();
   });
+
+  test('lives as long as the instance if `start` opened it', async () => {
+    const lasting = `let socket; const seen = [];
+      export const start = () => new Promise((resolve) => {
+        socket = new WebSocket(${JSON.stringify(url)});
+        socket.onmessage = ({ data }) => seen.push(data);
+        socket.onopen = resolve;
+      });
+      export const handle = async (message) => {
+        socket.send(message);
+        while (!seen.includes(message)) await new Promise((resolve) => setTimeout(resolve, 1));
+        return seen;
+      };`;
+    const living = (await host.deploy(
+      {
+        vivarium: 1,
+        actors: { clerk: { runtime: 'javascript', code: lasting, policy: { network: { allow: [`ws://127.0.0.1:${server.port}`] } } } },
+        inputs: { in: 'clerk' },
+        outputs: { out: 'clerk' },
+      },
+      { namespace: 'lasting' },
+    )) as unknown as Flow;
+    expect(await living.ask('in', 'first')).toEqual(['first']);
+    expect(await living.ask('in', 'second')).toEqual(['first', 'second']);
+    const before = closedSockets;
+    await living.stop();
+    await expect.poll(() => closedSockets).toBe(before + 1);
+  });
 });
