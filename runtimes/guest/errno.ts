@@ -1,6 +1,4 @@
 /** What went wrong with a file, as numbers: those of WASI preview 1, which Emscripten has taken over. */
-import { HostError } from './failure.ts';
-import { hasOwn } from './primordials.ts';
 
 export const errno = {
   E2BIG: 1,
@@ -40,20 +38,3 @@ export const errno = {
   EXDEV: 75,
   ENOTCAPABLE: 76,
 } as const;
-
-/** The number for what a call of the capability `filesystem` was answered with. */
-export function errnoOf(error: unknown): number {
-  const record = HostError.recordOf(error);
-  switch (record?.code) {
-    case 'policy.denied':
-      return errno.ENOTCAPABLE;
-    case 'limit.quota':
-      return errno.EDQUOT;
-    case 'limit.handles':
-      return errno.EMFILE;
-    case 'filesystem.failed':
-      return record.name !== undefined && hasOwn(errno, record.name) ? errno[record.name as keyof typeof errno] : errno.EIO;
-    default:
-      return errno.EIO;
-  }
-}

@@ -7,8 +7,9 @@
  * reach of the guest, and does nothing that the guest may not do anyway.
  */
 import { budgetFor, decodeGuest, encodeGuest } from '../guest/codec.ts';
-import { errno, errnoOf } from '../guest/errno.ts';
+import { errno } from '../guest/errno.ts';
 import { describe, hostError } from '../guest/failure.ts';
+import { errnoOf } from '../guest/fileFailure.ts';
 import type { Kernel } from '../guest/kernel.ts';
 import { apply, bufferOf, byteOffsetOf, DateIntrinsic, floor, indexOf, min, split, stringify, table, Uint8ArrayIntrinsic } from '../guest/primordials.ts';
 import { type Attributes, ErrnoError, type FileSystem, kinds, type Node, openFlags, type Stream } from './emscripten.guest.ts';

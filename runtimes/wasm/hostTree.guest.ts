@@ -1,7 +1,8 @@
 /** The files of the mounts, as the host performs operations on them. */
 import { budgetFor, decodePayload, encodeGuest } from '../guest/codec.ts';
-import { errno, errnoOf } from '../guest/errno.ts';
+import { errno } from '../guest/errno.ts';
 import { describe } from '../guest/failure.ts';
+import { errnoOf } from '../guest/fileFailure.ts';
 import type { Kernel } from '../guest/kernel.ts';
 import type { Caller } from './caller.guest.ts';
 import { type Entry, type Kind, Refusal, type Tree } from './tree.guest.ts';

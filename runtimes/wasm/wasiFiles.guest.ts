@@ -6,6 +6,7 @@ import { errno } from '../guest/errno.ts';
 import { allRights, createDescriptors, folderRights, type OpenFile, type OpenFolder, rights, type Standard } from './descriptors.guest.ts';
 import { type Steps, wait } from './steps.guest.ts';
 import { fromUtf8, toUtf8 } from './text.guest.ts';
+import { fileType, joined, layStat, nanosecondsPerMillisecond, statBytes, sum, type Vector, writeEntries } from './wasiLayout.guest.ts';
 import { type Entry, type Opening, Refusal, type Stat, type Times, type Tree } from './tree.guest.ts';
 
 /** The memory of the plugin, as long as nothing is waited for. */
@@ -17,7 +18,6 @@ export interface Memory {
 /** Returns 0, or waits; throws a {@link Refusal} for every other answer. */
 export type FileFunction = (...args: never[]) => Steps<void> | undefined;
 
-const fileType = { other: 0, characters: 2, folder: 3, file: 4, link: 7 } as const;
 /** In the flags of a look-up. */
 const follow = 1;
 const openFlag = { create: 1, folder: 2, exclusive: 4, truncate: 8 } as const;
@@ -25,16 +25,9 @@ const flag = { append: 1, all: 31 } as const;
 const timeFlag = { accessed: 1, accessedNow: 2, modified: 4, modifiedNow: 8 } as const;
 const from = { start: 0, here: 1, end: 2 } as const;
 
-const nanoseconds = 1_000_000n;
 const largestPosition = BigInt(Number.MAX_SAFE_INTEGER);
-const entryBytes = 24;
 /** Those of POSIX: what cannot be a path is not asked for. */
 const longestPath = 4096;
-
-interface Vector {
-  readonly start: number;
-  readonly length: number;
-}
 
 export interface Preopen {
   readonly path: string;
@@ -82,24 +75,12 @@ export function createFileFunctions(standard: readonly Standard[], preopens: rea
   };
   const target = (number: number, start: number, length: number) => resolve(descriptors.folder(number), start, length);
 
-  const writeStat = (at: number, { kind, size, accessed, modified, id }: Stat): void => {
-    memory.range(at, 64).fill(0);
-    const view = memory.view();
-    const start = at >>> 0;
-    view.setBigUint64(start, 1n, true);
-    view.setBigUint64(start + 8, BigInt(id), true);
-    view.setUint8(start + 16, fileType[kind]);
-    view.setBigUint64(start + 24, 1n, true);
-    view.setBigUint64(start + 32, BigInt(size), true);
-    view.setBigUint64(start + 40, BigInt(accessed) * nanoseconds, true);
-    view.setBigUint64(start + 48, BigInt(modified) * nanoseconds, true);
-    view.setBigUint64(start + 56, BigInt(modified) * nanoseconds, true);
-  };
+  const writeStat = (at: number, stat: Stat): void => layStat(memory.range(at, statBytes), stat);
 
   const times = (accessed: bigint, modified: bigint, flags: number): Times => {
     const both = (one: number, other: number): boolean => (flags & one) !== 0 && (flags & other) !== 0;
     if (flags > 15 || both(timeFlag.accessed, timeFlag.accessedNow) || both(timeFlag.modified, timeFlag.modifiedNow)) throw new Refusal(errno.EINVAL);
-    const millis = (time: bigint): number => Number(BigInt.asUintN(64, time) / nanoseconds);
+    const millis = (time: bigint): number => Number(BigInt.asUintN(64, time) / nanosecondsPerMillisecond);
     return {
       ...(flags & timeFlag.accessed ? { accessed: millis(accessed) } : flags & timeFlag.accessedNow ? { accessed: Date.now() } : {}),
       ...(flags & timeFlag.modified ? { modified: millis(modified) } : flags & timeFlag.modifiedNow ? { modified: Date.now() } : {}),
@@ -436,37 +417,4 @@ export function createFileFunctions(standard: readonly Standard[], preopens: rea
       throw new Refusal(errno.ENOTSUP);
     },
   };
-}
-
-const sum = (parts: readonly Vector[]): number => parts.reduce((total, { length }) => total + length, 0);
-
-function joined(pieces: readonly Uint8Array[]): Uint8Array {
-  if (pieces.length === 1) return pieces[0] as Uint8Array;
-  const all = new Uint8Array(pieces.reduce((total, { length }) => total + length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    all.set(piece, at);
-    at += piece.length;
-  }
-  return all;
-}
-
-/** As many as there is room for, the last one perhaps in part: a full buffer says that there are more. */
-function writeEntries(target: Uint8Array, entries: readonly Entry[], place: number): number {
-  let used = 0;
-  for (const [index, { name, kind, id }] of entries.entries()) {
-    if (used === target.length) break;
-    const text = toUtf8(name);
-    const entry = new Uint8Array(entryBytes + text.length);
-    const view = new DataView(entry.buffer);
-    view.setBigUint64(0, BigInt(place + index + 1), true);
-    view.setBigUint64(8, BigInt(id), true);
-    view.setUint32(16, text.length, true);
-    view.setUint8(20, fileType[kind]);
-    entry.set(text, entryBytes);
-    const fits = entry.subarray(0, target.length - used);
-    target.set(fits, used);
-    used += fits.length;
-  }
-  return used;
 }

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createHost, type Flow, type Host } from '../../host/index.ts';
+import { startPython } from '../support/python.ts';
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
@@ -257,6 +258,13 @@ result = [full, size < 1 << 29, open("/tmp/next").read()]`;
     const { errors } = await flow.run({ plain: 'import os; os._exit(1)' });
     expect(errors).toMatchObject([{ code: 'actor.fatal' }]);
     expect(await run('result = open("/data/inner/note").read()')).toBe('inner');
+  });
+
+  it.each(['/lib', '/lib/python', '/actor', '/dev/shm', '/proc/self'])('cannot be granted where the interpreter has its own: %s', async (place) => {
+    const starting = startPython('def handle(message): return message', { mounts: [{ path: place, writable: false }] });
+    await expect(starting).rejects.toMatchObject({
+      by: { by: 'failed', error: { code: 'actor.start', message: expect.stringContaining('files of its own') } },
+    });
   });
 
   it('108: tampering with the file system of the interpreter harms the actor alone', async () => {
