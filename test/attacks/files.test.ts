@@ -17,11 +17,15 @@ const everything = `
     return [...codes].sort();
   };`;
 
+/** These ask the host many times, and are judged by what they are told. */
+const patient = { wall: '30s', cpu: '10s' } as const;
+
 const table: readonly Attack[] = [
   {
     number: 142,
     title: 'no spelling of a path leads out',
     files: true,
+    limits: patient,
     source: module(`${everything}
       // The canary itself lies in a folder whose name is that of the guest's own memory.
       const place = '/etc/passwd';
@@ -44,7 +48,7 @@ const table: readonly Attack[] = [
     number: 146,
     title: 'no link, hard link, pipe or device leads out',
     files: true,
-    limits: { wall: '5s', cpu: '2s' },
+    limits: patient,
     source: module(`${everything}
       return codesOf(${JSON.stringify(traps)}.map((name) => '/data/' + name));`),
     allowed: answers(['EACCES', 'ELOOP', 'ENOTDIR']),
@@ -53,6 +57,7 @@ const table: readonly Attack[] = [
     number: 150,
     title: 'nothing of the system and of the cell is there',
     files: true,
+    limits: patient,
     source: module(`${everything}
       return codesOf(['/proc/self', '/proc/self/root', '/dev', '/dev/fd/3', '/sys', '/app', '/usr', '/']);`),
     allowed: answers(['done: () => readdir(path) /', 'done: () => stat(path) /', 'policy.denied']),
@@ -61,7 +66,7 @@ const table: readonly Attack[] = [
     number: 153,
     title: 'a file that grows while it is read, and one that is mostly holes, are read within bounds',
     files: true,
-    limits: { wall: '20s', cpu: '10s' },
+    limits: patient,
     source: module(`
       const reader = await files.open('/data/plain', 'r+');
       let length = 0;
@@ -73,7 +78,7 @@ const table: readonly Attack[] = [
     number: 154,
     title: 'no way of writing gets past the quota',
     files: true,
-    limits: { wall: '20s', cpu: '10s' },
+    limits: patient,
     source: module(`
       const megabyte = new Uint8Array(400_000);
       const codes = new Set();
