@@ -19,7 +19,7 @@ import { EachOutput, type OutputLimits, payloadOf } from './executions/outputs.t
 import type { ExecutionInput, ExecutionSettings, ExecutionStatus, TrackedExecution } from './executions/tracked.ts';
 import { Tracker } from './executions/tracker.ts';
 import type { Logger } from './options.ts';
-import { auditEvent, decide } from './policy/index.ts';
+import { type AuditEvent, auditEvent, decide } from './policy/index.ts';
 import { Asks } from './routing/asks.ts';
 import { Router, type Said } from './routing/router.ts';
 import { nameOf } from './routing/topology.ts';
@@ -31,6 +31,8 @@ export interface HostContext {
   readonly deadlines: Deadlines;
   readonly broker: Broker;
   readonly events: Events<HostEvents>;
+  /** Records a decision. @throws VivariumError audit.failed */
+  readonly audit: (event: AuditEvent) => void;
   readonly logger: Logger | undefined;
   readonly outputLimits: OutputLimits;
   readonly concurrency: number;
@@ -170,7 +172,7 @@ export class Engine {
       const refused = grant.refused.filter(({ capability }) => capability === 'environment').map(({ rule }) => (rule as unknown as { name: string }).name);
       for (const resource of new Set([...grant.environment.map(({ name }) => name), ...refused])) {
         const access = { capability: 'environment', resource } as const;
-        this.context.events.emit('audit', auditEvent({ namespace, actor: grant.actor }, access, decide(grant, access)));
+        this.context.audit(auditEvent({ namespace, actor: grant.actor }, access, decide(grant, access)));
       }
     }
   }
@@ -189,12 +191,16 @@ export class Engine {
     const { namespace, shape, grants, secrets } = this.deployment;
     const execution = said.execution === 0 ? undefined : this.#tracker.get(said.execution);
     const answer = (error: ErrorRecord | null, payload?: Answer): void => {
-      cell.endCall(actor, controller);
-      execution?.calls?.delete(controller);
       const [replyLane, replyBytes] = payload === undefined ? [lane, undefined] : encoded(payload);
       cell.reply(actor, instance, number, error, replyLane, replyBytes, payload?.taken);
     };
+    // The work counts against the limit of calls until it is over, whoever still waits for it.
+    const done = (): void => {
+      cell.endCall(actor, controller);
+      execution?.calls?.delete(controller);
+    };
     if (said.execution !== 0 && (execution?.phase !== 'running' || (execution.outstanding[cell.place] ?? 0) === 0)) {
+      done();
       answer({ code: 'call.cancelled', message: 'the execution of this call has ended' });
       return;
     }
@@ -208,18 +214,18 @@ export class Engine {
     const caller = { namespace, actor: nameOf(shape, actor), execution: execution?.id, signal };
     const grant = grants[actor] as Deployment['grants'][number];
     const request = { capability, operation, payload: payloadOf(lane, bytes), caller, turn, grant, holdings, secrets: secrets[actor] ?? noSecrets };
-    this.context.broker.call(request).then(
-      (payload) => {
-        if (signal.aborted) return;
-        signal.removeEventListener('abort', cancelled);
-        answer(null, payload);
-      },
-      (error: unknown) => {
-        if (signal.aborted) return;
-        signal.removeEventListener('abort', cancelled);
-        answer(toldToGuest(error));
-      },
-    );
+    const settled = (error: ErrorRecord | null, payload?: Answer): void => {
+      if (signal.aborted) return;
+      signal.removeEventListener('abort', cancelled);
+      answer(error, payload);
+    };
+    // Nothing that goes wrong for a guest may be left without a handler: it would end the host.
+    this.context.broker
+      .call(request)
+      .then((payload) => settled(null, payload))
+      .catch((error: unknown) => settled(toldToGuest(error)))
+      .catch((error: unknown) => this.context.logger?.error('an answer to a guest could not be sent', { namespace, actor: caller.actor, error }))
+      .finally(done);
   }
 }
 

@@ -59,7 +59,7 @@ export interface HostEvents {
 
 export type Listener<Event> = (event: Event) => void;
 
-/** Listeners by event. A listener that throws harms neither the host nor the listeners after it. */
+/** Listeners by event. A listener that throws harms neither the host nor the listeners after it; only {@link Events.emit} tells that one did. */
 export class Events<All extends object> {
   readonly #listeners = new Map<keyof All, Set<Listener<never>>>();
   readonly #logger: Logger | undefined;
@@ -84,13 +84,17 @@ export class Events<All extends object> {
     return (this.#listeners.get(name)?.size ?? 0) > 0;
   }
 
-  emit<Name extends keyof All>(name: Name, event: All[Name]): void {
+  /** @returns whether every listener has heard it out */
+  emit<Name extends keyof All>(name: Name, event: All[Name]): boolean {
+    let heard = true;
     for (const listener of this.#listeners.get(name) ?? []) {
       try {
         (listener as Listener<All[Name]>)(event);
       } catch (error) {
+        heard = false;
         this.#logger?.error(`a listener of '${String(name)}' threw`, { error });
       }
     }
+    return heard;
   }
 }

@@ -24,7 +24,7 @@ import { type SpontaneousOutput, SpontaneousOutputs } from './executions/spontan
 import { Flow, idSource } from './flow.ts';
 import type { ActorNames, InputNames, ManifestObject, OutputNames } from './manifest/index.ts';
 import { type CeilingInput, checkOptions, type CheckedOptions, guestConcurrency, type HostOptions } from './options.ts';
-import { type Ceiling, emptyPolicy, loadPolicyInput, type PolicyInput } from './policy/index.ts';
+import { type AuditEvent, type Ceiling, emptyPolicy, loadPolicyInput, type PolicyInput } from './policy/index.ts';
 import { Store } from './store/store.ts';
 import { demandGranted } from './updates.ts';
 
@@ -121,7 +121,9 @@ export class Host {
     this.#report = report;
     this.#events = new Events(logger);
     let cells = 0;
+    const audit = (event: AuditEvent): void => this.#audit(event);
     this.#context = {
+      audit,
       spares: parts.spares,
       deadlines: this.#deadlines,
       events: this.#events,
@@ -137,13 +139,20 @@ export class Host {
           network: new Network(socketsOf(options.network)),
           state: stateCapability(parts.store),
         },
-        (event) => this.#events.emit('audit', event),
+        audit,
         (error, caller) => logger?.error(error.message, { namespace: caller.namespace, actor: caller.actor, cause: error.cause }),
       ),
     };
     this.#heartbeat = setInterval(() => {
       for (const engine of this.#engines) engine.tick();
     }, heartbeat).unref();
+  }
+
+  #audit(event: AuditEvent): void {
+    if (this.#events.emit('audit', event)) return;
+    throw new VivariumError('audit.failed', 'the decision could not be recorded, so it has no effect', {
+      hint: 'the log of the host says which listener of `audit` threw',
+    });
   }
 
   /**
@@ -205,7 +214,7 @@ export class Host {
   }
 
   /**
-   * Hears what happens: `audit`, every decision of a policy before it takes effect; `log`, every line that a guest writes;
+   * Hears what happens: `audit`, every decision of a policy before it takes effect, which it does not if a listener throws; `log`, every line that a guest writes;
    * `cell`, what becomes of cells; `execution`, the end of each.
    * @returns a function that removes the listener
    */

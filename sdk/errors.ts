@@ -40,6 +40,7 @@ export const errorCatalogue = {
   'message.invalid': { meaning: 'A payload is not well formed, or exceeds the budget for depth, values or keys.', reaction: 'mend' },
   'mailbox.full': { meaning: 'The mailbox of the receiver is full and its overflow is `reject`.', reaction: 'retry' },
   'policy.denied': { meaning: 'The policy of the actor does not allow this access.', reaction: 'mend' },
+  'audit.failed': { meaning: 'A decision of a policy could not be recorded, so what was decided did not happen.', reaction: 'retry' },
   'policy.required': { meaning: 'The actor requires something that was not granted or not provided.', reaction: 'mend' },
   'policy.refused': { meaning: 'An update asks for more than is granted; what was deployed before goes on.', reaction: 'mend' },
   'policy.invalid': { meaning: 'A policy is wrong: an unknown key, a contradiction, or a rule that can never match.', reaction: 'mend' },

@@ -2,6 +2,7 @@
  * The one door through which guests reach the outside: finds the capability that a call names, and gives it the means to ask
  * the policy of the actor that calls and to tell the audit. Who calls is known from the channel.
  */
+import { textLimits } from '../../runtimes/limits.ts';
 import { type ErrorRecord, VivariumError } from '../../sdk/errors.ts';
 import { type Access, type AuditEvent, auditEvent, decide, denial } from '../policy/index.ts';
 import type { Answer, Caller, Capability, CapabilityCall } from './capability.ts';
@@ -59,10 +60,17 @@ export class Broker {
   }
 }
 
-/** What crosses to the guest: never a cause, a stack, or a path of the host. */
+/** What crosses to the guest: never a cause, a stack, or a path of the host; and never more than a frame holds, whatever a guest made us say. */
 export const toldToGuest = (error: unknown): ErrorRecord => {
   if (!(error instanceof VivariumError)) return { code: 'service.failed', message: 'the call failed' };
   const { code, message, actor, hint, name, file, line, column } = error.record;
   const isOwn = code === 'policy.denied';
-  return { code, message, actor, hint, name, ...(isOwn ? { file, line, column } : {}) };
+  return {
+    code,
+    message: message.slice(0, textLimits.message),
+    actor,
+    hint: hint?.slice(0, textLimits.hint),
+    name: name?.slice(0, textLimits.name),
+    ...(isOwn ? { file, line, column } : {}),
+  };
 };

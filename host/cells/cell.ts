@@ -272,9 +272,9 @@ export class Cell implements RoutedCell {
 
   #failed({ actor, error }: Said<'failed'>): void {
     this.#demandOwn(actor);
+    this.#calls.abort(actor);
     if (this.#waiting?.actor === actor) this.#waiting.settle(error);
     else if (this.#instances.delete(actor)) {
-      this.#calls.abort(actor);
       this.#listener.failed(this, actor, this.#attributed(actor, error));
     } else throw new ProtocolViolation(`the failure of actor ${actor}, which it was not asked to create`);
   }

@@ -1,5 +1,6 @@
 /** `--audit FILE`: every decision as a line of JSON, on the disk before it takes effect. */
 import { closeSync, fchmodSync, fstatSync, openSync, writeSync } from 'node:fs';
+import { VivariumError } from '../../sdk/errors.ts';
 import type { AuditEvent } from '../policy/index.ts';
 import { cannotOpen } from './files.ts';
 import { jsonLine } from './output.ts';
@@ -25,15 +26,16 @@ export class AuditFile {
     }
   }
 
-  /** Returns when the system has the line: what was decided has not happened yet. */
+  /** Returns when the system has the line: what was decided has not happened yet. Throws when it has not: then it will not happen. */
   write(event: AuditEvent): void {
-    if (this.#broken) return;
+    if (this.#broken) throw new VivariumError('audit.failed', 'the audit cannot be written any further');
     try {
       const line = Buffer.from(jsonLine(event));
       for (let written = 0; written < line.length; ) written += writeSync(this.#descriptor, line, written);
     } catch (error) {
       this.#broken = true;
       this.#onError(error as NodeJS.ErrnoException);
+      throw error;
     }
   }
 

@@ -159,6 +159,55 @@ describe('a service', () => {
     expect(most).toBe(4);
     expect(answers.toSorted()).toEqual([...Array(4).fill('fulfilled'), ...Array(6).fill('limit.calls')]);
   });
+
+  test('counts against that limit until its work is over, also when nobody waits for it any more', async () => {
+    const works: (() => void)[] = [];
+    const list = defineService({ input: z.unknown(), output: z.unknown(), handle: () => new Promise<void>((resolve) => works.push(resolve)) });
+    const now = defineService({ input: z.unknown(), output: z.unknown(), handle: () => 'now' });
+    await using vivarium = await host({ orders: { list, now } });
+    const flow = await vivarium.deploy(
+      actor('export const handle = async (name, { services }) => { try { return await services.orders[name](); } catch (error) { return error.code; } };', {
+        policy: { ...policy, limits: { calls: 2 } },
+      }),
+    );
+    for (let i = 0; i < 2; i++)
+      expect(await flow.run({ in: 'list' }, { timeout: 300 })).toMatchObject({ status: 'failed', errors: [{ code: 'execution.deadline' }] });
+    expect(works.length).toBe(2);
+    expect(await flow.ask('in', 'now')).toBe('limit.calls');
+    works[0]?.();
+    await expect.poll(() => flow.ask('in', 'now')).toBe('now');
+  });
+
+  test('that is given a hundred thousand mistakes answers with few words, and harms nobody', async () => {
+    const list = defineService({ input: z.strictObject({}), output: z.unknown(), handle: () => null });
+    await using vivarium = await host({ orders: { list } }, { ceiling: { ...policy, limits: { message: '16MiB', memory: '512MiB', cpu: '10s' } } });
+    const flow = await vivarium.deploy(
+      actor(
+        `export const handle = async (count, { services }) => {
+          const input = Object.fromEntries(Array.from({ length: count }, (_, index) => ['x'.repeat(1500) + index, 1]));
+          try { return await services.orders.list(input); } catch ({ code, message }) { return { code, length: message.length }; }
+        };`,
+        { policy: { ...policy, limits: { message: '16MiB', memory: '512MiB', cpu: '10s' } } },
+      ),
+    );
+    expect(await flow.ask('in', 9_000)).toEqual({ code: 'service.input', length: 8 * 1024 });
+    expect(await flow.ask('in', 0)).toBe(null);
+  });
+
+  test('is not called if the decision cannot be recorded', async () => {
+    let called = 0;
+    const list = defineService({ input: z.unknown(), output: z.unknown(), handle: () => void called++ });
+    await using vivarium = await host({ orders: { list } });
+    const flow = await vivarium.deploy(caller);
+    const forget = vivarium.on('audit', () => {
+      throw new Error('the disk is full');
+    });
+    expect(await flow.ask('in', 1)).toMatchObject({ code: 'audit.failed' });
+    expect(called).toBe(0);
+    forget();
+    expect(await flow.ask('in', 1)).toEqual({ got: null });
+    expect(called).toBe(1);
+  });
 });
 
 test('whoever has no grant cannot name a service, and what the host does not offer is not there', async () => {

@@ -2,6 +2,7 @@
 import { VivariumError } from '../../../sdk/errors.ts';
 
 const most = 6;
+const minute = 60_000;
 
 /** Turns whose requests are remembered. More than any instance has open at once that can send one. */
 const remembered = 1_000;
@@ -12,16 +13,17 @@ export class Places {
   readonly #sent = new Map<number, number>();
 
   /**
-   * Counts one request of a turn. What belongs to no turn is not counted, and takes its place among the others.
+   * Counts one request of a turn. What belongs to no turn is counted by the minute: a guest can always speak outside of its turns.
    * @throws VivariumError limit.network
    */
   count(turn: number, limit: number): void {
-    if (turn === 0) return;
-    const sent = this.#sent.get(turn) ?? 0;
+    const counter = turn === 0 ? -Math.floor(Date.now() / minute) : turn;
+    const sent = this.#sent.get(counter) ?? 0;
     if (sent >= limit) {
-      throw new VivariumError('limit.network', `this turn has sent ${sent} requests already`, { hint: 'limits: { requests: … }' });
+      const who = turn === 0 ? 'outside of any turn, this actor has sent' : 'this turn has sent';
+      throw new VivariumError('limit.network', `${who} ${sent} requests already${turn === 0 ? ' within a minute' : ''}`, { hint: 'limits: { requests: … }' });
     }
-    this.#sent.set(turn, sent + 1);
+    this.#sent.set(counter, sent + 1);
     if (this.#sent.size > remembered) this.#sent.delete(this.#sent.keys().next().value as number);
   }
 

@@ -17,9 +17,18 @@ export const stateCapability = (store: Store): Capability => ({
     if (!isStateOperation(operation)) throw new VivariumError('message.invalid', 'state has the operations get, put, delete and list', { actor: caller.actor });
     const budget = budgetOf(grant.limits);
     const request = readRequest(operation, decode(payload, budget));
+    if (request.is === 'put') demandReadable(request.value, budget);
     return encode(await perform(store, call, request, budget), budget);
   },
 });
+
+/**
+ * What is put must be what can be got: with its version, as one message.
+ * @throws VivariumError limit.message
+ */
+const demandReadable = (value: string | Uint8Array, budget: Budget): void => {
+  encode({ value, version: Number.MAX_SAFE_INTEGER }, budget);
+};
 
 type Request = { [Name in StateOperationName]: { readonly is: Name } & z.infer<(typeof stateOperations)[Name]> }[StateOperationName];
 
