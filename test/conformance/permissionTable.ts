@@ -6,7 +6,7 @@ import path from 'node:path';
 import type { Access } from '../../host/index.ts';
 import type { Language } from './languages.ts';
 
-export type Sphere = 'services' | 'environment' | 'state' | 'filesystem';
+export type Sphere = 'services' | 'environment' | 'state' | 'filesystem' | 'network';
 
 /** What an actor asks the host for, in one line of its message. */
 export interface Operation {
@@ -91,7 +91,45 @@ const filesystem: SphereTable = {
   languages: ['javascript', 'python'],
 };
 
-export const spheres: Readonly<Record<Sphere, SphereTable>> = { services, environment, state, filesystem };
+/** Stands for the server of the test. */
+export const server = 'http://127.0.0.1:65000';
+
+interface NetworkRules {
+  readonly allow: readonly (string | { readonly url: string; readonly methods: readonly string[] })[];
+  readonly deny?: readonly string[];
+}
+
+const matches = (rule: NetworkRules['allow'][number], method: string, resource: string): boolean => {
+  if (typeof rule !== 'string') return rule.methods.includes(method) && matches(rule.url, method, resource);
+  const { href } = new URL(resource);
+  if (rule === server) return href.startsWith(`${server}/`);
+  return rule.endsWith('*') ? href.startsWith(rule.slice(0, -1)) : href === rule;
+};
+
+const network: SphereTable = {
+  rules: [
+    null,
+    { allow: [server] },
+    { allow: [{ url: `${server}/v1/*`, methods: ['GET'] }] },
+    { allow: [server], deny: [`${server}/v1/private/*`] },
+    { allow: [`${server}/v1/a`, { url: `${server}/v2`, methods: ['POST'] }] },
+  ],
+  operations: (['GET', 'POST'] as const).flatMap((name) =>
+    ['/', '/v1/a', '/v1/private/x', '/v1/../v2', '/v1/%70rivate/x', '/V1/a'].map(
+      (way) => ({ name, resource: server + way, access: { capability: 'network', operation: name, resource: server + way } }) as const,
+    ),
+  ),
+  allows: (rule: NetworkRules | null, { name, resource }) => {
+    // `%70` is `p`, whoever writes it.
+    const plain = resource.replace('%70', 'p');
+    return rule !== null && rule.allow.some((each) => matches(each, name, plain)) && !rule.deny?.some((each) => matches(each, name, plain));
+  },
+  refusal: 'policy.denied',
+  // A plugin of Extism that is denied a request ends: there is no table of outcomes in one turn.
+  languages: ['javascript', 'python'],
+};
+
+export const spheres: Readonly<Record<Sphere, SphereTable>> = { services, environment, state, filesystem, network };
 
 /** Policies that have, of every sphere, the rule of this number. */
 export const policyCount = 5;

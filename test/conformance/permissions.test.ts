@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { type AuditEvent, effectivePolicy, explainAccess, type ManifestObject, type ServiceTree } from '../../host/index.ts';
+import { type Access, type AuditEvent, effectivePolicy, explainAccess, type ManifestObject, type ServiceTree } from '../../host/index.ts';
 import { type Language, languages } from './languages.ts';
-import { isAllowed, offered, operationsFor, policyCount, policyOf, provided } from './permissionTable.ts';
+import { isAllowed, offered, operationsFor, policyCount, policyOf, provided, server } from './permissionTable.ts';
+import { serve } from '../capabilities/network/servers.ts';
 import { setStage } from './suite.ts';
 
 const performed: string[] = [];
@@ -31,6 +32,13 @@ beforeAll(() => {
   for (const file of ['data/a', 'data/inner/a', 'database/a', 'secret']) writeFileSync(path.join(folder, file), file);
 });
 
+const requests: string[] = [];
+const { origin } = await serve((request, response) => {
+  requests.push(`${request.method} ${request.url}`);
+  response.end('reply');
+});
+const atServer = (text: string): string => text.replaceAll(server, origin);
+
 const audit: AuditEvent[] = [];
 const stage = setStage({ services: services as ServiceTree, environment: provided });
 beforeAll(() => {
@@ -51,7 +59,9 @@ afterAll(() => {
 
 /** Paths of the tables are relative to the folder of the test. */
 const absolute = (policy: Readonly<Record<string, unknown>>): object =>
-  JSON.parse(JSON.stringify(policy), (_, value) => (typeof value === 'string' && value.startsWith('./') ? path.join(folder, value) : value));
+  JSON.parse(JSON.stringify(policy), (_, value) =>
+    typeof value === 'string' && value.startsWith('./') ? path.join(folder, value) : typeof value === 'string' ? atServer(value) : value,
+  );
 
 const manifestOf = (language: Language, [own, namespace]: readonly [number, number]): ManifestObject => ({
   vivarium: 1,
@@ -69,8 +79,10 @@ describe.each(languages)('what is allowed in %s', (language) => {
       const manifest = manifestOf(language, [own, namespace]);
       const { vivarium: _, namespace: name = '', ...plan } = manifest;
       await using flow = await stage.deploy(plan as never, name);
-      audit.length = performed.length = 0;
-      const outcomes = (await flow.actor('actor').ask(cases.map(([, { name: operation, resource }]) => `${operation} ${resource}`).join('\n'))) as string[];
+      audit.length = performed.length = requests.length = 0;
+      const outcomes = (await flow
+        .actor('actor')
+        .ask(cases.map(([, { name: operation, resource }]) => atServer(`${operation} ${resource}`)).join('\n'))) as string[];
 
       const count = counts.get(language.name) as { allowed: number; denied: number };
       for (const [index, [table, operation]] of cases.entries()) {
@@ -78,7 +90,10 @@ describe.each(languages)('what is allowed in %s', (language) => {
         const title = `${operation.name} ${operation.resource}`;
         const unknown = operation.resource === 'orders.none' && expected;
         expect(outcomes[index], title).toBe(expected ? (unknown ? 'service.unknown' : 'allowed') : table.refusal);
-        const { allowed } = await explainAccess(manifest, 'actor', operation.access, { ceiling: 'unrestricted', base: '/' });
+        const { allowed } = await explainAccess(manifest, 'actor', { ...operation.access, resource: atServer(operation.resource) } as Access, {
+          ceiling: 'unrestricted',
+          base: '/',
+        });
         // A variable that is granted may have no value.
         if (operation.access.capability !== 'environment') expect(allowed, `explained: ${title}`).toBe(expected);
         else if (expected) expect(allowed, `explained: ${title}`).toBe(true);
@@ -88,6 +103,8 @@ describe.each(languages)('what is allowed in %s', (language) => {
       expect(audit.filter(({ allowed }) => !allowed).length, 'every refusal is audited').toBeGreaterThanOrEqual(refused.length);
       const called = offered.filter((service) => cases.some(([table, operation]) => operation.resource === service && isAllowed(table, numbers, operation)));
       expect(performed.toSorted(), 'nothing that was refused was performed').toEqual(called.toSorted());
+      const sent = cases.filter(([table, operation]) => operation.access.capability === 'network' && isAllowed(table, numbers, operation));
+      expect(requests.length, 'nothing that was refused was sent').toBe(sent.length);
       for (const file of ['database/a', 'secret']) expect(readFileSync(path.join(folder, file), 'utf8')).toBe(file);
     },
   );
@@ -105,5 +122,14 @@ test('the table allows some and denies more in every language', async () => {
     expect(denied, name).toBeGreaterThan(allowed);
   }
   const { granted } = await effectivePolicy(manifestOf(languages[0] as Language, [3, -1]), 'actor', { ceiling: 'unrestricted', base: '/' });
-  expect(granted.map(({ line }) => line.split(':')[0])).toEqual(['services', 'environment', 'environment', 'filesystem', 'filesystem', 'state']);
+  expect(granted.map(({ line }) => line.split(':')[0])).toEqual([
+    'services',
+    'environment',
+    'environment',
+    'filesystem',
+    'filesystem',
+    'network',
+    'state',
+    'network',
+  ]);
 });

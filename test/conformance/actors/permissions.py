@@ -1,3 +1,5 @@
+from urllib.request import Request, urlopen
+
 from vivarium import VivariumError
 
 
@@ -27,6 +29,13 @@ def write(path, context):
         file.write(b"written")
 
 
+def request(method):
+    def send(url, context):
+        urlopen(Request(url, method=method)).close()
+
+    return send
+
+
 operations = {
     "call": call,
     "variable": variable,
@@ -36,6 +45,8 @@ operations = {
     "list": lambda prefix, context: context.state.list(prefix=prefix),
     "read": read,
     "write": write,
+    "GET": request("GET"),
+    "POST": request("POST"),
 }
 
 

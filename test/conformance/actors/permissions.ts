@@ -16,6 +16,8 @@ const operations: Readonly<Record<string, (resource: string, context: Context) =
   list: (prefix, { state }) => state.list({ prefix }),
   read: (path) => readFile(path),
   write: (path) => writeFile(path, 'written'),
+  GET: (url) => fetch(url),
+  POST: (url) => fetch(url, { method: 'POST' }),
 };
 
 /** Lines `operation resource`: for each `allowed`, or the code of its error. */
