@@ -65,8 +65,19 @@ const table: readonly Attack[] = [
   {
     number: 5,
     title: 'an import of a module of Node is refused before anything runs',
-    source: `import fs from 'node:fs'; export const handle = ({ file }) => fs.readFileSync(file, 'utf8');`,
+    source: `import { execFileSync } from 'node:child_process'; export const handle = ({ file }) => execFileSync('cat', [file]).toString();`,
     allowed: doesNotStart('source.missing', 'source.invalid', 'source.outside'),
+  },
+  {
+    number: 5,
+    title: 'the module of files has nothing of Node, and opens nothing that was not granted',
+    source: handler(`
+      const fs = await import('node:fs');
+      const told = [typeof fs.readFileSync, typeof fs.default?.readFileSync, typeof fs.constants];
+      for (const path of [canary.file, '/etc/passwd']) try { told.push(await fs.promises.readFile(path, 'utf8')); } catch ({ code }) { told.push(code); }
+      return told;
+    `),
+    allowed: answers(['undefined', 'undefined', expect.any(String), expect.stringMatching(/^(policy.denied|ENOENT)$/), 'policy.denied']),
   },
   {
     number: 5,
