@@ -12,6 +12,7 @@ import { createHost, type Host } from '../host/index.ts';
 import { processorTime } from './processor.ts';
 import { type Figure, figureOf, milliseconds, repeat, report } from './report.ts';
 
+const root = join(import.meta.dirname, '..');
 const GiB = 1024 ** 3;
 const MiB = 1024 ** 2;
 const wanted = process.argv.indexOf('--size');
@@ -54,6 +55,8 @@ def writes(count):
     return count
 `,
   },
+  // test/fixtures/plugins/assembly/reader.ts
+  wasm: { source: join(root, 'dist/test/plugins/reader.wasm'), wasi: true, input: 'json', output: 'json' },
 } as const;
 type Language = keyof typeof actors;
 
@@ -95,7 +98,7 @@ async function measureLanguage(host: Host, language: Language, folder: string, p
       inputs: { read: 'reader', ...Object.fromEntries(kinds.map((kind) => [kind, `reader.${kind}`])) },
       outputs: { out: 'reader' },
     } as never,
-    { base: folder },
+    { base: root },
   );
   off();
   const ask = flow.ask.bind(flow) as (input: string, message: unknown) => Promise<unknown>;
