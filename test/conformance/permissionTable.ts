@@ -120,9 +120,10 @@ const network: SphereTable = {
     ),
   ),
   allows: (rule: NetworkRules | null, { name, resource }) => {
+    if (rule === null) return false;
     // `%70` is `p`, whoever writes it.
     const plain = resource.replace('%70', 'p');
-    return rule !== null && rule.allow.some((each) => matches(each, name, plain)) && !rule.deny?.some((each) => matches(each, name, plain));
+    return rule.allow.some((each) => matches(each, name, plain)) && !rule.deny?.some((each) => matches(each, name, plain));
   },
   refusal: 'policy.denied',
   // A plugin of Extism that is denied a request ends: there is no table of outcomes in one turn.
