@@ -54,6 +54,12 @@ export interface Deployment {
   readonly warnings: readonly string[];
 }
 
+/** The files that say what runs, as paths. */
+const codeOf = ({ actors }: FlowManifest, file: string): readonly string[] => [
+  file,
+  ...actors.flatMap(({ source }) => (source.kind === 'inline' ? [] : [nodePath.resolve(nodePath.dirname(file), source.path)])),
+];
+
 /** Sources are compiled in processes of their own: as many at once as a small machine bears. */
 const loadedAtOnce = 4;
 
@@ -103,7 +109,7 @@ export async function prepareDeployment(request: DeploymentRequest): Promise<Dep
     secrets,
     files: loaded.map(filesOf),
     inlets,
-    warnings: warningsOf({ diagnostics, grants, loaded, services: request.services }),
+    warnings: warningsOf({ diagnostics, grants, loaded, code: codeOf(manifest, file), services: request.services }),
   };
 }
 

@@ -1,4 +1,6 @@
 /** What is no mistake of a deployment, and yet not what its author may expect. */
+import { realpathSync } from 'node:fs';
+import nodePath from 'node:path';
 import { type Diagnostic, placeText } from './manifest/index.ts';
 import { type Grant, originText } from './policy/index.ts';
 import { matchesService } from './policy/rules/services.ts';
@@ -8,16 +10,19 @@ export interface Deployed {
   readonly diagnostics: readonly Diagnostic[];
   readonly grants: readonly Grant[];
   readonly loaded: readonly LoadedSource[];
+  /** Paths of the manifest and of the sources that it names. */
+  readonly code: readonly string[];
   /** Names of the services that the host offers; undefined where no host is known. */
   readonly services: Iterable<string> | undefined;
 }
 
 /** @returns each as one text for people */
-export const warningsOf = ({ diagnostics, grants, loaded, services }: Deployed): readonly string[] => {
+export const warningsOf = ({ diagnostics, grants, loaded, code, services }: Deployed): readonly string[] => {
   const offered = services === undefined ? undefined : [...services];
   return [
     ...diagnostics.filter(({ severity }) => severity === 'warning').map(describe),
     ...loaded.flatMap((source) => (source.runtime === 'javascript' ? source.warnings : [])),
+    ...grants.flatMap((grant) => ownCode(grant, code)),
     ...(offered === undefined ? [] : grants.flatMap((grant) => notOffered(grant, offered))),
   ];
 };
@@ -29,3 +34,23 @@ const notOffered = ({ actor, services }: Grant, offered: readonly string[]): rea
   services
     .filter(({ pattern }) => !offered.some((name) => matchesService(pattern, name)))
     .map(({ origin }) => `${originText(origin)}: this host offers no such service; each call by \`${actor}\` is refused`);
+
+/** An actor that can write its own code or policy is, from the next deployment on, whatever it likes. */
+const ownCode = ({ actor, filesystem }: Grant, code: readonly string[]): readonly string[] =>
+  filesystem
+    .filter(({ access }) => access === 'read-write')
+    .flatMap(({ host, origin }) => {
+      const folder = realPath(host);
+      const file = code.find((path) => !nodePath.relative(folder, realPath(path)).startsWith('..'));
+      return file === undefined
+        ? []
+        : [`${originText(origin)}: \`${actor}\` may write ${nodePath.basename(file)}, and so decide what the next deployment runs`];
+    });
+
+const realPath = (path: string): string => {
+  try {
+    return realpathSync(path);
+  } catch {
+    return nodePath.resolve(path);
+  }
+};

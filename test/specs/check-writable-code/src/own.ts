@@ -1,0 +1,1 @@
+export const handle = (n: number): number => n;
