@@ -6,7 +6,7 @@ import type { ResolvedPolicy } from './resolve.ts';
 import { environment } from './rules/environment.ts';
 import { filesystem } from './rules/filesystem.ts';
 import { denyText, network } from './rules/network.ts';
-import type { Capability, Origin, Rule, RuleKind } from './rules/rule.ts';
+import { type Capability, grantedText, type Origin, type Rule, type RuleKind } from './rules/rule.ts';
 import { secrets } from './rules/secrets.ts';
 import { services } from './rules/services.ts';
 import { state } from './rules/state.ts';
@@ -125,7 +125,7 @@ export interface EffectivePolicy {
 
 export const effectiveLines = (grant: Grant): Pick<EffectivePolicy, 'granted' | 'limits' | 'refused'> => ({
   granted: [
-    ...Object.values(kinds).flatMap(({ kind, rulesOf }) => rulesOf(grant).map((rule) => ({ line: kind.text(rule), origin: rule.origin }))),
+    ...Object.values(kinds).flatMap(({ kind, rulesOf }) => rulesOf(grant).map((rule) => ({ line: grantedText(kind, rule), origin: rule.origin }))),
     ...(grant.network.allow.length > 0 ? grant.network.deny.map((rule) => ({ line: denyText(rule), origin: rule.origin })) : []),
   ],
   limits: limitNames.map((name) => ({ line: limitText(name, grant.limits[name]), origin: grant.limitOrigins[name] ?? null })),

@@ -12,7 +12,7 @@ import { emptyPolicy, type LimitRule, type ResolvedPolicy } from './resolve.ts';
 import { type EnvironmentRule, environment } from './rules/environment.ts';
 import { type FilesystemRule, filesystem, withoutHidden } from './rules/filesystem.ts';
 import { denyText, type NetworkRule, network } from './rules/network.ts';
-import type { Capability, Origin, Rule, RuleKind } from './rules/rule.ts';
+import { type Capability, grantedText, type Origin, type Rule, type RuleKind } from './rules/rule.ts';
 import { type SecretRule, secrets } from './rules/secrets.ts';
 import { type ServiceRule, services } from './rules/services.ts';
 import { type StateRule, state } from './rules/state.ts';
@@ -110,7 +110,7 @@ export const levelNames = {
 export const grantLines = (grant: Grant): readonly string[] => [
   ...grant.services.map(services.text),
   ...grant.environment.map(environment.text),
-  ...grant.filesystem.map(filesystem.text),
+  ...grant.filesystem.map((rule) => grantedText(filesystem, rule)),
   ...grant.network.allow.map(network.text),
   ...(grant.network.allow.length > 0 ? grant.network.deny.map(denyText) : []),
   ...grant.secrets.map(secrets.text),

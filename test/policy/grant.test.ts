@@ -101,6 +101,25 @@ describe('granted = request ∩ namespace ∩ ceiling', () => {
       granted: ['filesystem: { /a: { path: /srv/a, access: read-write, quota: 1MiB } }'],
     },
     {
+      name: 'the quota of a level for all folders below it together, its own line where it is larger',
+      request: {
+        filesystem: { '/a': { path: '/srv/t/a', access: 'read-write' }, '/b': { path: '/srv/t/b', access: 'read-write', quota: '1MiB' }, '/c': '/srv/t/c' },
+      },
+      namespace: { filesystem: { '/t': { path: '/srv/t', access: 'read-write', quota: '5MiB' } } },
+      ceiling: { filesystem: { '/': { path: '/srv', access: 'read-write', quota: '9MiB' } } },
+      granted: [
+        'filesystem: { /a: { path: /srv/t/a, access: read-write, quota: 5MiB } }  # 5MiB for all of /srv/t  # 9MiB for all of /srv',
+        'filesystem: { /b: { path: /srv/t/b, access: read-write, quota: 1MiB } }  # 5MiB for all of /srv/t  # 9MiB for all of /srv',
+        'filesystem: { /c: /srv/t/c }',
+      ],
+    },
+    {
+      name: 'a quota that was asked for the whole for all pieces of it together',
+      request: { filesystem: { '/t': { path: '/srv/t', access: 'read-write', quota: '1MiB' } } },
+      ceiling: { filesystem: { '/a': { path: '/srv/t/a', access: 'read-write' }, '/b': '/srv/t/b' } },
+      granted: ['filesystem: { /t/a: { path: /srv/t/a, access: read-write, quota: 1MiB } }  # 1MiB for all of /srv/t', 'filesystem: { /t/b: /srv/t/b }'],
+    },
+    {
       name: 'a host below a granted domain',
       request: { network: { allow: ['https://api.example.org/v1/*'] } },
       ceiling: { network: { allow: ['https://*.example.org'] } },

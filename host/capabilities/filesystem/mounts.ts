@@ -1,8 +1,8 @@
 /** The folders that were granted to one instance, opened once and kept as long as the instance lives. */
 import type { Grant } from '../../policy/index.ts';
-import { type FilesystemRule, isUnder } from '../../policy/rules/filesystem.ts';
+import { type FilesystemRule, isUnder, wayDown } from '../../policy/rules/filesystem.ts';
 import type { Holding } from '../holdings.ts';
-import { FileFailure } from './failure.ts';
+import { codeOf, FileFailure } from './failure.ts';
 import { fold, namesOf, pathOf } from './path.ts';
 import { release, type System } from './system.ts';
 
@@ -15,19 +15,39 @@ const kernelFilesystems = new Set([
 /** Folders of the host that are never opened, whatever was granted. */
 const kernelFolders = ['/proc', '/sys', '/dev'] as const;
 
-/** The opened folder of a mount. */
-export class Root {
-  readonly rule: FilesystemRule;
+/** A folder of the host that is open. */
+export interface OpenedFolder {
   readonly descriptor: number;
   /** Where it was opened, without links; only ever compared. */
   readonly real: string;
+}
+
+/** An open folder that may hold so much: that of a mount, or one of a level above in which it lies. */
+export interface QuotaFolder extends OpenedFolder {
+  /** Bytes. */
+  readonly quota: number;
+}
+
+/** The opened folder of a mount. */
+export class Root implements OpenedFolder {
+  readonly rule: FilesystemRule;
+  readonly descriptor: number;
+  readonly real: string;
+  /** All that bound what is written here; the first is its own, if it has one. */
+  readonly quotas: readonly QuotaFolder[];
   /** Devices whose objects may be used. */
   readonly #devices = new Set<bigint>();
 
-  constructor(rule: FilesystemRule, descriptor: number, real: string) {
+  /** @param around folders of the levels above that may hold so much */
+  constructor(rule: FilesystemRule, { descriptor, real }: OpenedFolder, around: readonly QuotaFolder[]) {
     this.rule = rule;
     this.descriptor = descriptor;
     this.real = real;
+    this.quotas = rule.quota === undefined ? around : [{ descriptor, real, quota: rule.quota }, ...around];
+  }
+
+  close(): void {
+    for (const descriptor of new Set([this, ...this.quotas].map((folder) => folder.descriptor))) release(descriptor);
   }
 
   /** The path on the host of names below this folder. */
@@ -55,6 +75,9 @@ export class Root {
 }
 
 const ofTheKernel = (): FileFailure => new FileFailure('EACCES', 'processes, devices and settings of the system are no files for guests');
+
+/** Says nothing of what is there. */
+export const ledOut = (): FileFailure => new FileFailure('EACCES', 'a link leads out of the folder that was granted');
 
 export class Mounts implements Holding {
   readonly #grant: Grant;
@@ -90,7 +113,7 @@ export class Mounts implements Holding {
     if (!this.#ended || this.#users > 0) return;
     for (const root of this.#roots.values())
       root.then(
-        ({ descriptor }) => release(descriptor),
+        (opened) => opened.close(),
         () => undefined,
       );
     this.#roots.clear();
@@ -138,10 +161,51 @@ export class Mounts implements Holding {
     return root;
   }
 
-  /** The way to the folder is the operator’s and may contain links; what it comes to is reached without any. */
+  /** The way to the folder may contain links; what it comes to is reached without any, and lies in what each level grants. */
   async #open(rule: FilesystemRule): Promise<Root> {
     const system = this.#system;
     const real = await system.realPath(rule.host);
+    await this.#demandWithin(rule, real);
+    const opened = [await this.#folder(real)];
+    try {
+      const [own] = opened as [OpenedFolder];
+      const around: QuotaFolder[] = [];
+      for (const { host, quota } of rule.access === 'read-write' ? (rule.wholes ?? []) : []) {
+        if (quota === undefined || host === rule.host) continue;
+        const folder = { ...(await this.#folder(await system.realPath(host))), quota };
+        opened.push(folder);
+        around.push(folder);
+      }
+      const root = new Root(rule, own, around);
+      root.demandOrdinaryWay([]);
+      await root.demandOrdinary(system, own.descriptor, (await system.stat(own.descriptor)).dev);
+      return root;
+    } catch (error) {
+      for (const { descriptor } of opened) release(descriptor);
+      throw error;
+    }
+  }
+
+  /**
+   * Rules were compared by their text, and the way to the folder may contain links of whoever writes in what a level grants.
+   * @throws FileFailure EACCES
+   */
+  async #demandWithin(rule: FilesystemRule, real: string): Promise<void> {
+    for (const { host, except } of rule.wholes ?? []) {
+      if (!isUnder(await this.#system.realPath(host), real)) throw ledOut();
+      // What lies below by its text is a mount of its own.
+      for (const other of except.filter((path) => wayDown(rule.host, path) === null)) {
+        const place = await this.#system.realPath(other).catch((error: unknown) => {
+          if (codeOf(error) !== 'ENOENT') throw error;
+        });
+        if (place !== undefined && (isUnder(place, real) || isUnder(real, place))) throw ledOut();
+      }
+    }
+  }
+
+  /** @param real a path without links */
+  async #folder(real: string): Promise<OpenedFolder> {
+    const system = this.#system;
     let folder = await system.top();
     for (const name of real.split('/').filter((part) => part !== '')) {
       const above = folder;
@@ -151,14 +215,6 @@ export class Mounts implements Holding {
         release(above);
       }
     }
-    const root = new Root(rule, folder, real);
-    try {
-      root.demandOrdinaryWay([]);
-      await root.demandOrdinary(system, folder, (await system.stat(folder)).dev);
-    } catch (error) {
-      release(folder);
-      throw error;
-    }
-    return root;
+    return { descriptor: folder, real };
   }
 }

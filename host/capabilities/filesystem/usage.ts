@@ -11,7 +11,7 @@ import nodePath from 'node:path';
 import { VivariumError } from '../../../sdk/errors.ts';
 import { formatSize } from '../../policy/units.ts';
 import { FileFailure } from './failure.ts';
-import type { Root } from './mounts.ts';
+import type { OpenedFolder, QuotaFolder, Root } from './mounts.ts';
 import { release, type System } from './system.ts';
 
 /** Files and folders that a folder with a quota may hold. */
@@ -35,8 +35,21 @@ class Ledger {
   countedAt = 0;
   /** While it is counted: what was reserved since, because the count may have missed it. */
   since: { bytes: number; entries: number } | undefined;
+  /** While it is counted: something has been moved in or out, which the count may have seen twice or not at all. */
+  moved = false;
   /** Reserved for what is under way. */
   readonly underWay = { bytes: 0, entries: 0 };
+
+  /** Its count is done, and nothing has been moved since. */
+  get isTrue(): boolean {
+    return this.counted !== undefined && this.since === undefined;
+  }
+
+  /** To be counted anew before it is relied on. */
+  distrust(): void {
+    if (this.since === undefined) this.counted = undefined;
+    else this.moved = true;
+  }
 
   add({ bytes, entries }: Amount): void {
     this.bytes += bytes;
@@ -52,10 +65,14 @@ class Ledger {
     return room && (bytes <= 0 || this.bytes + bytes <= quota) && (entries <= 0 || this.entries + entries <= mostEntries);
   }
 
-  async count(system: System, root: Root): Promise<void> {
-    this.since = { ...this.underWay };
+  async count(system: System, folder: OpenedFolder): Promise<void> {
     try {
-      const found = await countFolder(system, root.descriptor, deepest);
+      let found: Amount;
+      do {
+        this.moved = false;
+        this.since = { ...this.underWay };
+        found = await countFolder(system, folder.descriptor, deepest);
+      } while (this.moved);
       const orphaned = [...this.orphans.values()].reduce((sum, size) => sum + size, 0);
       this.bytes = found.bytes + orphaned + this.since.bytes;
       this.entries = found.entries + this.since.entries;
@@ -82,7 +99,7 @@ export class Usage {
 
   /** Whether anybody counts what lies at this path of the host. */
   concerns(root: Root, real: string): boolean {
-    return root.rule.quota !== undefined || this.#covering(real).length > 0;
+    return root.quotas.length > 0 || this.#covering(real).length > 0;
   }
 
   /**
@@ -90,11 +107,14 @@ export class Usage {
    * @throws VivariumError limit.quota
    */
   async reserve(system: System, root: Root, real: string, amount: Amount): Promise<Reservation> {
-    const { quota } = root.rule;
-    const own = quota === undefined ? undefined : await this.#own(system, root);
-    if (own !== undefined && quota !== undefined && !own.fits(quota, amount)) {
-      if (performance.now() - own.countedAt > recount) await this.#count(own, system, root);
-      if (!own.fits(quota, amount)) throw full(root, quota, own, amount);
+    const bounds = root.quotas.map((folder) => ({ folder, ledger: this.#ledger(folder) }));
+    for (;;) {
+      // While one is counted, something may be moved out of another.
+      while (!bounds.every(({ ledger }) => ledger.isTrue)) await Promise.all(bounds.map(({ folder, ledger }) => this.#counted(ledger, system, folder)));
+      const over = bounds.find(({ folder, ledger }) => !ledger.fits(folder.quota, amount));
+      if (over === undefined) break;
+      if (performance.now() - over.ledger.countedAt <= recount) throw full(root, over.folder, over.ledger, amount);
+      await this.#count(over.ledger, system, over.folder);
     }
     const ledgers = this.#covering(real);
     if (ledgers.length === 0) return nothing;
@@ -134,7 +154,7 @@ export class Usage {
   /** What was moved lies in other counted folders than before: they are counted anew before they are next relied on. */
   moved(from: string, to: string): void {
     const [before, after] = [this.#covering(from), this.#covering(to)];
-    for (const ledger of new Set([...before, ...after])) if (!before.includes(ledger) || !after.includes(ledger)) ledger.counted = undefined;
+    for (const ledger of new Set([...before, ...after])) if (!before.includes(ledger) || !after.includes(ledger)) ledger.distrust();
   }
 
   opened(stats: BigIntStats): void {
@@ -178,21 +198,23 @@ export class Usage {
     }
   }
 
-  async #own(system: System, root: Root): Promise<Ledger> {
-    let ledger = this.#ledgers.get(root.real);
+  #ledger({ real }: OpenedFolder): Ledger {
+    let ledger = this.#ledgers.get(real);
     if (ledger === undefined) {
       ledger = new Ledger();
-      this.#ledgers.set(root.real, ledger);
+      this.#ledgers.set(real, ledger);
     }
-    if (ledger.counted === undefined) await this.#count(ledger, system, root);
-    else await ledger.counted;
     return ledger;
   }
 
+  #counted(ledger: Ledger, system: System, folder: OpenedFolder): Promise<void> {
+    return ledger.counted ?? this.#count(ledger, system, folder);
+  }
+
   /** Counts, or waits for a count that is under way. */
-  #count(ledger: Ledger, system: System, root: Root): Promise<void> {
+  #count(ledger: Ledger, system: System, folder: OpenedFolder): Promise<void> {
     if (ledger.since !== undefined && ledger.counted !== undefined) return ledger.counted;
-    const counted = ledger.count(system, root);
+    const counted = ledger.count(system, folder);
     ledger.counted = counted;
     counted.catch(() => {
       ledger.counted = undefined;
@@ -243,11 +265,16 @@ async function countFolder(system: System, folder: number, depth: number): Promi
   return { bytes, entries };
 }
 
-function full({ rule }: Root, quota: number, ledger: Ledger, amount: Amount): VivariumError {
+function full({ rule, descriptor }: Root, folder: QuotaFolder, ledger: Ledger, amount: Amount): VivariumError {
+  const isOwn = folder.descriptor === descriptor;
+  const where = isOwn ? `\`${rule.guest}\`` : `what lies around \`${rule.guest}\``;
   const tooMany = ledger.entries + amount.entries > mostEntries;
   const text = tooMany
-    ? `\`${rule.guest}\` may hold ${mostEntries} files and folders, and is full`
-    : `\`${rule.guest}\` may hold ${formatSize(quota)}: ${ledger.bytes} bytes are taken, and ${amount.bytes} more were to be written`;
-  const hint = tooMany ? 'Remove files, or use fewer and larger ones.' : `filesystem: { ${rule.guest}: { …, quota: … } }`;
+    ? `${where} may hold ${mostEntries} files and folders, and is full`
+    : `${where} may hold ${formatSize(folder.quota)}: ${ledger.bytes} bytes are taken, and ${amount.bytes} more were to be written`;
+  const moreBytes = isOwn
+    ? `filesystem: { ${rule.guest}: { …, quota: … } }`
+    : 'Remove files; or raise the quota of the level above that grants the folder around it.';
+  const hint = tooMany ? 'Remove files, or use fewer and larger ones.' : moreBytes;
   return new VivariumError('limit.quota', text, { name: 'EDQUOT', hint });
 }

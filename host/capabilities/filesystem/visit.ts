@@ -3,7 +3,7 @@ import { createHmac } from 'node:crypto';
 import type { BigIntStats } from 'node:fs';
 import type { CapabilityCall } from '../capability.ts';
 import { FileFailure } from './failure.ts';
-import type { Mounts, Root } from './mounts.ts';
+import { ledOut, type Mounts, type Root } from './mounts.ts';
 import { namesOf, pathOf } from './path.ts';
 import type { System } from './system.ts';
 import { identityOf, type Usage } from './usage.ts';
@@ -70,8 +70,7 @@ export class Visit {
     const names = namesOf(path).slice(namesOf(root.rule.guest).length);
     return walk(this.system, root, names, follow, (linked) => {
       const resource = root.guestPath(linked);
-      if (this.mounts.of(resource) !== root.rule || this.mounts.looksLikeAnother(root.rule, resource))
-        throw new FileFailure('EACCES', 'a link leads out of the folder that was granted');
+      if (this.mounts.of(resource) !== root.rule || this.mounts.looksLikeAnother(root.rule, resource)) throw ledOut();
       this.call.demand({ capability: 'filesystem', operation: aim, resource });
     });
   }

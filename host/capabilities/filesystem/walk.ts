@@ -5,7 +5,7 @@
  */
 import type { BigIntStats } from 'node:fs';
 import { codeOf, FileFailure } from './failure.ts';
-import type { Root } from './mounts.ts';
+import { ledOut, type Root } from './mounts.ts';
 import { stepThrough } from './path.ts';
 import { release, type System } from './system.ts';
 
@@ -131,7 +131,7 @@ async function openEnd(system: System, root: Root, folder: number, names: readon
 /** The way that a link makes of this one. */
 function lead(root: Root, way: readonly string[], { place, target }: Link): readonly string[] {
   const outside = (): never => {
-    throw new FileFailure('EACCES', 'a link leads out of the folder that was granted');
+    throw ledOut();
   };
   const names = target.startsWith('/') ? [] : way.slice(0, place);
   stepThrough(names, target.startsWith('/') ? below(root.real, target, outside) : target, outside);

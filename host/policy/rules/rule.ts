@@ -34,7 +34,12 @@ export interface RuleKind<R extends Rule> {
   matches(rule: R, resource: string, operation: string): boolean;
   /** The line of a policy that says this. */
   text(rule: Omit<R, 'origin'>): string;
+  /** What bounds a granted rule beside what its line says. */
+  beside?(rule: R): readonly string[];
 }
+
+/** The line of a granted rule; what no line can say follows as a comment. */
+export const grantedText = <R extends Rule>(kind: RuleKind<R>, rule: R): string => [kind.text(rule), ...(kind.beside?.(rule) ?? [])].join('  # ');
 
 /** A text as it stands in YAML: in quotes only where it must. */
 export const yamlText = (text: string): string =>

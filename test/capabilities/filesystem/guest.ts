@@ -7,9 +7,16 @@ import { Holdings } from '../../../host/capabilities/holdings.ts';
 import { noSecrets } from '../../../host/capabilities/secrets/held.ts';
 import { type AuditEvent, type Ceiling, type Grant, grantPolicy, unrestricted } from '../../../host/policy/index.ts';
 import { loadPolicyInput, type PolicyInput } from '../../../host/policy/load.ts';
+import type { ResolvedPolicy } from '../../../host/policy/resolve.ts';
 
-export const grantOf = (request: PolicyInput, ceiling: Ceiling = unrestricted, actor = 'clerk'): Grant =>
-  grantPolicy({ actor, runtime: 'javascript', request: loadPolicyInput(request, 'score.policy.yaml', { from: '/srv/score.policy.yaml' }), ceiling });
+export const grantOf = (request: PolicyInput, ceiling: Ceiling = unrestricted, namespace: ResolvedPolicy | null = null): Grant =>
+  grantPolicy({
+    actor: 'clerk',
+    runtime: 'javascript',
+    request: loadPolicyInput(request, 'score.policy.yaml', { from: '/srv/score.policy.yaml' }),
+    namespace,
+    ceiling,
+  });
 
 /** A host with files. */
 export class FileHost {
@@ -26,8 +33,8 @@ export class FileHost {
     );
   }
 
-  guest(request: PolicyInput, ceiling?: Ceiling): FileGuest {
-    return new FileGuest(this.#broker, grantOf(request, ceiling));
+  guest(request: PolicyInput, ceiling?: Ceiling, namespace?: ResolvedPolicy): FileGuest {
+    return new FileGuest(this.#broker, grantOf(request, ceiling, namespace));
   }
 }
 

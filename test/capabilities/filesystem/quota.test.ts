@@ -120,6 +120,20 @@ describe('bytes', () => {
     expect(await write(outer, 'c', 100)).toBe('limit.quota');
   });
 
+  test('a folder out of which something is moved while it is counted is counted anew', async () => {
+    const folder = makeFolder({ 'inner/a': 'x'.repeat(1_000), 'inner/b': 'x'.repeat(1_000) });
+    for (let n = 0; n < 1_000; n++) writeFileSync(join(folder, `inner/${n}`), '');
+    const host = new FileHost();
+    const [outer, inner] = [host.guest(granted(folder, '1MiB')), host.guest(granted(join(folder, 'inner'), '2500B'))];
+    expect(await write(inner, 'c', 900)).toBe('limit.quota');
+    await outer.call('rename', { from: '/out/inner/a', to: '/out/a' });
+    const first = write(inner, 'first', 900);
+    await outer.call('rename', { from: '/out/inner/b', to: '/out/b' });
+    expect(await Promise.all([first, write(inner, 'second', 900), write(inner, 'third', 900)])).toEqual(expect.arrayContaining(['done: null', 'limit.quota']));
+    expect(size(join(folder, 'inner'))).toBe(1_800);
+    expect(host.defects).toEqual([]);
+  });
+
   test('many at once, on the same files, never exceed it, and the count stays true', async () => {
     const operation = fc.record({
       who: fc.constantFrom(0, 1),
