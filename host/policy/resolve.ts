@@ -58,7 +58,8 @@ export const resolveStatement = (statement: PolicyStatement, source: Pick<Policy
     filesystem: Object.entries(statement.filesystem ?? {}).map(([guest, written]) => {
       const { path, access = 'read', quota } = typeof written === 'string' ? { path: written } : written;
       const rule = { guest, access, ...(quota !== undefined && { quota: parseSize(quota) }) } as const;
-      const text = filesystem.text({ ...rule, host: path });
+      // Guests are told of their rules; where a folder of the host lies, unless their author wrote it relative to the policy, they are not.
+      const text = filesystem.text({ ...rule, host: nodePath.isAbsolute(path) ? '…' : path });
       return { ...rule, host: nodePath.resolve(folder, path), origin: originAt(['filesystem', guest], text, 'key') };
     }),
     network: { allow: networkRules('allow'), deny: networkRules('deny') },

@@ -211,3 +211,20 @@ describe('audit', () => {
     expect([operation.length, resource.length]).toEqual([32, 1024]);
   });
 });
+
+test('a guest is not told where on the host its folders lie, unless its own policy says it relative to itself', () => {
+  const told = (path: string): string => {
+    const written = policyOf({ filesystem: { '/data': path } });
+    const both = { actor: 'score', runtime: 'python', request: written } as const;
+    return ([unrestricted, emptyPolicy] as const)
+      .map((above) => {
+        const { message, record } = denial('score', writing, decide(grantPolicy({ ...both, ceiling: above }), writing));
+        return `${message} ${record.hint}`;
+      })
+      .join('\n');
+  };
+  const writing: Access = { capability: 'filesystem', operation: 'write', resource: '/data/a.csv' };
+  expect(told('/srv/tenants/7/data')).not.toMatch(/tenants|\/srv/);
+  expect(told('./data')).toContain('./data');
+  expect(told('./data')).not.toContain('/srv');
+});
