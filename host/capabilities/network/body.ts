@@ -2,6 +2,7 @@
 import { pipeline, type Readable, Transform } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
 import { VivariumError } from '../../../sdk/errors.ts';
+import { networkFailure } from './failures.ts';
 import type { StreamRedactor } from '../secrets/redaction.ts';
 
 /** Bytes that a decompressed body may have for each that came, once it is no longer small. */
@@ -12,8 +13,12 @@ const mostCodings = 2;
 
 const decoders: Readonly<Record<string, () => Transform>> = { gzip: createGunzip, 'x-gzip': createGunzip, br: createBrotliDecompress, deflate: createInflate };
 
-/** @returns the codings that are to be undone, the last applied first; undefined if one of them is unknown, or there is none */
-export function codingsOf(header: string | undefined): readonly string[] | undefined {
+/**
+ * @param mustBeRead what is in the body has to be seen: then an unknown coding does not pass
+ * @returns the codings that are to be undone, the last applied first; undefined if one of them is unknown, or there is none
+ * @throws VivariumError limit.network, network.failed with the name EPROTO
+ */
+export function codingsOf(header: string | undefined, mustBeRead: boolean): readonly string[] | undefined {
   const codings = (header ?? '')
     .toLowerCase()
     .split(',')
@@ -21,26 +26,31 @@ export function codingsOf(header: string | undefined): readonly string[] | undef
     .filter((coding) => coding !== '' && coding !== 'identity')
     .toReversed();
   if (codings.length > mostCodings) throw new VivariumError('limit.network', `a body that is compressed ${codings.length} times is not decompressed`);
-  return codings.length > 0 && codings.every((coding) => Object.hasOwn(decoders, coding)) ? codings : undefined;
+  const known = codings.every((coding) => Object.hasOwn(decoders, coding));
+  if (!known && mustBeRead)
+    throw networkFailure('EPROTO', 'the body of the response is in a coding that cannot be undone, and values of secrets could lie in it');
+  return known && codings.length > 0 ? codings : undefined;
 }
+
+const nothing = Buffer.alloc(0);
 
 export interface BodyPlan {
   readonly codings: readonly string[] | undefined;
   /** Bytes, decompressed. */
   readonly limit: number;
   readonly redactor: StreamRedactor | undefined;
-  /** Called once: nothing more will come. */
-  ended(): void;
+  /** Called when the reader has had the last of it, or heard why there is no more. */
+  told(): void;
 }
 
 export class ResponseBody {
   readonly #source: Readable;
   readonly #plan: BodyPlan;
   #stream: Readable | undefined;
-  #left: Buffer = Buffer.alloc(0);
+  #left: Buffer = nothing;
   #received = 0;
   #decoded = 0;
-  #state: 'open' | 'complete' | 'told' = 'open';
+  #state: 'open' | 'complete' | 'drained' = 'open';
   #failure: unknown;
   readonly #waiting: (() => void)[] = [];
 
@@ -59,8 +69,9 @@ export class ResponseBody {
    */
   async take(most: number): Promise<Buffer | null> {
     for (;;) {
-      const chunk = this.#ready(most);
+      const chunk = this.#next(most);
       if (chunk !== undefined) return chunk;
+      if (this.#isOver) return this.#end();
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
     }
   }
@@ -77,12 +88,17 @@ export class ResponseBody {
     let timer: NodeJS.Timeout | undefined;
     try {
       while (size <= most && !late) {
-        const chunk = this.#ready(most - size + 1);
-        if (chunk === null) return parts.length === 1 ? parts[0] : Buffer.concat(parts);
+        const chunk = this.#next(most - size + 1);
         if (chunk !== undefined) {
           parts.push(chunk);
           size += chunk.length;
           continue;
+        }
+        // Told to whoever reads it.
+        if (this.#failure !== undefined) break;
+        if (this.#isOver) {
+          this.#end();
+          return parts.length === 1 ? parts[0] : Buffer.concat(parts);
         }
         await new Promise<void>((resolve) => {
           this.#waiting.push(resolve);
@@ -92,8 +108,6 @@ export class ResponseBody {
           }, patience);
         });
       }
-    } catch {
-      // Told to whoever reads it.
     } finally {
       clearTimeout(timer);
     }
@@ -101,20 +115,31 @@ export class ResponseBody {
     return undefined;
   }
 
+  /** Nothing of it is kept, though all of it may have come. */
   close(reason: Error): void {
-    this.#fail(reason);
+    this.#left = nothing;
+    this.#failure ??= reason;
     this.#source.destroy();
+    this.#wake();
   }
 
-  #ready(most: number): Buffer | null | undefined {
+  #next(most: number): Buffer | undefined {
     if (this.#left.length === 0) this.#refill();
-    if (this.#left.length > 0) {
-      const chunk = this.#left.subarray(0, most);
-      this.#left = this.#left.subarray(chunk.length);
-      return chunk;
-    }
+    if (this.#left.length === 0) return undefined;
+    const chunk = this.#left.subarray(0, most);
+    this.#left = this.#left.subarray(chunk.length);
+    return chunk;
+  }
+
+  /** Nothing is left, and nothing will come. */
+  get #isOver(): boolean {
+    return this.#left.length === 0 && (this.#failure !== undefined || this.#state === 'drained');
+  }
+
+  #end(): null {
+    this.#plan.told();
     if (this.#failure !== undefined) throw this.#failure;
-    return this.#state === 'told' ? null : undefined;
+    return null;
   }
 
   #refill(): void {
@@ -127,7 +152,7 @@ export class ResponseBody {
       if (this.#left.length > 0) return;
     }
     if (this.#state === 'complete') {
-      this.#state = 'told';
+      this.#state = 'drained';
       this.#left = redactor === undefined ? this.#left : Buffer.from(redactor.end());
     }
   }
@@ -161,7 +186,6 @@ export class ResponseBody {
     stream.on('readable', () => this.#wake());
     stream.on('end', () => {
       if (this.#state === 'open') this.#state = 'complete';
-      this.#plan.ended();
       this.#wake();
     });
     stream.on('error', (error) => this.#fail(error));
@@ -173,7 +197,6 @@ export class ResponseBody {
   #fail(error: unknown): void {
     if (this.#failure !== undefined || this.#state !== 'open') return;
     this.#failure = error;
-    this.#plan.ended();
     this.#wake();
   }
 

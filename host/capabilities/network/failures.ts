@@ -40,8 +40,15 @@ const names: Readonly<Record<string, keyof typeof messages>> = {
 
 export const networkFailure = (name: FailureName, message: string): VivariumError => new VivariumError('network.failed', message, { name });
 
+export const cancelled = (): VivariumError => new VivariumError('call.cancelled', 'the call was cancelled');
+
+/** @throws VivariumError call.cancelled */
+export function demandWanted(signal: AbortSignal): void {
+  if (signal.aborted) throw cancelled();
+}
+
 /** @throws nothing: an error that nobody foresaw is a broken connection to the guest, and its cause is for the embedder */
-export function failureOf(error: unknown, call: CapabilityCall, access: Access): VivariumError {
+export function failureOf(error: unknown, call: Pick<CapabilityCall, 'refuse'>, access: Access): VivariumError {
   if (error instanceof VivariumError) return error;
   if (error instanceof NotPublic) return refusedAddress(call, access);
   if (error instanceof NotFound) return networkFailure('ENOTFOUND', messages.ENOTFOUND);
@@ -52,7 +59,7 @@ export function failureOf(error: unknown, call: CapabilityCall, access: Access):
   return new VivariumError('network.failed', messages.ECONNRESET, { name: 'ECONNRESET', cause: error });
 }
 
-const refusedAddress = (call: CapabilityCall, access: Access): VivariumError =>
+const refusedAddress = (call: Pick<CapabilityCall, 'refuse'>, access: Access): VivariumError =>
   call.refuse(
     access,
     'its host is a name of a local network, or resolves to an address that is not public',

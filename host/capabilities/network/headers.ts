@@ -48,14 +48,14 @@ export function demandMethod(method: string): void {
  * @throws VivariumError network.failed with the name EINVAL, limit.network
  */
 export function readHeaders(given: readonly Header[]): readonly Header[] {
+  if (given.length > mostHeaders) throw new VivariumError('limit.network', `${given.length} headers exceed the limit of ${mostHeaders}`);
   const size = given.reduce((sum, [name, value]) => sum + name.length + value.length + 4, 0);
   if (size > longestHeaders) throw new VivariumError('limit.network', `headers of ${size} characters exceed the limit of ${longestHeaders}`);
-  if (given.length > mostHeaders) throw new VivariumError('limit.network', `${given.length} headers exceed the limit of ${mostHeaders}`);
   return given.map(([written, value]) => {
     const name = written.toLowerCase();
     if (!token.test(name)) throw invalid(`\`${printable(written)}\` is no name of a header`);
-    if (ours.has(name) || oursByStart.some((start) => name.startsWith(start))) throw invalid(`the header \`${name}\` is not for guests to set`);
-    if (!text.test(value)) throw invalid(`the value of the header \`${name}\` has characters that no header can carry`);
+    if (ours.has(name) || oursByStart.some((start) => name.startsWith(start))) throw invalid(`the header \`${printable(name)}\` is not for guests to set`);
+    if (!text.test(value)) throw invalid(`the value of the header \`${printable(name)}\` has characters that no header can carry`);
     return [name, value.trim()];
   });
 }
@@ -69,11 +69,17 @@ const describesBody = (name: string): boolean => name.startsWith('content-');
 /** For a redirect that turns a request with a body into one without. */
 export const withoutBody = (headers: readonly Header[]): readonly Header[] => headers.filter(([name]) => !describesBody(name));
 
-/** What undici took from the wire: name, value, name, value. Bytes as characters. */
-export function receivedHeaders(raw: readonly (Buffer | string)[]): readonly Header[] {
+/**
+ * What undici took from the wire: name, value, name, value. Bytes as characters.
+ * @param hidden tells which headers are left out by their names, as they were written
+ */
+export function receivedHeaders(raw: readonly (Buffer | string)[], hidden: (name: string) => boolean): readonly Header[] {
   const headers: Header[] = [];
   const texts = raw.map((part) => (typeof part === 'string' ? part : part.toString('latin1')));
-  for (let i = 0; i + 1 < texts.length; i += 2) headers.push([(texts[i] as string).toLowerCase(), texts[i + 1] as string]);
+  for (let i = 0; i + 1 < texts.length; i += 2) {
+    const name = texts[i] as string;
+    if (!hidden(name)) headers.push([name.toLowerCase(), texts[i + 1] as string]);
+  }
   return headers;
 }
 

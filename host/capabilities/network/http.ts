@@ -6,7 +6,7 @@ import type { Message } from '../../../sdk/message.ts';
 import type { CapabilityCall } from '../capability.ts';
 import type { Holding, Holdings } from '../holdings.ts';
 import type { ResponseBody } from './body.ts';
-import { networkFailure } from './failures.ts';
+import { demandWanted, networkFailure } from './failures.ts';
 import { demandMethod, type Header, readHeaders } from './headers.ts';
 import type { InstanceNetwork } from './instance.ts';
 import type { Input } from './operations.ts';
@@ -72,6 +72,7 @@ export async function request(call: CapabilityCall, instance: InstanceNetwork, i
   if ((body !== null || streaming) && (method === 'GET' || method === 'HEAD')) throw networkFailure('EINVAL', `a request with ${method} has no body`);
   if (body !== null) demandFits(body.length, call);
   const exchange = await Exchange.begin(call, instance, method, url);
+  demandStillWanted(call, exchange);
   if (!streaming) {
     const cancel = (): void => exchange.close();
     if (input.tag !== undefined) instance.cancels.set(input.tag, cancel);
@@ -139,16 +140,26 @@ const sizeOf = (headers: readonly Header[]): number => headers.reduce((sum, [nam
 
 const largestPieceOf = ({ grant }: CapabilityCall): number => Math.max(1, Math.min(largestPiece, grant.limits.message - wordsAround));
 
-/** Nobody waits for this call any more: what it is about ends with it. */
-async function whileWanted<T>({ caller }: CapabilityCall, exchange: Exchange, run: () => Promise<T>): Promise<T> {
+/** Runs what a call is about; once nobody waits for the call any more, that ends with it. */
+async function whileWanted<T>(call: CapabilityCall, exchange: Exchange, run: () => Promise<T>): Promise<T> {
+  demandStillWanted(call, exchange);
+  const { signal } = call.caller;
   const ended = (): void => exchange.close();
-  caller.signal.addEventListener('abort', ended, { once: true });
+  signal.addEventListener('abort', ended, { once: true });
   try {
-    caller.signal.throwIfAborted();
     return await run();
   } finally {
-    caller.signal.removeEventListener('abort', ended);
+    signal.removeEventListener('abort', ended);
   }
+}
+
+/**
+ * For an abort that came before it could be heard.
+ * @throws VivariumError call.cancelled, after it has closed the exchange
+ */
+function demandStillWanted({ caller }: CapabilityCall, exchange: Exchange): void {
+  if (caller.signal.aborted) exchange.close();
+  demandWanted(caller.signal);
 }
 
 function demandFits(size: number, { grant }: CapabilityCall): void {

@@ -2,6 +2,7 @@
 import { Agent, buildConnector } from 'undici';
 import type { LookupFunction } from 'node:net';
 import type { Holding } from '../holdings.ts';
+import type { Waiting } from './backlog.ts';
 import { longestHeaders } from './headers.ts';
 import { Places } from './places.ts';
 
@@ -26,6 +27,9 @@ export class InstanceNetwork implements Holding {
   /** Requests under way that the guest may cancel, by the numbers that it gave them. */
   readonly cancels = new Map<number, () => void>();
   readonly agent: Agent;
+  /** Messages of all its sockets: from servers, and to them. */
+  readonly unread: Waiting = { bytes: 0 };
+  readonly unsent: Waiting = { bytes: 0 };
 
   constructor({ lookup, authorities }: Sockets) {
     this.agent = new Agent({

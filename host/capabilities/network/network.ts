@@ -6,6 +6,8 @@ import { VivariumError } from '../../../sdk/errors.ts';
 import { encode, type Message, type Payload } from '../../../sdk/message.ts';
 import { budgetOf } from '../../routing/topology.ts';
 import type { Capability, CapabilityCall } from '../capability.ts';
+import type { Holdings } from '../holdings.ts';
+import { demandWanted } from './failures.ts';
 import { finish, read, request, send } from './http.ts';
 import { InstanceNetwork, type Sockets } from './instance.ts';
 import { type OperationName, operations, readInput } from './operations.ts';
@@ -22,13 +24,19 @@ export class Network implements Capability {
 
   /** @throws VivariumError policy.denied, network.failed, limit.network, limit.handles, message.invalid */
   async call(call: CapabilityCall): Promise<Payload> {
-    const { operation, grant } = call;
+    const { operation, grant, caller, holdings } = call;
     if (!Object.hasOwn(operations, operation)) throw new VivariumError('message.invalid', `the network has no operation '${operation}'`);
     const result = await this.#operations[operation as OperationName](
       call,
-      call.holdings.keep(this, () => new InstanceNetwork(this.#sockets)),
+      holdings.keep(this, () => new InstanceNetwork(this.#sockets)),
     );
-    return encode(result, budgetOf(grant.limits));
+    try {
+      demandWanted(caller.signal);
+      return encode(result, budgetOf(grant.limits));
+    } catch (error) {
+      await closeOpened(result, holdings);
+      throw error;
+    }
   }
 
   readonly #operations: Readonly<Record<OperationName, Operation>> = {
@@ -49,4 +57,11 @@ export class Network implements Capability {
     socketReceive: (call) => socketReceive(call, readInput('socketReceive', call)),
     socketClose: (call) => socketClose(call, readInput('socketClose', call)),
   };
+}
+
+/** A guest that does not get the answer never learns the number, and could not close it. */
+async function closeOpened(answer: Message, holdings: Holdings): Promise<void> {
+  const { response, upload, socket } = (answer ?? {}) as Readonly<Record<string, Message>>;
+  const opened = response ?? upload ?? socket;
+  if (typeof opened === 'number') await holdings.close(opened);
 }

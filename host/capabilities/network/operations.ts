@@ -7,7 +7,18 @@ import type { CapabilityCall } from '../capability.ts';
 
 const number = z.int().min(1);
 const bytes = z.instanceof(Uint8Array);
-const headers = z.array(z.tuple([z.string(), z.string()]));
+
+const isText = (value: unknown): value is string => typeof value === 'string';
+const isHeader = (value: unknown): boolean => Array.isArray(value) && value.length === 2 && value.every(isText);
+// Lists are checked in one loop that stops at the first mistake: an array of schemas makes an issue for each of them, and the host has one thread.
+const headers = z.custom<[name: string, value: string][]>((value) => Array.isArray(value) && value.every(isHeader), 'headers are a list of [name, value]');
+const protocols = z.custom<string[]>(
+  (value) => Array.isArray(value) && value.length <= 32 && value.every((word) => isText(word) && word.length <= 256),
+  'protocols are a list of at most 32 words',
+);
+
+/** What a guest is told of its mistakes: the first few, in so many characters. */
+const told = { mistakes: 3, characters: 1024 } as const;
 
 export const operations = {
   /** → {@link Answer}, or `{ upload }` if the body is streamed. */
@@ -33,7 +44,7 @@ export const operations = {
   /** → null; of an upload, a response or a socket */
   close: z.strictObject({ handle: number }),
   /** → `{ socket, protocol }` */
-  connect: z.strictObject({ url: z.string(), protocols: z.array(z.string().max(256)).max(32).default([]), headers: headers.default([]) }),
+  connect: z.strictObject({ url: z.string(), protocols: protocols.default([]), headers: headers.default([]) }),
   /** → null, when there is room for more */
   socketSend: z.strictObject({ socket: number, data: z.union([z.string(), bytes]) }),
   /** → `{ data }`, or `{ closed: { code, reason, clean } }` */
@@ -49,5 +60,7 @@ export type Input<Name extends OperationName> = z.infer<(typeof operations)[Name
 export function readInput<Name extends OperationName>(name: Name, { payload, grant }: CapabilityCall): Input<Name> {
   const checked = operations[name].safeParse(decode(payload, budgetOf(grant.limits)));
   if (checked.success) return checked.data as Input<Name>;
-  throw new VivariumError('message.invalid', `network.${name}: ${z.prettifyError(checked.error)}`);
+  throw new VivariumError('message.invalid', `network.${name}: ${mistakesOf(checked.error)}`);
 }
+
+const mistakesOf = ({ issues }: z.ZodError): string => z.prettifyError(new z.ZodError(issues.slice(0, told.mistakes))).slice(0, told.characters);

@@ -42,13 +42,17 @@ export interface Response {
 
 export const accessOf = (method: string, url: URL): Access => ({ capability: 'network', operation: method, resource: url.href });
 
-/** Holds a place and a time limit from the first packet until the body has come or nobody wants it. */
+/** Holds a place and a time limit from the first packet until the guest has had the body, or nobody wants it. */
 export class Exchange implements Holding {
-  readonly #call: CapabilityCall;
+  /** Without what the guest said: that may be large, and an exchange lasts. */
+  readonly #call: Omit<CapabilityCall, 'payload'>;
   readonly #instance: InstanceNetwork;
   readonly #ended = new AbortController();
   readonly #free: () => void;
   readonly #timer: NodeJS.Timeout;
+  readonly #cut: Promise<never>;
+  /** What undici has begun cannot be taken back while it makes the connection: until it has settled, the place is not free. */
+  #isUnderWay = false;
   #access: Access;
   #body: ResponseBody | undefined;
 
@@ -63,11 +67,15 @@ export class Exchange implements Holding {
     return new Exchange(call, instance, access, await instance.places.take(call.caller.signal));
   }
 
-  private constructor(call: CapabilityCall, instance: InstanceNetwork, access: Access, free: () => void) {
+  private constructor({ payload: _, ...call }: CapabilityCall, instance: InstanceNetwork, access: Access, free: () => void) {
     this.#call = call;
     this.#instance = instance;
     this.#access = access;
     this.#free = free;
+    this.#cut = new Promise((_, reject) => {
+      this.#ended.signal.addEventListener('abort', () => reject(this.#ended.signal.reason), { once: true });
+    });
+    this.#cut.catch(() => {});
     const { wall } = call.grant.limits;
     this.#timer = setTimeout(() => this.close(networkFailure('ETIMEDOUT', `the request took longer than ${wall} ms, the time of a turn`)), wall);
   }
@@ -107,7 +115,7 @@ export class Exchange implements Holding {
     for (let redirects = 0; ; redirects++) {
       const filled = this.#call.secrets.fill(url.href, headers, (access) => this.#call.demand(access));
       const received = await this.#dispatch(method, url, filled.headers, body);
-      const all = receivedHeaders(received.headers as unknown as (Buffer | string)[]);
+      const all = receivedHeaders(received.headers as unknown as (Buffer | string)[], (name) => this.#call.secrets.redact(name) !== name);
       const location = isRedirect(received.statusCode) ? headerValue(all, 'location') : undefined;
       if (location === undefined || redirect === 'manual') return this.#response(method, url, redirects > 0, received, all);
       discard(received.body);
@@ -130,7 +138,7 @@ export class Exchange implements Holding {
 
   async #dispatch(method: string, url: URL, headers: readonly Header[], body: RequestPlan['body']): Promise<Dispatcher.ResponseData> {
     let informational = 0;
-    return this.#instance.agent.request({
+    const request = this.#instance.agent.request({
       origin: url.origin,
       path: `${url.pathname}${url.search}`,
       method: method as Dispatcher.HttpMethod,
@@ -142,25 +150,34 @@ export class Exchange implements Holding {
         if (++informational > mostInformational) this.close(new VivariumError('limit.network', `more than ${mostInformational} informational responses`));
       },
     });
+    this.#isUnderWay = true;
+    const settled = (received?: Dispatcher.ResponseData): void => {
+      this.#isUnderWay = false;
+      if (!this.ended) return;
+      if (received !== undefined) discard(received.body);
+      this.#free();
+    };
+    request.then(settled, () => settled());
+    return Promise.race([request, this.#cut]);
   }
 
   #response(method: string, url: URL, redirected: boolean, received: Dispatcher.ResponseData, all: readonly Header[]): Response {
     const { responseBody: limit } = this.#call.grant.limits;
+    const redactor = this.#call.secrets.redactor();
     const hasBody = method !== 'HEAD' && received.statusCode !== 204 && received.statusCode !== 304;
-    const codings = hasBody ? codingsOf(headerValue(all, 'content-encoding')) : undefined;
+    const codings = hasBody ? codingsOf(headerValue(all, 'content-encoding'), redactor !== undefined) : undefined;
     const length = Number(headerValue(all, 'content-length') ?? 0);
     if (hasBody && codings === undefined && length > limit) {
       throw new VivariumError('limit.network', `a body of ${length} bytes exceeds the limit of ${limit}`, { hint: 'limits: { responseBody: … }' });
     }
     const redact = (text: string): string => this.#call.secrets.redact(text);
-    const redactor = this.#call.secrets.redactor();
     // What is decompressed, or may have something taken out, is of another length than the server says.
     const untrue = new Set([
       ...(codings === undefined ? [] : ['content-encoding']),
       ...(codings === undefined && redactor === undefined ? [] : ['content-length']),
     ]);
     const shown = all.filter(([name]) => !untrue.has(name));
-    this.#body = new ResponseBody(received.body, { codings, limit, redactor, ended: () => this.#release() });
+    this.#body = new ResponseBody(received.body, { codings, limit, redactor, told: () => this.#release() });
     const head = {
       status: received.statusCode,
       statusText: redact(received.statusText),
@@ -173,7 +190,7 @@ export class Exchange implements Holding {
 
   #release(): void {
     clearTimeout(this.#timer);
-    this.#free();
+    if (!this.#isUnderWay) this.#free();
   }
 }
 

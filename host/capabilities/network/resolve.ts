@@ -24,16 +24,36 @@ export class NotPublic extends Error {}
 export class NotFound extends Error {}
 
 /**
+ * A lookup for one socket.
+ * @returns the lookup, and what waits until nothing of it is open: nobody can take a question back, not even who is gone
+ */
+export function watched(lookup: LookupFunction): { readonly lookup: LookupFunction; ended(): Promise<unknown> } {
+  let answered: Promise<void> | undefined;
+  return {
+    lookup: (name, options, done) => {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      answered = promise;
+      lookup(name, options, (...answer) => {
+        resolve();
+        done(...answer);
+      });
+    },
+    ended: async () => answered,
+  };
+}
+
+/**
  * What a socket asks before it connects: addresses of a name, of which each has been checked. The socket connects to one of these, so
  * whatever the name server says next time makes no difference.
  */
 export function createLookup({ dnsServers, trusted }: LookupOptions): LookupFunction {
+  // One for all: each has its own descriptors for as long as a question of it is open.
+  const resolver = new Resolver({ timeout: patience, tries: 2 });
+  if (dnsServers.length > 0) resolver.setServers(dnsServers);
   const isAllowed = (address: string): boolean => isPublicAddress(address) || isInRanges(address, trusted);
 
   const resolve = async (name: string): Promise<{ address: string; family: 4 | 6 }[]> => {
     if (isLocalName(name) || name === hostname().toLowerCase()) throw new NotPublic(name);
-    const resolver = new Resolver({ timeout: patience, tries: 2 });
-    if (dnsServers.length > 0) resolver.setServers(dnsServers);
     const [four, six] = await Promise.all([resolver.resolve4(name).catch(() => []), resolver.resolve6(name).catch(() => [])]);
     const found = [...four.map((address) => ({ address, family: 4 as const })), ...six.map((address) => ({ address, family: 6 as const }))];
     if (found.length === 0) throw new NotFound(name);

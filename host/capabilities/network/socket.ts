@@ -1,15 +1,15 @@
 /** WebSockets for guests: the same questions, the same addresses, the same headers as requests. Messages wait here until they are fetched. */
 import { WebSocket } from 'ws';
-import { VivariumError } from '../../../sdk/errors.ts';
 import type { Message } from '../../../sdk/message.ts';
 import type { CapabilityCall } from '../capability.ts';
 import type { Holding } from '../holdings.ts';
-import { failureOf, networkFailure } from './failures.ts';
+import { Backlog, type Waiting } from './backlog.ts';
+import { cancelled, demandWanted, failureOf, networkFailure } from './failures.ts';
 import { readHeaders } from './headers.ts';
 import { demandHeld } from './http.ts';
 import type { InstanceNetwork, Sockets } from './instance.ts';
 import type { Input } from './operations.ts';
-import { NotFound, NotPublic } from './resolve.ts';
+import { NotFound, NotPublic, watched } from './resolve.ts';
 import { accessOf } from './request.ts';
 import type { HeldSecrets } from '../secrets/held.ts';
 import { readTarget } from './target.ts';
@@ -17,25 +17,34 @@ import { readTarget } from './target.ts';
 /** Milliseconds until the server must have agreed, and until it must have said good-bye. */
 const handshakeTimeout = 10_000;
 const closeTimeout = 5_000;
-/** Messages that may wait for the guest before the server has to. */
-const mostWaiting = 64;
-/** Bytes that may wait for the server before the guest has to. */
-const mostUnsent = 1024 * 1024;
 const wordsAround = 1024;
 
 const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 
+interface Received {
+  readonly data: string | Buffer;
+  taken(): void;
+}
+
 class Socket implements Holding {
   readonly #socket: WebSocket;
   readonly #secrets: HeldSecrets;
-  readonly #messages: Message[] = [];
+  readonly #unread: Backlog;
+  readonly #unsent: Backlog;
+  #messages: Received[] = [];
   readonly #waiting: (() => void)[] = [];
   #closed: Message | undefined;
 
-  constructor(socket: WebSocket, secrets: HeldSecrets) {
+  constructor(socket: WebSocket, secrets: HeldSecrets, unread: Waiting, unsent: Waiting) {
     this.#socket = socket;
     this.#secrets = secrets;
-    socket.on('message', (data: Buffer, isBinary) => this.#received(isBinary ? this.#redacted(data) : this.#redacted(data).toString('utf8')));
+    this.#unread = new Backlog(unread);
+    this.#unsent = new Backlog(unsent);
+    socket.on('message', (data: Buffer, isBinary) => this.#received(data, isBinary));
+    // A server that asks whether anybody is there, and takes no answers, gets none.
+    socket.on('ping', (data) => {
+      if (!this.#unsent.isFull) socket.pong(data, true, this.#sending(data.length));
+    });
     socket.on('close', (code, reason) => {
       const clean = code !== 1006;
       this.#closed = { closed: { code, reason: secrets.redact(reason.toString('utf8')), clean } };
@@ -46,25 +55,30 @@ class Socket implements Holding {
 
   async receive(signal: AbortSignal): Promise<Message> {
     for (;;) {
-      signal.throwIfAborted();
-      const data = this.#messages.shift();
-      if (data !== undefined) {
-        if (this.#socket.isPaused) this.#socket.resume();
-        return { data };
+      demandWanted(signal);
+      const message = this.#messages.shift();
+      if (message !== undefined) {
+        message.taken();
+        if (this.#socket.isPaused && !this.#unread.isFull) this.#socket.resume();
+        return { data: message.data };
       }
       if (this.#closed !== undefined) return this.#closed;
-      const wake = (): void => this.#wake();
-      signal.addEventListener('abort', wake, { once: true });
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
-      signal.removeEventListener('abort', wake);
+      await this.#woken(signal);
     }
   }
 
-  /** @throws VivariumError network.failed with the name ECONNRESET */
-  async send(data: string | Uint8Array): Promise<void> {
+  /**
+   * Waits until there is room for a message, then takes it. Who waits longest goes first.
+   * @throws VivariumError network.failed with the name ECONNRESET, call.cancelled: then nothing was taken
+   */
+  async send(data: string | Uint8Array, signal: AbortSignal): Promise<void> {
+    demandWanted(signal);
+    while (this.#socket.readyState === WebSocket.OPEN && this.#unsent.isFull) {
+      await this.#woken(signal);
+      demandWanted(signal);
+    }
     if (this.#socket.readyState !== WebSocket.OPEN) throw networkFailure('ECONNRESET', 'the socket is closed');
-    const sent = new Promise<void>((resolve) => this.#socket.send(data, () => resolve()));
-    if (this.#socket.bufferedAmount > mostUnsent) await sent;
+    this.#socket.send(data, this.#sending(Buffer.byteLength(data)));
   }
 
   end(code: number | undefined, reason: string | undefined): void {
@@ -74,18 +88,39 @@ class Socket implements Holding {
   }
 
   close(): void {
+    this.#socket.removeAllListeners('message');
     this.#socket.terminate();
+    for (const { taken } of this.#messages) taken();
+    this.#messages = [];
   }
 
-  #received(data: string | Buffer): void {
-    this.#messages.push(data);
-    if (this.#messages.length >= mostWaiting) this.#socket.pause();
+  #received(bytes: Buffer, isBinary: boolean): void {
+    const redacted = this.#redacted(bytes);
+    this.#messages.push({ data: isBinary ? redacted : redacted.toString('utf8'), taken: this.#unread.add(redacted.length) });
+    if (this.#unread.isFull) this.#socket.pause();
     this.#wake();
   }
 
   #redacted(data: Buffer): Buffer {
     const redactor = this.#secrets.redactor();
     return redactor === undefined ? data : Buffer.concat([redactor.push(data), redactor.end()]);
+  }
+
+  /** @returns what is to be called when so many bytes have left the host */
+  #sending(size: number): () => void {
+    const left = this.#unsent.add(size);
+    return () => {
+      left();
+      this.#wake();
+    };
+  }
+
+  /** Until something happened, or nobody waits any more. */
+  async #woken(signal: AbortSignal): Promise<void> {
+    const wake = (): void => this.#wake();
+    signal.addEventListener('abort', wake, { once: true });
+    await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    signal.removeEventListener('abort', wake);
   }
 
   #wake(): void {
@@ -104,24 +139,28 @@ export async function connect(call: CapabilityCall, sockets: Sockets, instance: 
   call.demand(access);
   const { limits } = call.grant;
   instance.places.count(call.turn, limits.requests);
-  const free = await instance.places.take(call.caller.signal);
+  const { signal } = call.caller;
+  const free = await instance.places.take(signal);
+  const question = watched(sockets.lookup);
   try {
+    demandWanted(signal);
     const socket = new WebSocket(url, [...protocols], {
-      lookup: sockets.lookup,
+      lookup: question.lookup,
       ca: sockets.authorities as string[] | undefined,
       headers: Object.fromEntries(call.secrets.fill(url.href, headers, (wanted) => call.demand(wanted)).headers),
       maxPayload: Math.max(1, limits.message - wordsAround),
       perMessageDeflate: false,
       followRedirects: false,
+      autoPong: false,
       handshakeTimeout,
     });
-    const held = new Socket(socket, call.secrets);
-    await opened(socket, call.caller.signal);
+    const held = new Socket(socket, call.secrets, instance.unread, instance.unsent);
+    await opened(socket, signal);
     return { socket: call.holdings.add(held), protocol: socket.protocol };
   } catch (error) {
     throw failureOf(error, call, access);
   } finally {
-    free();
+    void question.ended().then(free);
   }
 }
 
@@ -130,13 +169,13 @@ const isOfSocket = (error: NodeJS.ErrnoException): boolean => error.code !== und
 
 const opened = (socket: WebSocket, signal: AbortSignal): Promise<void> =>
   new Promise((resolve, reject) => {
-    const cancelled = (): void => {
+    const gaveUp = (): void => {
       socket.terminate();
-      reject(new VivariumError('call.cancelled', 'the call was cancelled'));
+      reject(cancelled());
     };
-    signal.addEventListener('abort', cancelled, { once: true });
+    signal.addEventListener('abort', gaveUp, { once: true });
     const settle = (act: () => void): void => {
-      signal.removeEventListener('abort', cancelled);
+      signal.removeEventListener('abort', gaveUp);
       act();
     };
     socket.once('open', () => settle(resolve));
@@ -150,7 +189,7 @@ const opened = (socket: WebSocket, signal: AbortSignal): Promise<void> =>
   });
 
 export async function socketSend(call: CapabilityCall, { socket, data }: Input<'socketSend'>): Promise<Message> {
-  await demandHeld(call.holdings, Socket, socket).send(data);
+  await demandHeld(call.holdings, Socket, socket).send(data, call.caller.signal);
   return null;
 }
 

@@ -38,7 +38,8 @@ export class HeldSecrets {
   /**
    * Puts values in for placeholders, in the headers of a request to this very URL: to be called for each hop, with what the guest
    * wrote. A placeholder is replaced where its rule names origin and header, and where it is all that the header says, alone or in
-   * the rule's format. Anywhere else it stays what it is. A request that carries a value asks for its answer whole and readable.
+   * the rule's format. Anywhere else it stays what it is. A request to where a value may go, with it or without, asks for its answer
+   * whole and readable: the server may tell later what it was told.
    *
    * @param demand decides and tells the audit, before a value is put in
    * @throws VivariumError policy.denied
@@ -52,7 +53,8 @@ export class HeldSecrets {
       carrying.add(rule.header);
       return [name, formatted(rule, this.#values.get(rule.name) as string)];
     });
-    return { headers: carrying.size === 0 ? headers : filled.filter(([name]) => !hiding.has(name.toLowerCase())), carrying };
+    const knowsValues = this.#rules.some((rule) => goesTo(rule, url));
+    return { headers: knowsValues ? filled.filter(([name]) => !hiding.has(name.toLowerCase())) : headers, carrying };
   }
 
   /** Takes every value out of a text. */

@@ -1,10 +1,10 @@
 /** Section I of the corpus, 168 to 175: what a guest must not send, and what a server must not do to the host. */
 import type { Socket } from 'node:net';
-import { brotliCompressSync, gzipSync } from 'node:zlib';
+import { brotliCompressSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { afterAll, describe, expect, test } from 'vitest';
 import { WebSocketServer } from 'ws';
 import { refusalOf, TestActor } from './actor.ts';
-import { listen, serve, serveRaw } from './servers.ts';
+import { listen, type ServerResponse, serve, serveRaw } from './servers.ts';
 import { createServer } from 'node:https';
 
 const seen: string[] = [];
@@ -199,6 +199,31 @@ describe('170: servers that hold on', () => {
     });
     expect(process.memoryUsage.rss() - before).toBeLessThan(200 * 1024 * 1024);
     expect(reader.holdings.size).toBe(0);
+  });
+});
+
+describe('a server that knows a secret', () => {
+  const key = 'sk-live-0123456789';
+  const tells: Record<string, (response: ServerResponse) => void> = {
+    '/zstd': (response) => response.setHeader('content-encoding', 'zstd').end(zstdCompressSync(key)),
+    '/unknown': (response) => response.setHeader('content-encoding', 'gzip, aes128gcm').end(gzipSync(key)),
+    '/gzip': (response) => response.setHeader('content-encoding', 'gzip').end(gzipSync(key)),
+    '/name': (response) => response.setHeader(`X-${key}`, '1').setHeader('x-value', key).end('named'),
+  };
+
+  test('cannot tell it in a coding that the host does not read, nor in the name of a header', async () => {
+    const server = await serve((request, response) => tells[request.url ?? '']?.(response));
+    const network = { allow: [server.origin] };
+    const keeping = new TestActor({ network, secrets: { KEY: { to: 'https://api.example.com', header: 'authorization' } } }, {}, { KEY: key });
+    expect(await keeping.refusal(`${server.origin}/zstd`)).toBe('network.failed EPROTO');
+    expect(await keeping.refusal(`${server.origin}/unknown`)).toBe('network.failed EPROTO');
+    expect((await keeping.bodyOf(await keeping.request(`${server.origin}/gzip`))).toString()).toBe('[secret KEY]');
+    const named = await keeping.request(`${server.origin}/name`);
+    expect(named.headers).toContainEqual(['x-value', '[secret KEY]']);
+    expect(JSON.stringify(named)).not.toContain(key);
+    const without = new TestActor({ network });
+    expect(zstdDecompressSync(await without.bodyOf(await without.request(`${server.origin}/zstd`))).toString()).toBe(key);
+    expect(JSON.stringify(await without.request(`${server.origin}/name`))).toContain(`x-${key}`);
   });
 });
 

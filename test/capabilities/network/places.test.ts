@@ -9,4 +9,6 @@ test.each([
   for (let i = 0; i < 50; i++) places.count(turn, 50);
   expect(() => places.count(turn, 50)).toThrow(expect.objectContaining({ code: 'limit.network' }));
   expect(() => places.count(8, 50)).not.toThrow();
+  if (turn === 0) for (let other = 100; other < 2_000; other++) places.count(other, 50);
+  expect(() => places.count(turn, 50)).toThrow(expect.objectContaining({ code: 'limit.network' }));
 });

@@ -81,7 +81,7 @@ describe('a placeholder', () => {
     expect(fill(url, [[name, written]])).toEqual({ headers: [[name, written]], used: [] });
   });
 
-  test('takes with it what would hide the value in the answer, and only then', () => {
+  test('what would hide a value in the answer does not go to where a value may go, and goes anywhere else', () => {
     const hiding: readonly Header[] = [
       ['Range', 'bytes=0-9'],
       ['if-range', 'x'],
@@ -90,6 +90,7 @@ describe('a placeholder', () => {
     expect(
       held.fill('https://api.stripe.com/', [...hiding, ['authorization', key]], () => ({ allowed: true, level: 'request', reason: '', hint: '' })).headers,
     ).toEqual([['authorization', 'Bearer sk_live_$&_value']]);
+    expect(held.fill('https://api.stripe.com/', [...hiding, ['accept', '*/*']], expect.fail)).toEqual({ headers: [['accept', '*/*']], carrying: new Set() });
     expect(fill('https://other.org/', [...hiding, ['authorization', key]]).headers).toHaveLength(4);
   });
 
