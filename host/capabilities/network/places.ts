@@ -3,7 +3,7 @@ import { VivariumError } from '../../../sdk/errors.ts';
 import { cancelled, demandWanted } from './failures.ts';
 
 const most = 6;
-const millisecondsOfMinute = 60_000;
+const minute = 60_000;
 
 /** Turns whose requests are remembered. More than any instance has open at once that can send one. */
 const remembered = 1_000;
@@ -13,7 +13,7 @@ export class Places {
   readonly #waiting: (() => void)[] = [];
   /** By turn. */
   readonly #sent = new Map<number, number>();
-  #outside = { minute: 0, sent: 0 };
+  #outside = { until: 0, sent: 0 };
 
   /**
    * Counts one request of a turn. What belongs to no turn is counted by the minute: a guest can always speak outside of its turns.
@@ -55,8 +55,8 @@ export class Places {
 
   /** Kept apart from turns, among which it would be forgotten after enough of them. */
   #countOutside(limit: number): void {
-    const minute = Math.floor(performance.now() / millisecondsOfMinute);
-    if (minute !== this.#outside.minute) this.#outside = { minute, sent: 0 };
+    const now = performance.now();
+    if (now >= this.#outside.until) this.#outside = { until: now + minute, sent: 0 };
     if (this.#outside.sent >= limit) throw tooMany(`outside of any turn, this actor has sent ${limit} requests already within a minute`);
     this.#outside.sent++;
   }

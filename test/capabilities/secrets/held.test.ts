@@ -90,7 +90,10 @@ describe('a placeholder', () => {
     expect(
       held.fill('https://api.stripe.com/', [...hiding, ['authorization', key]], () => ({ allowed: true, level: 'request', reason: '', hint: '' })).headers,
     ).toEqual([['authorization', 'Bearer sk_live_$&_value']]);
-    expect(held.fill('https://api.stripe.com/', [...hiding, ['accept', '*/*']], expect.fail)).toEqual({ headers: [['accept', '*/*']], carrying: new Set() });
+    expect(held.fill('https://api.stripe.com/', [...hiding, ['accept', '*/*']], () => expect.fail())).toEqual({
+      headers: [['accept', '*/*']],
+      carrying: new Set(),
+    });
     expect(fill('https://other.org/', [...hiding, ['authorization', key]]).headers).toHaveLength(4);
   });
 
