@@ -48,14 +48,16 @@ export function createBridge(kernel: Kernel, doors: () => PythonDoors, files: Fi
     }
   };
 
-  /** 0 is no turn: `start`, `stop`, and what they began; -1 the one whose code runs, as far as it can be told. */
+  /** 0 is no turn: `start`, `stop`, and what they began. */
   const turnOf = (id: unknown): Turn | undefined => {
     if (id === 0) return undefined;
-    if (id === -1) return kernel.current();
     const turn = kernel.turn(NumberIntrinsic(id));
     if (turn === undefined) throw hostError('actor.turn-ended', 'the turn of this context has ended: nothing can be sent or asked through it any more');
     return turn;
   };
+
+  /** Files and requests do not know in whose turn they are made: -1 is the one whose code runs, as far as it can be told. */
+  const callerOf = (id: unknown): number => (id === -1 ? kernel.current() : turnOf(id))?.id ?? 0;
 
   /** Below 0 are the codes by which turns end: see guest/wire.ts. */
   const outletOf = (number: unknown): number => {
@@ -78,7 +80,7 @@ export function createBridge(kernel: Kernel, doors: () => PythonDoors, files: Fi
       guarded(() => {
         stirred = true;
         then(
-          kernel.calls.call(turnOf(turn)?.id ?? 0, requestOf(capability, name), payloadOf(lane, text), background === true),
+          kernel.calls.call(callerOf(turn), requestOf(capability, name), payloadOf(lane, text), background === true),
           (reply: GuestPayload) => doors().reply(token, '', reply.lane, reply.text),
           (error) => doors().reply(token, stringify(describe(error)), textLane, ''),
         );
@@ -88,7 +90,7 @@ export function createBridge(kernel: Kernel, doors: () => PythonDoors, files: Fi
     (requestOf: RequestOf) =>
     (turn: unknown, capability: unknown, name: unknown, lane: unknown, text: unknown): string => {
       try {
-        const reply = kernel.calls.callSynchronously(turnOf(turn)?.id ?? 0, requestOf(capability, name), payloadOf(lane, text));
+        const reply = kernel.calls.callSynchronously(callerOf(turn), requestOf(capability, name), payloadOf(lane, text));
         return `${reply.lane}${reply.text}`;
       } catch (error) {
         return `!${stringify(describe(error))}`;
