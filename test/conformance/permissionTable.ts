@@ -23,9 +23,14 @@ export interface SphereTable {
   allows(rule: never, operation: Operation): boolean;
   /** What a refusal is told as. */
   readonly refusal: string;
-  /** The languages that can perform these operations. */
-  readonly languages: readonly Language['name'][];
+  /** Where a refusal ends the turn: each operation is then asked for in a turn of its own. */
+  readonly endsTurn?: readonly Language['name'][];
+  /** Whether an operation gets as far as the host, which audits what it refuses; if nothing is said, it does. */
+  reachesHost?(rule: never, operation: Operation, language: Language['name']): boolean;
 }
+
+/** An operation, and the table it stands in. */
+export type Case = readonly [SphereTable, Operation];
 
 /** What the host offers and provides. */
 export const offered = ['orders.list', 'orders.count', 'orders.archive.list', 'stock.count', 'money.send'] as const;
@@ -37,7 +42,6 @@ const services: SphereTable = {
   allows: (rule: readonly string[] | null, { resource }) =>
     (rule ?? []).some((pattern) => pattern === resource || (pattern.endsWith('*') && resource.startsWith(pattern.slice(0, -1)))),
   refusal: 'policy.denied',
-  languages: ['javascript', 'python', 'wasm'],
 };
 
 const environment: SphereTable = {
@@ -52,7 +56,6 @@ const environment: SphereTable = {
     return Object.hasOwn(provided, resource) || typeof rule[resource] === 'object';
   },
   refusal: 'absent',
-  languages: ['javascript', 'python', 'wasm'],
 };
 
 const state: SphereTable = {
@@ -62,7 +65,6 @@ const state: SphereTable = {
   ),
   allows: (rule: string | number | null) => rule !== null,
   refusal: 'policy.denied',
-  languages: ['javascript', 'python', 'wasm'],
 };
 
 type Mount = string | { readonly path: string; readonly access: 'read-write' };
@@ -88,7 +90,8 @@ const filesystem: SphereTable = {
     return deepest !== undefined && (name === 'read' || typeof rule?.[deepest] === 'object');
   },
   refusal: 'policy.denied',
-  languages: ['javascript', 'python'],
+  // A plugin has no descriptor from which a path leads to what it may not read; it asks the host for no other.
+  reachesHost: (rule, operation, language) => language !== 'wasm' || filesystem.allows(rule, { ...operation, name: 'read' }),
 };
 
 /** Stands for the server of the test. */
@@ -126,8 +129,7 @@ const network: SphereTable = {
     return rule.allow.some((each) => matches(each, name, plain)) && !rule.deny?.some((each) => matches(each, name, plain));
   },
   refusal: 'policy.denied',
-  // A plugin of Extism that is denied a request ends: there is no table of outcomes in one turn.
-  languages: ['javascript', 'python'],
+  endsTurn: ['wasm'],
 };
 
 export const spheres: Readonly<Record<Sphere, SphereTable>> = { services, environment, state, filesystem, network };
@@ -138,9 +140,20 @@ export const policyCount = 5;
 export const policyOf = (number: number): Readonly<Record<string, unknown>> =>
   Object.fromEntries(Object.entries(spheres).flatMap(([sphere, { rules }]) => (rules[number] === null ? [] : [[sphere, rules[number]]])));
 
-export const operationsFor = (language: Language): readonly (readonly [SphereTable, Operation])[] =>
-  Object.values(spheres).flatMap((table) => (table.languages.includes(language.name) ? table.operations.map((operation) => [table, operation] as const) : []));
+export const cases: readonly Case[] = Object.values(spheres).flatMap((table) => table.operations.map((operation) => [table, operation] as const));
+
+/** The cases as they are tried: together in one turn, and then each of those that end theirs. */
+export function turnsFor({ name }: Language): readonly (readonly Case[])[] {
+  const isAlone = ([{ endsTurn }]: Case): boolean => endsTurn?.includes(name) ?? false;
+  return [cases.filter((each) => !isAlone(each)), ...cases.filter(isAlone).map((each) => [each])];
+}
 
 /** What the rules of this number allow, where both the actor's policy and that of the namespace have a say. */
 export const isAllowed = (table: SphereTable, numbers: readonly number[], operation: Operation): boolean =>
   numbers.every((number) => table.allows(table.rules[number] as never, operation));
+
+/** Whether it is the host that refuses an operation which these rules do not allow. */
+export const isRefusedByHost = (table: SphereTable, numbers: readonly number[], operation: Operation, { name }: Language): boolean =>
+  table.refusal === 'policy.denied' &&
+  !isAllowed(table, numbers, operation) &&
+  numbers.every((number) => table.reachesHost?.(table.rules[number] as never, operation, name) ?? true);
