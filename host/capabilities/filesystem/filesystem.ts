@@ -63,7 +63,8 @@ export class Filesystem implements Capability {
     if (!request.success) throw new VivariumError('message.invalid', `\`${operation}\` is not asked like this: ${request.error.issues[0]?.message}`);
     const instance = holdings.keep(this, () => this.#instance(call));
     try {
-      const result = await instance.operations.run(() => instance.mounts.use(() => this.#perform(operation, request.data, new Visit(instance, call))));
+      const work = (): Promise<unknown> => instance.mounts.use(() => this.#perform(operation, request.data, new Visit(instance, call)));
+      const result = await instance.operations.run(work, call.caller.signal);
       return Buffer.isBuffer(result) ? bulkAnswer(result) : encode(result, budget);
     } catch (error) {
       throw fileError(error, operation, pathsOf(request.data));

@@ -33,7 +33,7 @@ export class Lanes {
   /** Gives one back: to the lane that has waited longest. */
   free(): void {
     this.#taken--;
-    this.#waiting.shift()?.advance();
+    while (this.#taken < this.#most && this.#waiting.shift()?.advance() === false);
   }
 }
 
@@ -48,14 +48,16 @@ export class Lane {
     this.#most = most;
   }
 
-  /** Works as soon as it is this lane's turn. */
-  async run<T>(work: () => Promise<T>): Promise<T> {
-    if (!this.#take())
-      await new Promise<void>((resolve) => {
-        this.#queue.push(resolve);
-        if (this.#taken < this.#most) this.#lanes.wait(this);
-      });
+  /**
+   * Works as soon as it is this lane's turn.
+   * @param signal what has not begun when this aborts never does, and waits no longer
+   * @throws what the signal was aborted with
+   */
+  async run<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    signal?.throwIfAborted();
+    if (!this.#take()) await this.#turn(signal);
     try {
+      signal?.throwIfAborted();
       return await work();
     } finally {
       this.#taken--;
@@ -64,11 +66,30 @@ export class Lane {
     }
   }
 
-  /** Lets the first that waits go on, and goes to the end of the line if there are more. */
-  advance(): void {
-    if (this.#queue.length === 0 || !this.#take()) return;
+  /** Lets the first that waits go on, and goes to the end of the line if there are more. @returns whether anybody goes on */
+  advance(): boolean {
+    if (this.#queue.length === 0 || !this.#take()) return false;
     this.#queue.shift()?.();
     if (this.#queue.length > 0 && this.#taken < this.#most) this.#lanes.wait(this);
+    return true;
+  }
+
+  async #turn(signal: AbortSignal | undefined): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#queue.push(resolve);
+    if (this.#taken < this.#most) this.#lanes.wait(this);
+    const leave = (): void => {
+      const place = this.#queue.indexOf(resolve);
+      if (place === -1) return;
+      this.#queue.splice(place, 1);
+      reject(signal?.reason);
+    };
+    signal?.addEventListener('abort', leave);
+    try {
+      await promise;
+    } finally {
+      signal?.removeEventListener('abort', leave);
+    }
   }
 
   #take(): boolean {

@@ -148,11 +148,16 @@ export class OpenFile implements Holding {
     this.#closed = true;
     const { system, usage, descriptor, stats, real } = this.#parts;
     const key = identityOf(stats);
-    system.stat(descriptor).then(
-      ({ size }) => usage.closed(key, real, Number(size)),
-      () => usage.closed(key, real, undefined),
-    );
-    system.close(descriptor);
-    this.#gone();
+    // One after the other: a descriptor that is closed is somebody else's.
+    void system
+      .stat(descriptor)
+      .then(
+        ({ size }) => usage.closed(key, real, Number(size)),
+        () => usage.closed(key, real, undefined),
+      )
+      .finally(() => {
+        system.close(descriptor);
+        this.#gone();
+      });
   }
 }

@@ -34,6 +34,9 @@ import type { Lane } from './lanes.ts';
 const O_PATH = 0o10000000;
 const safely = c.O_NOFOLLOW | c.O_NONBLOCK | c.O_NOCTTY;
 
+/** Entries of a folder that the kernel is asked for at once. */
+const together = 512;
+
 const descriptors = '/proc/self/fd';
 
 const calls = {
@@ -125,13 +128,21 @@ export class System {
     return this.#lane.run(() => calls.readlink(at(folder, name)));
   }
 
-  /** Entries of a folder, so many at a time. */
   entries(folder: number): Promise<Dir> {
-    return this.#lane.run(() => calls.opendir(at(folder, ''), { encoding: 'buffer', bufferSize: 512 }));
+    return this.#lane.run(() => calls.opendir(at(folder, ''), { encoding: 'buffer', bufferSize: together }));
   }
 
-  next(folder: Dir): Promise<Dirent | null> {
-    return this.#lane.run(() => folder.read());
+  /** The next entries of a folder; none at the end. */
+  next(folder: Dir): Promise<readonly Dirent[]> {
+    return this.#lane.run(async () => {
+      const entries: Dirent[] = [];
+      while (entries.length < together) {
+        const entry = await folder.read();
+        if (entry === null) break;
+        entries.push(entry);
+      }
+      return entries;
+    });
   }
 
   makeFolder(folder: number, name: Name): Promise<void> {

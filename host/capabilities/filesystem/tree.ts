@@ -2,6 +2,7 @@
 import type { Dirent } from 'node:fs';
 import { codeOf, FileFailure } from './failure.ts';
 import type { Root } from './mounts.ts';
+import { type Entry, Page } from './page.ts';
 import { isName, namesOf, pathOf } from './path.ts';
 import type { RequestOf } from './requests.ts';
 import { type Name, release } from './system.ts';
@@ -10,13 +11,8 @@ import type { Place } from './walk.ts';
 
 /** Entries of one folder that are looked at, and folders within each other that are removed at once. */
 const most = { entries: 100_000, depth: 256 } as const;
-/** Entries of one answer, if nobody says how many. */
-const page = 1_000;
-
-export interface Entry {
-  readonly name: string;
-  readonly kind: 'file' | 'folder' | 'link' | 'other';
-}
+/** Entries of one answer. */
+const mostOnPage = 10_000;
 
 export class Tree {
   readonly #visit: Visit;
@@ -34,13 +30,14 @@ export class Tree {
   }
 
   /** Sorted by name. Names that no guest could write are left out. */
-  async list({ path, after = '', most: wanted = page }: RequestOf<'list'>): Promise<{ entries: readonly Entry[]; more: boolean }> {
-    const mounts = this.#visit.mounts.namesBelow(pathOf(namesOf(path))).map((name): Entry => ({ name, kind: 'folder' }));
-    const own = this.#isAboveMounts(path) ? [] : await this.#entries(path);
-    const entries = new Map([...own, ...mounts].map((entry) => [entry.name, entry]));
-    const sorted = [...entries.values()].filter(({ name }) => name > after).sort((a, b) => (a.name < b.name ? -1 : 1));
-    const fitting = this.#fitting(sorted.slice(0, wanted));
-    return { entries: fitting, more: fitting.length < sorted.length };
+  async list({ path, after = '', most: wanted = mostOnPage }: RequestOf<'list'>): Promise<{ entries: readonly Entry[]; more: boolean }> {
+    const page = new Page(after, Math.min(wanted, mostOnPage));
+    const mounts = new Set(this.#visit.mounts.namesBelow(pathOf(namesOf(path))));
+    for (const name of mounts) page.add({ name, kind: 'folder' });
+    if (!this.#isAboveMounts(path)) await this.#entries(path, (entry) => mounts.has(entry.name) || page.add(entry));
+    const { entries, more } = page.end();
+    const fitting = this.#fitting(entries);
+    return { entries: fitting, more: more || fitting.length < entries.length };
   }
 
   async makeFolder({ path, recursive = false }: RequestOf<'makeFolder'>): Promise<{ created: string | null }> {
@@ -112,18 +109,17 @@ export class Tree {
     if (place.name === '' || this.#visit.mounts.holds(place.path)) throw new FileFailure('EBUSY', 'a folder that was granted stays where it is');
   }
 
-  async #entries(path: string): Promise<readonly Entry[]> {
+  async #entries(path: string, tell: (entry: Entry) => void): Promise<void> {
     const visit = this.#visit;
     using place = await visit.place(path, 'read');
     const { descriptor, stats } = visit.usable(place);
     if (!stats.isDirectory()) throw new FileFailure('ENOTDIR');
-    const entries: Entry[] = [];
+    let count = 0;
     await this.#each(descriptor, (entry, name) => {
-      if (entries.length >= most.entries) throw new FileFailure('EFBIG', `the folder holds more than ${most.entries} entries`);
+      if (++count > most.entries) throw new FileFailure('EFBIG', `the folder holds more than ${most.entries} entries`);
       const text = name.toString();
-      if (isName(text) && Buffer.from(text).equals(name)) entries.push({ name: text, kind: kindOf(entry) });
+      if (isName(text) && Buffer.from(text).equals(name)) tell({ name: text, kind: kindOf(entry) });
     });
-    return entries;
   }
 
   /** As many as one message carries. */
@@ -143,9 +139,9 @@ export class Tree {
     const { system } = this.#visit;
     const listing = await system.entries(folder);
     try {
-      for (let entry = await system.next(listing); entry !== null; entry = await system.next(listing)) {
+      for (let entries = await system.next(listing); entries.length > 0; entries = await system.next(listing)) {
         this.#visit.goOn();
-        visit(entry, entry.name as unknown as Buffer);
+        for (const entry of entries) visit(entry, entry.name as unknown as Buffer);
       }
     } finally {
       await listing.close();

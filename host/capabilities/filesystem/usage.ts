@@ -6,7 +6,7 @@
  * step that nothing can come between; so the count is never too small, and where something outside of the host has removed
  * files it is too large until the folder is counted anew, which happens before anything is refused.
  */
-import type { BigIntStats } from 'node:fs';
+import type { BigIntStats, Dir, Dirent } from 'node:fs';
 import nodePath from 'node:path';
 import { VivariumError } from '../../../sdk/errors.ts';
 import { formatSize } from '../../policy/units.ts';
@@ -235,13 +235,17 @@ export class Usage {
 
 export const identityOf = ({ dev, ino }: BigIntStats): string => `${dev}:${ino}`;
 
+async function* eachOf(system: System, listing: Dir): AsyncGenerator<Dirent> {
+  for (let entries = await system.next(listing); entries.length > 0; entries = await system.next(listing)) yield* entries;
+}
+
 async function countFolder(system: System, folder: number, depth: number): Promise<Amount> {
   let bytes = 0;
   let entries = 0;
   if (depth === 0) throw new FileFailure('ELOOP', 'the folder is nested too deeply to be counted');
   const listing = await system.entries(folder);
   try {
-    for (let entry = await system.next(listing); entry !== null; entry = await system.next(listing)) {
+    for await (const entry of eachOf(system, listing)) {
       entries++;
       const name = entry.name as unknown as Buffer;
       const stats = await system.statOf(folder, name).catch(() => undefined);

@@ -66,13 +66,17 @@ export class Visit {
   }
 
   /** The place of a path in a mount. The policy has allowed the path; what links make of it is asked for. @throws as {@link place} */
-  within(root: Root, path: string, aim: Aim, { follow = true } = {}): Promise<Place> {
+  async within(root: Root, path: string, aim: Aim, { follow = true } = {}): Promise<Place> {
     const names = namesOf(path).slice(namesOf(root.rule.guest).length);
-    return walk(this.system, root, names, follow, (linked) => {
+    const place = await walk(this.system, root, names, follow, (linked) => {
       const resource = root.guestPath(linked);
       if (this.mounts.of(resource) !== root.rule || this.mounts.looksLikeAnother(root.rule, resource)) throw ledOut();
       this.call.demand({ capability: 'filesystem', operation: aim, resource });
     });
+    // The way may have taken long, and all that follows is done to what it leads to.
+    if (!this.call.caller.signal.aborted) return place;
+    place[Symbol.dispose]();
+    throw this.call.caller.signal.reason;
   }
 
   /** @throws FileFailure ENOENT, EACCES */

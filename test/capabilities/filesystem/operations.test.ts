@@ -1,7 +1,9 @@
 /** The operations of the broker on real folders: what they do, and what they say when they cannot. */
 import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { Page } from '../../../host/capabilities/filesystem/page.ts';
 import { failureOf } from '../../support/failure.ts';
 import { makeFolder } from '../../support/folder.ts';
 import { FileHost } from './guest.ts';
@@ -71,6 +73,43 @@ describe('reading', () => {
     }
     expect(names).toEqual(['A file', 'a file', 'b file', 'c file', 'link link', 'ä file']);
     expect(await guest.refusal('list', { path: '/data/list.csv' })).toBe('ENOTDIR');
+  });
+
+  test('a folder that is large: every name once, no page larger than its bound', async () => {
+    const { guest, folder } = stage();
+    const made = Array.from({ length: 12_000 }, (_, n) => `f${(n * 7919) % 12_000}`);
+    for (const name of made) writeFileSync(join(folder, 'out', name), '');
+    for (const most of [undefined, 5_000, 100_000]) {
+      const names: string[] = [];
+      for (let more = true; more; ) {
+        const page = (await guest.call('list', { path: '/out', ...(names.length > 0 && { after: names.at(-1) }), ...(most !== undefined && { most }) })) as {
+          entries: { name: string }[];
+          more: boolean;
+        };
+        expect(page.entries.length).toBeLessThanOrEqual(Math.min(most ?? 10_000, 10_000));
+        names.push(...page.entries.map(({ name }) => name));
+        more = page.more;
+      }
+      expect(names).toEqual(made.toSorted());
+    }
+  });
+
+  test('a page is what sorting all would have it be', () => {
+    fc.assert(
+      fc.property(
+        fc.uniqueArray(fc.string({ minLength: 1, maxLength: 3 })),
+        fc.string({ maxLength: 2 }),
+        fc.integer({ min: 1, max: 5 }),
+        (names, after, most) => {
+          const page = new Page(after, most);
+          for (const name of names) page.add({ name, kind: 'file' });
+          const all = names.filter((name) => name > after).sort();
+          const { entries, more } = page.end();
+          expect([entries.map(({ name }) => name), more]).toEqual([all.slice(0, most), all.length > most]);
+        },
+      ),
+      { numRuns: 2_000 },
+    );
   });
 
   test('the folders above mounts show the names of mounts and nothing else', async () => {
