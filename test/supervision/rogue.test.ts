@@ -185,7 +185,9 @@ describe('a cell that falls silent', () => {
   });
 
   test('is killed when a guest runs beyond every limit', async () => {
-    const host = await rogueHost("cell.ping = ({ token }) => send({ type: 'pong', token, oldest: 40000, live: 1, cpu: 0 }); cell.message = () => {};");
+    const host = await rogueHost(
+      "let oldest = 0; cell.ping = ({ token }) => send({ type: 'pong', token, oldest, live: 1, cpu: 0 }); cell.message = () => { oldest = 40000; };",
+    );
     const deployed = await host.deploy(flow);
     expect(await deployed.run({ in: 1 })).toMatchObject({ status: 'failed', errors: [{ code: 'limit.wall' }] });
   });
