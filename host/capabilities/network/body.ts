@@ -52,6 +52,7 @@ export class ResponseBody {
   #decoded = 0;
   #state: 'open' | 'complete' | 'drained' = 'open';
   #failure: unknown;
+  #isClosed = false;
   readonly #waiting: (() => void)[] = [];
 
   constructor(source: Readable, plan: BodyPlan) {
@@ -111,12 +112,13 @@ export class ResponseBody {
     } finally {
       clearTimeout(timer);
     }
-    this.#left = Buffer.concat([...parts, this.#left]);
+    if (!this.#isClosed) this.#left = Buffer.concat([...parts, this.#left]);
     return undefined;
   }
 
   /** Nothing of it is kept, though all of it may have come. */
   close(reason: Error): void {
+    this.#isClosed = true;
     this.#left = nothing;
     this.#failure ??= reason;
     this.#source.destroy();

@@ -115,6 +115,10 @@ export class Exchange implements Holding {
     for (let redirects = 0; ; redirects++) {
       const filled = this.#call.secrets.fill(url.href, headers, (access) => this.#call.demand(access));
       const received = await this.#dispatch(method, url, filled.headers, body);
+      if (this.ended) {
+        discard(received.body);
+        throw this.#ended.signal.reason;
+      }
       const all = receivedHeaders(received.headers as unknown as (Buffer | string)[], (name) => this.#call.secrets.redact(name) !== name);
       const location = isRedirect(received.statusCode) ? headerValue(all, 'location') : undefined;
       if (location === undefined || redirect === 'manual') return this.#response(method, url, redirects > 0, received, all);

@@ -23,6 +23,39 @@ export class NotPublic extends Error {}
 /** A name without any address. */
 export class NotFound extends Error {}
 
+interface Found {
+  readonly address: string;
+  readonly family: 4 | 6;
+}
+
+/**
+ * What is asked at the same time is asked by one resolver, because each has descriptors of its own; and by a new one once nothing is
+ * open, because the name servers of the system may be others by then.
+ */
+class Questions {
+  readonly #dnsServers: readonly string[];
+  #resolver = new Resolver();
+  #open = 0;
+
+  constructor(dnsServers: readonly string[]) {
+    this.#dnsServers = dnsServers;
+  }
+
+  async ask(name: string): Promise<Found[]> {
+    if (this.#open === 0) this.#renew();
+    const resolver = this.#resolver;
+    this.#open++;
+    const [four, six] = await Promise.all([resolver.resolve4(name).catch(() => []), resolver.resolve6(name).catch(() => [])]);
+    this.#open--;
+    return [...four.map((address): Found => ({ address, family: 4 })), ...six.map((address): Found => ({ address, family: 6 }))];
+  }
+
+  #renew(): void {
+    this.#resolver = new Resolver({ timeout: patience, tries: 2 });
+    if (this.#dnsServers.length > 0) this.#resolver.setServers(this.#dnsServers);
+  }
+}
+
 /**
  * A lookup for one socket.
  * @returns the lookup, and what waits until nothing of it is open: nobody can take a question back, not even who is gone
@@ -47,15 +80,12 @@ export function watched(lookup: LookupFunction): { readonly lookup: LookupFuncti
  * whatever the name server says next time makes no difference.
  */
 export function createLookup({ dnsServers, trusted }: LookupOptions): LookupFunction {
-  // One for all: each has its own descriptors for as long as a question of it is open.
-  const resolver = new Resolver({ timeout: patience, tries: 2 });
-  if (dnsServers.length > 0) resolver.setServers(dnsServers);
+  const questions = new Questions(dnsServers);
   const isAllowed = (address: string): boolean => isPublicAddress(address) || isInRanges(address, trusted);
 
-  const resolve = async (name: string): Promise<{ address: string; family: 4 | 6 }[]> => {
+  const resolve = async (name: string): Promise<Found[]> => {
     if (isLocalName(name) || name === hostname().toLowerCase()) throw new NotPublic(name);
-    const [four, six] = await Promise.all([resolver.resolve4(name).catch(() => []), resolver.resolve6(name).catch(() => [])]);
-    const found = [...four.map((address) => ({ address, family: 4 as const })), ...six.map((address) => ({ address, family: 6 as const }))];
+    const found = await questions.ask(name);
     if (found.length === 0) throw new NotFound(name);
     if (!found.every(({ address }) => isAllowed(address))) throw new NotPublic(name);
     return found;
@@ -64,7 +94,7 @@ export function createLookup({ dnsServers, trusted }: LookupOptions): LookupFunc
   return (name, options, done) => {
     resolve(name).then(
       (found) => {
-        const [first] = found as [{ address: string; family: 4 | 6 }];
+        const [first] = found as [Found];
         if (options.all === true) done(null, found);
         else done(null, first.address, first.family);
       },

@@ -8,6 +8,8 @@ vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 const largeBody = Buffer.alloc(2_500_000, 'x');
 const ended: string[] = [];
+/** Responses that are not begun. */
+let open = 0;
 
 const server = await serve(async (request, response) => {
   const { pathname } = new URL(request.url ?? '/', 'http://host');
@@ -23,8 +25,13 @@ const server = await serve(async (request, response) => {
   else if (pathname === '/private') response.writeHead(302, { location: `http://127.0.0.2:${server.port}/` }).end();
   else if (pathname === '/breaks') request.socket.destroy();
   else if (pathname === '/stalls') response.on('close', () => ended.push(pathname)).write('first');
-  else if (pathname === '/silent') response.on('close', () => ended.push(pathname));
-  else response.writeHead(404).end('none');
+  else if (pathname === '/silent') {
+    open++;
+    response.on('close', () => {
+      open--;
+      ended.push(pathname);
+    });
+  } else response.writeHead(404).end('none');
 });
 const canary = await serve((_, response) => response.end('secret'), '127.0.0.2', server.port);
 const sockets = new WebSocketServer({ server: server.server as never, handleProtocols: (offered) => [...offered].at(-1) ?? false });
@@ -207,6 +214,15 @@ describe('fetch', () => {
     await expect.poll(() => server.connections > before || ended.length > 1).toBe(true);
     await execution.cancel('enough');
     await expect.poll(() => ended).toEqual(['/stalls', '/silent']);
+  });
+
+  test('of the next execution goes out though the one before was cancelled with more requests than there are places', async () => {
+    const execution = await flow.start({ in: { run: 'several', url: `${server.origin}/silent`, count: 20 } });
+    const before = ended.length;
+    await expect.poll(() => open).toBe(6);
+    await execution.cancel('enough');
+    expect(await ask('get', '/nothing')).toMatchObject({ status: 404 });
+    await expect.poll(() => ended.length).toBe(before + 6);
   });
 
   test('gives nothing of ours to an actor that poisons its prototypes, and the next instance is well', async () => {
