@@ -44,7 +44,7 @@ export interface BodyPlan {
 }
 
 export class ResponseBody {
-  readonly #source: Readable;
+  #source: Readable | undefined;
   readonly #plan: BodyPlan;
   #stream: Readable | undefined;
   #left: Buffer = nothing;
@@ -60,7 +60,7 @@ export class ResponseBody {
     this.#plan = plan;
     source.on('error', (error) => this.#fail(error));
     if (plan.codings === undefined) this.#listen(source);
-    else this.#decode(plan.codings);
+    else this.#decode(source, plan.codings);
   }
 
   /**
@@ -121,7 +121,10 @@ export class ResponseBody {
     this.#isClosed = true;
     this.#left = nothing;
     this.#failure ??= reason;
-    this.#source.destroy();
+    this.#source?.destroy();
+    // They know the request, and with it what was sent.
+    this.#source = undefined;
+    this.#stream = undefined;
     this.#wake();
   }
 
@@ -169,7 +172,7 @@ export class ResponseBody {
     }
   }
 
-  #decode(codings: readonly string[]): void {
+  #decode(source: Readable, codings: readonly string[]): void {
     const counter = new Transform({
       transform: (chunk: Buffer, _, done) => {
         this.#received += chunk.length;
@@ -177,7 +180,7 @@ export class ResponseBody {
       },
     });
     const steps = codings.map((coding) => (decoders[coding] as () => Transform)());
-    pipeline([this.#source, counter, ...steps], (error) => {
+    pipeline([source, counter, ...steps], (error) => {
       if (error) this.#fail(error);
     });
     this.#listen(steps.at(-1) as Transform);

@@ -4,6 +4,8 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import type { Socket } from 'node:net';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { afterAll, describe, expect, test } from 'vitest';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { Backlog } from '../../../host/capabilities/network/backlog.ts';
@@ -11,6 +13,9 @@ import { refusalOf, TestActor } from './actor.ts';
 import { serve, serveRaw } from './servers.ts';
 
 const MiB = 1024 * 1024;
+
+setFlagsFromString('--expose-gc');
+const collect = runInNewContext('gc') as () => void;
 
 describe('a call with many mistakes', () => {
   const numbers = Array<number>(94_000).fill(0);
@@ -74,6 +79,22 @@ describe('places', () => {
     expect(served).toBe(7);
     await actor.request(server.origin);
     expect(await Promise.all(first.slice(1).map((fetched) => actor.bodyOf(fetched).catch(refusalOf)))).toEqual(Array(5).fill('network.failed ETIMEDOUT'));
+  });
+
+  test('and what was sent with such requests is not kept', async () => {
+    const server = await serve((request, response) => request.resume().on('end', () => response.end(Buffer.alloc(530_000, 'a'))));
+    const actor = new TestActor({ network: { allow: [server.origin] }, limits: { wall: '1s' } });
+    const kept = (): number => {
+      collect();
+      return process.memoryUsage().arrayBuffers;
+    };
+    const before = kept();
+    const post = () => actor.request({ method: 'POST', url: server.origin, body: Buffer.alloc(900_000) });
+    const unread = await Promise.all(Array.from({ length: 6 }, post));
+    expect(unread.map(({ done }) => done)).toEqual(Array(6).fill(false));
+    await expect.poll(kept, { timeout: 5_000 }).toBeLessThan(before + 2 * MiB);
+    expect(actor.holdings.size).toBe(6);
+    actor.holdings.end();
   });
 });
 
