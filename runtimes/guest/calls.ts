@@ -34,8 +34,10 @@ export function createCalls(kernel: Kernel, captured: Captured, shared: ArrayBuf
     return next++;
   };
 
+  /** Before anything is said that the cell may answer: said of a large request, this might be after the answer, which it would undo. */
   const sleeping = (): ArrayBuffer => {
     if (shared === undefined) throw hostError('policy.denied', 'this runtime has no synchronous calls');
+    captured.store(new Int32ArrayIntrinsic(shared), 0, waiting);
     return shared;
   };
 
@@ -51,7 +53,6 @@ export function createCalls(kernel: Kernel, captured: Captured, shared: ArrayBuf
   const receive = (shared: ArrayBuffer, take: (bytes: Uint8Array) => void): Lane => {
     const words = new Int32ArrayIntrinsic(shared);
     for (;;) {
-      captured.store(words, 0, waiting);
       kernel.outbox.flush();
       while (captured.load(words, 0) === waiting) captured.wait(words, 0, waiting);
       const state = captured.load(words, 0);
@@ -59,6 +60,7 @@ export function createCalls(kernel: Kernel, captured: Captured, shared: ArrayBuf
       if (state === failedCall) throw new HostError(parse(bytesToText(sliceBytes(bytes, 0))) as ErrorRecord);
       take(bytes);
       if (state === lastChunk) return words[2] as Lane;
+      captured.store(words, 0, waiting);
       kernel.outbox.event({ is: 'more' });
     }
   };

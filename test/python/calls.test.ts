@@ -40,6 +40,13 @@ describe('calls from Python', { timeout: 60_000 }, () => {
     actor.dispose();
   });
 
+  it('is answered, also when a large request has left before the guest sleeps', async () => {
+    const actor = await startPython('def handle(message, context): return len(context.services.echo(message))', { call: () => [] });
+    const bytes = new Uint8Array(900_000);
+    for (let i = 0; i < 10; i++) expect((await actor.deliver(bytes)).value).toBe(0);
+    actor.dispose();
+  });
+
   it('takes one value or keywords, and nothing else', async () => {
     const actor = await startPython('def handle(message, context): return context.services.echo(1, 2)', { call: ({ input }) => input });
     expect((await actor.deliver(0)).error).toMatchObject({ name: 'TypeError', message: expect.stringContaining('echo') });
