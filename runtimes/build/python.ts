@@ -26,6 +26,7 @@ const modules = [
   'network',
   'http_client',
   'fetch',
+  'httpx_transport',
   'imports',
   'actor',
 ] as const;

@@ -3,7 +3,7 @@
 import importlib.util
 import sys
 
-from vivarium import fetch, http_client
+from vivarium import fetch, http_client, httpx_transport
 
 _changes = {
     "http.client": http_client.patch_client,
@@ -12,6 +12,7 @@ _changes = {
     "urllib3.connectionpool": http_client.patch_pool,
     "requests.adapters": http_client.patch_requests,
     "urllib3.contrib.emscripten": http_client.keep_urllib3,
+    "httpx._transports.default": httpx_transport.patch_httpx,
     "pyodide.http": fetch.patch_pyodide,
 }
 
