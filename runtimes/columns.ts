@@ -93,4 +93,4 @@ function widthOf(numbers: readonly number[]): Width {
   return largest > 0xff ? 2 : 1;
 }
 
-const broken = (what: string): VivariumError => new VivariumError('cell.protocol', `The channel carried a malformed frame: ${what}.`);
+export const broken = (what: string): VivariumError => new VivariumError('cell.protocol', `The channel carried a malformed frame: ${what}.`);

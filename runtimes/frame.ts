@@ -8,7 +8,7 @@
  */
 import { isUtf8 } from 'node:buffer';
 import { VivariumError } from '../sdk/errors.ts';
-import { splitColumns } from './columns.ts';
+import { broken, splitColumns } from './columns.ts';
 import { frameLimits } from './limits.ts';
 
 const lengthBytes = 4;
@@ -19,8 +19,6 @@ const smallestHeader = 2;
 const ownPieceFrom = 16 * 1024;
 /** A partial frame up to this size gets its whole memory at once. A larger one grows as its bytes arrive, so that a length alone reserves nothing. */
 const reservedAtOnce = 1024 * 1024;
-
-const broken = (what: string): VivariumError => new VivariumError('cell.protocol', `The channel carried a malformed frame: ${what}.`);
 
 const asBuffer = (bytes: Uint8Array): Buffer => (Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
 

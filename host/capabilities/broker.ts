@@ -4,7 +4,7 @@
  */
 import { textLimits } from '../../runtimes/limits.ts';
 import { type ErrorRecord, VivariumError } from '../../sdk/errors.ts';
-import { type Access, type AuditEvent, auditEvent, decide, denial } from '../policy/index.ts';
+import { type Access, type AuditEvent, auditEvent, type Decision, decide, denial } from '../policy/index.ts';
 import type { Answer, Caller, Capability, CapabilityCall } from './capability.ts';
 
 /** By the name that calls give. */
@@ -33,19 +33,21 @@ export class Broker {
   async call({ capability: name, ...request }: GuestRequest): Promise<Answer> {
     const { caller, grant, operation, secrets } = request;
     const capability = Object.hasOwn(this.#capabilities, name) ? this.#capabilities[name] : undefined;
-    const demand = (access: Access) => {
-      const decision = decide(grant, access);
+    const record = (access: Access, decision: Decision): Access => {
       // A redirect may name a URL that holds what was sent.
       const told = { ...access, resource: secrets.redact(access.resource) };
       this.#audit(auditEvent(caller, told, decision));
+      return told;
+    };
+    const demand = (access: Access) => {
+      const decision = decide(grant, access);
+      const told = record(access, decision);
       if (!decision.allowed) throw denial(caller.actor, told, decision);
       return decision;
     };
     const refuse = (access: Access, reason: string, hint: string) => {
       const decision = { allowed: false, level: 'request', reason, hint } as const;
-      const told = { ...access, resource: secrets.redact(access.resource) };
-      this.#audit(auditEvent(caller, told, decision));
-      return denial(caller.actor, told, decision);
+      return denial(caller.actor, record(access, decision), decision);
     };
     if (capability === undefined) {
       throw new VivariumError('policy.denied', `there is no capability '${name}'`, { actor: caller.actor });

@@ -274,9 +274,8 @@ export class Cell implements RoutedCell {
     this.#demandOwn(actor);
     this.#calls.abort(actor);
     if (this.#waiting?.actor === actor) this.#waiting.settle(error);
-    else if (this.#instances.delete(actor)) {
-      this.#listener.failed(this, actor, this.#attributed(actor, error));
-    } else throw new ProtocolViolation(`the failure of actor ${actor}, which it was not asked to create`);
+    else if (this.#instances.delete(actor)) this.#listener.failed(this, actor, this.#attributed(actor, error));
+    else throw new ProtocolViolation(`the failure of actor ${actor}, which it was not asked to create`);
   }
 
   #stopped(actor: number): void {

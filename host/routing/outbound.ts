@@ -1,4 +1,5 @@
 /** Deliveries on their way to one cell, gathered into frames: everything that one turn of the host's event loop has for it. */
+import { executionSeparator } from '../../runtimes/lanes.ts';
 import type { HostMessage, Lane } from '../../runtimes/protocol.ts';
 import type { Delivery } from './queue.ts';
 
@@ -63,7 +64,7 @@ export class Outbound {
     if (execution.introduced !== batch) {
       execution.introduced = batch;
       const { description } = execution;
-      batch.descriptions += batch.executions.length === 0 ? description : `\n${description}`;
+      batch.descriptions += batch.executions.length === 0 ? description : executionSeparator + description;
       batch.executions.push(execution.handle);
       batch.bytes += description.length;
     }

@@ -5,8 +5,7 @@
 import { encode } from '../../sdk/message.ts';
 import { type ErrorRecord, VivariumError } from '../../sdk/errors.ts';
 import { cutPayloads } from '../frame.ts';
-import { executionSeparator } from '../guest/wire.ts';
-import { binaryLane, type Lane, textLane } from '../lanes.ts';
+import { binaryLane, executionSeparator, type Lane, textLane } from '../lanes.ts';
 import type { ActorPlan, Column, HostMessage, LogLevel } from '../protocol.ts';
 import { Actor, type Router, type Start } from './actor.ts';
 import { type Execution, Executions } from './executions.ts';

@@ -4,10 +4,10 @@
  */
 import type { ErrorCode, ErrorRecord } from '../../sdk/errors.ts';
 import { textLimits } from '../limits.ts';
-import { binaryLane, type Lane } from '../lanes.ts';
+import { executionSeparator, binaryLane, type Lane } from '../lanes.ts';
 import type { ActorPlan } from '../protocol.ts';
 import type { StackReader } from '../runtime.ts';
-import { answered, executionSeparator, type GuestEvent, handedBack, settledWithError, settledWithNothing, settledWithValue, slice } from '../guest/wire.ts';
+import { answered, type GuestEvent, handedBack, settledWithError, settledWithNothing, settledWithValue, slice } from '../guest/wire.ts';
 import { authorsError, ownCodes } from './authorsError.ts';
 import { callsBroken, cpuBroken, memoryBroken, messageBroken, outboundBroken, startBroken, timersBroken, wallBroken } from './brokenLimits.ts';
 import { DoorClock } from './doorClock.ts';

@@ -34,7 +34,6 @@ export class OpenTurns {
 
   /** The number that the next turn gets. */
   get next(): number {
-    if (this.#size === 0 && this.#base + this.#turns.length > largestNumber) this.clear(1);
     return this.#base + this.#turns.length;
   }
 
@@ -60,9 +59,11 @@ export class OpenTurns {
     if (place === this.#first) this.#advance();
   }
 
-  clear(base: number = this.#base + this.#turns.length): void {
+  clear(): void {
+    const { next } = this;
     this.#turns = [];
-    this.#base = base;
+    // While none is open a number can mean nothing else.
+    this.#base = next > largestNumber ? 1 : next;
     this.#first = 0;
     this.#size = 0;
   }

@@ -1,7 +1,7 @@
 /** The execution of a turn, cut out of what came with the batch only when somebody asks for it. */
+import { executionSeparator } from '../lanes.ts';
 import type { Turn } from './kernel.ts';
 import { indexOf, slice } from './primordials.ts';
-import { executionSeparator } from './wire.ts';
 
 /**
  * Turns mostly ask in their order, so the search goes on from where it last ended.

@@ -97,9 +97,6 @@ export interface Settings {
   readonly prompt: boolean;
 }
 
-/** Stands between the descriptions of executions, none of which holds it: JSON escapes it. */
-export const executionSeparator = '\n';
-
 /** How long a batch may run before it hands back what it has not begun. Milliseconds. */
 export const slice = 10;
 
@@ -109,7 +106,7 @@ export const slice = 10;
  * None returns anything, none throws.
  */
 export interface Doors {
-  /** `header`: {@link deliveryWidth} characters for each message. `executions`: a line of JSON for each execution, see {@link executionSeparator}. */
+  /** `header`: {@link deliveryWidth} characters for each message. `executions`: a line of JSON for each execution. */
   deliver(firstTurn: number, header: string, executions: string, body: string, room: number): void;
   timer(id: number): void;
   /** `error` is empty if the call went well, else an {@link ErrorRecord} as JSON. */

@@ -6,6 +6,7 @@
  * ones that ask the host once. The operations of nodes are for links in memory that lead to the host. All of it lies within the
  * reach of the guest, and does nothing that the guest may not do anyway.
  */
+import type { FileKind, FileStatus } from '../fileStatus.ts';
 import { budgetFor, decodeGuest, encodeGuest } from '../guest/codec.ts';
 import { errno } from '../guest/errno.ts';
 import { describe, hostError } from '../guest/failure.ts';
@@ -18,18 +19,6 @@ import { firstNameOf, isAbsolute, isUnder, nameOf, normalized, parentOf } from '
 export interface Files {
   /** The last refusal that Python was told by its number alone: an error record as JSON. Once. */
   refusal(): string | undefined;
-}
-
-type Kind = 'file' | 'folder' | 'link' | 'other';
-
-/** As the host tells it. Times in milliseconds since the epoch. */
-interface Stat {
-  readonly kind: Kind;
-  readonly size: number;
-  readonly modified: number;
-  readonly accessed: number;
-  readonly writable: boolean;
-  readonly id: number;
 }
 
 /** What a stream has open in the host. */
@@ -50,9 +39,9 @@ interface Opening {
 interface HostNode extends Node {
   readonly path: string;
   /** What is known of it and was not asked for yet. */
-  fresh: Stat | undefined;
+  fresh: FileStatus | undefined;
   /** The kinds of what lies in an open folder, by name. */
-  entries: Record<string, Kind> | undefined;
+  entries: Record<string, FileKind> | undefined;
 }
 
 /** What the interpreter lives on: nothing of the host may lie there. */
@@ -126,7 +115,7 @@ export function mountFiles(kernel: Kernel, files: FileSystem): Files {
   const top = new files.FSNode(null, '/', kinds.folder, 0) as HostNode;
   top.mount = { mountpoint: '/', mounts: [] };
 
-  const nodeOf = (path: string, kind: Kind, fresh?: Stat): HostNode => {
+  const nodeOf = (path: string, kind: FileKind, fresh?: FileStatus): HostNode => {
     const node = new files.FSNode(top, nameOf(path), modeOf(kind, fresh?.writable ?? true), 0) as HostNode & { path: string };
     node.path = path;
     node.fresh = fresh;
@@ -135,13 +124,13 @@ export function mountFiles(kernel: Kernel, files: FileSystem): Files {
     return node;
   };
 
-  const statOf = (path: string, follow = true): Stat => call('stat', follow ? { path } : { path, follow }) as Stat;
+  const statOf = (path: string, follow = true): FileStatus => call('stat', follow ? { path } : { path, follow }) as FileStatus;
   const find = (path: string, follow = true): HostNode => {
     const stat = statOf(path, follow);
     return nodeOf(path, stat.kind, stat);
   };
 
-  const attributesOf = (node: HostNode, known: () => Stat): object => {
+  const attributesOf = (node: HostNode, known: () => FileStatus): object => {
     const stat = node.fresh ?? known();
     node.fresh = undefined;
     node.mode = modeOf(stat.kind, stat.writable);
@@ -171,12 +160,12 @@ export function mountFiles(kernel: Kernel, files: FileSystem): Files {
     if (typeof atime === 'number' || typeof mtime === 'number') call('times', { path, ...times });
   };
 
-  const list = (path: string): { names: string; entries: Record<string, Kind> } => {
+  const list = (path: string): { names: string; entries: Record<string, FileKind> } => {
     let names = './..';
-    const entries = table<Kind>();
+    const entries = table<FileKind>();
     let after: string | undefined;
     for (;;) {
-      const page = call('list', after === undefined ? { path } : { path, after }) as { entries: { name: string; kind: Kind }[]; more: boolean };
+      const page = call('list', after === undefined ? { path } : { path, after }) as { entries: { name: string; kind: FileKind }[]; more: boolean };
       for (let i = 0; i < page.entries.length; i++) {
         const { name, kind } = page.entries[i] as (typeof page.entries)[number];
         names += `/${name}`;
@@ -207,7 +196,7 @@ export function mountFiles(kernel: Kernel, files: FileSystem): Files {
     if (flags & openFlags.exclusive) input['exclusive'] = true;
     if (flags & openFlags.truncate) input['truncate'] = true;
     if (flags & openFlags.append) input['append'] = true;
-    const { handle, stat } = call('open', input) as { handle: number; stat: Stat };
+    const { handle, stat } = call('open', input) as { handle: number; stat: FileStatus };
     return { opened: { handle, uses: 1 }, node: nodeOf(path, stat.kind, stat) };
   };
 
@@ -280,7 +269,7 @@ export function mountFiles(kernel: Kernel, files: FileSystem): Files {
     getattr(stream: Stream) {
       const node = stream.node as HostNode;
       const { handle } = openedBy(stream);
-      return attributesOf(node, () => (handle === undefined ? statOf(node.path) : (call('handleStat', { handle }) as Stat)));
+      return attributesOf(node, () => (handle === undefined ? statOf(node.path) : (call('handleStat', { handle }) as FileStatus)));
     },
     setattr: (stream: Stream, attributes: Attributes) => setAttributes({ handle: handleOf(stream) }, (stream.node as HostNode).path, attributes),
     read(stream: Stream, memory: Uint8Array, offset: number, length: number, position: number): number {
@@ -316,7 +305,7 @@ export function mountFiles(kernel: Kernel, files: FileSystem): Files {
     },
     llseek(stream: Stream, offset: number, from: number): number {
       const { handle } = openedBy(stream);
-      const end = from === 2 && handle !== undefined ? (call('handleStat', { handle }) as Stat).size : 0;
+      const end = from === 2 && handle !== undefined ? (call('handleStat', { handle }) as FileStatus).size : 0;
       const position = offset + (from === 1 ? stream.position : end);
       if (position < 0) throw new ErrnoError(errno.EINVAL);
       return position;
@@ -418,7 +407,7 @@ function boundMemory({ filesystems: { MEMFS } }: FileSystem): void {
   MEMFS.ops_table.file.stream.write = bounded(MEMFS.ops_table.file.stream.write);
 }
 
-const modeOf = (kind: Kind, writable: boolean): number => {
+const modeOf = (kind: FileKind, writable: boolean): number => {
   if (kind === 'link') return kinds.link | 0o777;
   return (kind === 'folder' ? kinds.folder | 0o111 : kinds.file) | (writable ? 0o666 : 0o444);
 };

@@ -1,11 +1,12 @@
 /** The files of the mounts, as the host performs operations on them. */
+import type { FileKind } from '../fileStatus.ts';
 import { budgetFor, decodePayload, encodeGuest } from '../guest/codec.ts';
 import { errno } from '../guest/errno.ts';
 import { describe } from '../guest/failure.ts';
 import { errnoOf } from '../guest/fileFailure.ts';
 import type { Kernel } from '../guest/kernel.ts';
 import type { Caller } from './caller.guest.ts';
-import { type Entry, type Kind, Refusal, type Tree } from './tree.guest.ts';
+import { type Entry, Refusal, type Tree } from './tree.guest.ts';
 
 const largestPiece = 512 * 1024;
 /** What a message takes beside a piece of a file. Bytes. */
@@ -60,7 +61,7 @@ export function createHostTree(kernel: Kernel, caller: Caller): Tree {
       const entries: Entry[] = [];
       for (;;) {
         const last = entries.at(-1)?.name;
-        const page = await call<{ entries: { name: string; kind: Kind }[]; more: boolean }>(
+        const page = await call<{ entries: { name: string; kind: FileKind }[]; more: boolean }>(
           'list',
           last === undefined ? { path } : { path, after: last },
           path,

@@ -1,15 +1,9 @@
 /** A tree of files as WASI reaches it: the host's, or the private one in memory. The operations are those of the capability `filesystem`. */
 
-export type Kind = 'file' | 'folder' | 'link' | 'other';
+import type { FileKind, FileStatus } from '../fileStatus.ts';
 
-/** Times in milliseconds since the epoch. */
-export interface Stat {
-  readonly kind: Kind;
-  readonly size: number;
-  readonly modified: number;
-  readonly accessed: number;
-  readonly id: number;
-}
+/** The private tree knows no more of a file. */
+export type Stat = Omit<FileStatus, 'created' | 'writable'>;
 
 export interface Opening {
   readonly access: 'read' | 'write' | 'read-write';
@@ -21,7 +15,7 @@ export interface Opening {
 
 export interface Entry {
   readonly name: string;
-  readonly kind: Kind;
+  readonly kind: FileKind;
   /** 0 is unknown. */
   readonly id: number;
 }

@@ -1,4 +1,5 @@
 /** What is in files: opened, read, written. */
+import type { FileStatus } from '../../../runtimes/fileStatus.ts';
 import type { Limits } from '../../../runtimes/limits.ts';
 import { chunk } from './bulk.ts';
 import { codeOf, FileFailure } from './failure.ts';
@@ -7,7 +8,7 @@ import { OpenFile } from './openFile.ts';
 import { OpenFolder } from './openFolder.ts';
 import type { RequestOf } from './requests.ts';
 import type { FileMode } from './system.ts';
-import type { FileStatus, Visit } from './visit.ts';
+import type { Visit } from './visit.ts';
 import type { Place } from './walk.ts';
 
 /** Bytes that one message carries at most, what it says beside them left out. */

@@ -5,6 +5,7 @@ import type { Holding } from '../holdings.ts';
 import { codeOf, FileFailure } from './failure.ts';
 import { fold, namesOf, pathOf } from './path.ts';
 import { release, type System } from './system.ts';
+import { Uses } from './uses.ts';
 
 /** What the kernel shows of itself, wherever it is mounted: processes, devices, its own settings. */
 const kernelFilesystems = new Set([
@@ -83,34 +84,24 @@ export class Mounts implements Holding {
   readonly #grant: Grant;
   readonly #system: System;
   readonly #roots = new Map<FilesystemRule, Promise<Root>>();
-  /** Calls under way, which need the roots. */
-  #users = 0;
-  #ended = false;
+  /** By calls under way. */
+  readonly #uses = new Uses(() => this.#closeRoots());
 
   constructor(grant: Grant, system: System) {
     this.#grant = grant;
     this.#system = system;
   }
 
-  /** Works while the roots stay open: a descriptor that is closed under somebody's hand would soon name something else. */
-  async use<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#ended) throw new FileFailure('EBADF');
-    this.#users++;
-    try {
-      return await work();
-    } finally {
-      this.#users--;
-      this.#closeUnused();
-    }
+  /** Works while the roots stay open. @throws FileFailure EBADF once they are closed */
+  use<T>(work: () => Promise<T>): Promise<T> {
+    return this.#uses.during(work);
   }
 
   close(): void {
-    this.#ended = true;
-    this.#closeUnused();
+    this.#uses.end();
   }
 
-  #closeUnused(): void {
-    if (!this.#ended || this.#users > 0) return;
+  #closeRoots(): void {
     for (const root of this.#roots.values())
       root.then(
         (opened) => opened.close(),

@@ -6,6 +6,7 @@ import { FileFailure } from './failure.ts';
 import type { Root } from './mounts.ts';
 import type { FileMode, System } from './system.ts';
 import { identityOf, type Usage } from './usage.ts';
+import { Uses } from './uses.ts';
 
 export interface OpenFileParts {
   readonly system: System;
@@ -25,9 +26,7 @@ export class OpenFile implements Holding {
   readonly #parts: OpenFileParts;
   readonly #gone: () => void;
   #position = 0;
-  #users = 0;
-  #closing = false;
-  #closed = false;
+  readonly #uses = new Uses(() => this.#closeDescriptor());
 
   /** @param gone told when the descriptor is free */
   constructor(parts: OpenFileParts, gone: () => void) {
@@ -45,14 +44,14 @@ export class OpenFile implements Holding {
   }
 
   stat(): Promise<BigIntStats> {
-    return this.#use(() => this.#parts.system.stat(this.#parts.descriptor));
+    return this.#uses.during(() => this.#parts.system.stat(this.#parts.descriptor));
   }
 
   /** @param position null: where the last operation without a position ended */
   async read(position: number | null, length: number): Promise<Buffer> {
     const { system, descriptor, mode } = this.#parts;
     if (mode === 'write') throw new FileFailure('EBADF');
-    return this.#use(async () => {
+    return this.#uses.during(async () => {
       const bytes = roomFor(length);
       const from = position ?? this.#position;
       const count = await system.read(descriptor, bytes, from);
@@ -97,12 +96,11 @@ export class OpenFile implements Holding {
   }
 
   sync(): Promise<void> {
-    return this.#use(() => this.#parts.system.sync(this.#parts.descriptor));
+    return this.#uses.during(() => this.#parts.system.sync(this.#parts.descriptor));
   }
 
   close(): void {
-    this.#closing = true;
-    this.#closeUnused();
+    this.#uses.end();
   }
 
   /**
@@ -112,7 +110,7 @@ export class OpenFile implements Holding {
   async #change<T>(sizeAfter: (size: number) => number, perform: () => Promise<T>): Promise<T> {
     const { system, usage, root, real, stats, mode } = this.#parts;
     if (mode === 'read') throw new FileFailure('EBADF');
-    return this.#use(async () => {
+    return this.#uses.during(async () => {
       if (!usage.concerns(root, real)) return perform();
       return usage.alone(stats, async () => {
         const size = await this.#size();
@@ -132,20 +130,7 @@ export class OpenFile implements Holding {
     return Number((await this.#parts.system.stat(this.#parts.descriptor)).size);
   }
 
-  async #use<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#closing) throw new FileFailure('EBADF');
-    this.#users++;
-    try {
-      return await work();
-    } finally {
-      this.#users--;
-      this.#closeUnused();
-    }
-  }
-
-  #closeUnused(): void {
-    if (!this.#closing || this.#users > 0 || this.#closed) return;
-    this.#closed = true;
+  #closeDescriptor(): void {
     const { system, usage, descriptor, stats, real } = this.#parts;
     const key = identityOf(stats);
     // One after the other: a descriptor that is closed is somebody else's.

@@ -1,4 +1,5 @@
 /** Folders and names: listed, made, moved, removed. */
+import type { FileStatus } from '../../../runtimes/fileStatus.ts';
 import type { Dirent } from 'node:fs';
 import { codeOf, FileFailure } from './failure.ts';
 import type { Root } from './mounts.ts';
@@ -6,7 +7,7 @@ import { type Entry, Page } from './page.ts';
 import { isName, namesOf, pathOf } from './path.ts';
 import type { RequestOf } from './requests.ts';
 import { type Name, release } from './system.ts';
-import type { FileStatus, Visit } from './visit.ts';
+import type { Visit } from './visit.ts';
 import type { Place } from './walk.ts';
 
 /** Entries of one folder that are looked at, and folders within each other that are removed at once. */

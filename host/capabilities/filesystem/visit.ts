@@ -1,4 +1,5 @@
 /** One call of a guest on its way to a file: asks the policy for the path, and again for what links make of it. */
+import type { FileStatus } from '../../../runtimes/fileStatus.ts';
 import { createHmac } from 'node:crypto';
 import type { BigIntStats } from 'node:fs';
 import type { CapabilityCall } from '../capability.ts';
@@ -10,18 +11,6 @@ import { identityOf, type Usage } from './usage.ts';
 import { type Place, walk } from './walk.ts';
 
 export type Aim = 'read' | 'write';
-
-/** What a guest is told of a file. Times in milliseconds since the epoch. */
-export interface FileStatus {
-  readonly kind: 'file' | 'folder' | 'link';
-  readonly size: number;
-  readonly modified: number;
-  readonly accessed: number;
-  readonly created: number;
-  readonly writable: boolean;
-  /** The same for the same file while the instance lives; says nothing else. */
-  readonly id: number;
-}
 
 /** What the instance that calls has. */
 export interface VisitParts {

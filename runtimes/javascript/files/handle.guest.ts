@@ -1,8 +1,9 @@
 /** `FileHandle` as `open` gives it. Of Node's streams there is what can be iterated: `for await (const bytes of handle.createReadStream())`. */
+import type { FileStatus } from '../../fileStatus.ts';
 import { indexOf, isArray, setBytes, slice, subarray, SymbolAsyncIterator, SymbolIterator, then, Uint8ArrayIntrinsic } from '../../guest/primordials.ts';
 import { bytesIfAny, bytesOf, decoded, type Encoding, encodingOf, streamDecoder } from './data.guest.ts';
 import { attempted, FileFailure, hidden, invalidType, outOfRange } from './errors.guest.ts';
-import { type FileStatus, type Stats, statsOf } from './stats.guest.ts';
+import { type Stats, statsOf } from './stats.guest.ts';
 import type { Store } from './store.guest.ts';
 
 interface ReadOptions {

@@ -1,4 +1,5 @@
 /** `node:fs/promises` of an actor. Relative paths are relative to `/`; modes and owners are the host's affair. */
+import type { FileKind, FileStatus } from '../../fileStatus.ts';
 import { fileFunctions, type FileFunction } from '../../modules.ts';
 import type { Kernel } from '../../guest/kernel.ts';
 import { freeze, table } from '../../guest/primordials.ts';
@@ -7,12 +8,12 @@ import { attempted, codeOf, FileFailure, hidden, invalidType, invalidValue } fro
 import { constants, type Opening, openingOf } from './flags.guest.ts';
 import { FileHandle, isIterable } from './handle.guest.ts';
 import { below, resolvePath } from './paths.guest.ts';
-import { Dirent, type FileStatus, type Stats, statsOf } from './stats.guest.ts';
+import { Dirent, type Stats, statsOf } from './stats.guest.ts';
 import { createStore } from './store.guest.ts';
 
 interface Entry {
   readonly name: string;
-  readonly kind: FileStatus['kind'];
+  readonly kind: FileKind;
 }
 
 type Options =

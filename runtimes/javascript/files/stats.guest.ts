@@ -1,24 +1,15 @@
 /** `Stats` and `Dirent` as Node has them. */
+import type { FileKind, FileStatus } from '../../fileStatus.ts';
 import { hidden, invalidValue, own } from './errors.guest.ts';
-
-export interface FileStatus {
-  readonly kind: 'file' | 'folder' | 'link' | 'other';
-  readonly size: number;
-  readonly modified: number;
-  readonly accessed: number;
-  readonly created: number;
-  readonly writable: boolean;
-  readonly id: number;
-}
 
 const types = { file: 0o100000, folder: 0o040000, link: 0o120000, other: 0 } as const;
 const blockSize = 4096;
 
 /** What a thing is. Sockets, devices and pipes are never shown. */
 class Kind {
-  readonly #kind: FileStatus['kind'];
+  readonly #kind: FileKind;
 
-  constructor(kind: FileStatus['kind']) {
+  constructor(kind: FileKind) {
     this.#kind = kind;
   }
 
@@ -70,7 +61,7 @@ export class Dirent extends Kind {
   declare readonly name: string;
   declare readonly parentPath: string;
 
-  constructor(name: string, parentPath: string, kind: FileStatus['kind']) {
+  constructor(name: string, parentPath: string, kind: FileKind) {
     super(kind);
     own(this, 'name', name);
     own(this, 'parentPath', parentPath);
