@@ -23,6 +23,7 @@ import { type AuditEvent, auditEvent, decide } from './policy/index.ts';
 import { Asks } from './routing/asks.ts';
 import { Router, type Said } from './routing/router.ts';
 import { nameOf } from './routing/topology.ts';
+import type { ActorStatus, FlowStatus } from './status.ts';
 import { escapeLine } from './telemetry/escape.ts';
 
 /** What the flows of one host share. */
@@ -97,6 +98,16 @@ export class Engine {
 
   get live(): number {
     return this.#tracker.size;
+  }
+
+  get status(): FlowStatus {
+    const { namespace, shape } = this.deployment;
+    const actors = shape.actors.map(({ part: { name, runtime } }, actor): ActorStatus => {
+      const { queued, sent, turns, microseconds } = this.#router.standing(actor);
+      const { state, cell, present } = this.#supervisor.standing(actor);
+      return { name, runtime, state, cell, waiting: { host: queued, cell: Math.max(sent, present) }, turns, time: microseconds / 1000 };
+    });
+    return { namespace, executions: this.#tracker.size, actors };
   }
 
   async start(): Promise<void> {

@@ -12,6 +12,7 @@ import type { ExecutionInput, ExecutionSettings, TrackedExecution } from './exec
 import { Pipe, type PipedExecution } from './pipe.ts';
 import { cancelled, checkTexts, deadlineOf, reasonText, type RunOptions, type WaitOptions } from './request.ts';
 import { outputBudget, type Port } from './routing/topology.ts';
+import type { FlowStatus } from './status.ts';
 
 type Raw = { readonly raw: true };
 
@@ -91,6 +92,15 @@ export class Flow<Inputs extends string = string, Outputs extends string = strin
   /** Executions that have not ended. */
   get live(): number {
     return this.#engine.live;
+  }
+
+  /**
+   * Where the flow stands: each actor with what waits for it and what it has done. Costs nothing until it is asked for.
+   * @example
+   * const longest = flow.status().actors.toSorted((a, b) => b.waiting.host + b.waiting.cell - (a.waiting.host + a.waiting.cell))[0];
+   */
+  status(): FlowStatus<Actors> {
+    return this.#engine.status as FlowStatus<Actors>;
   }
 
   /**

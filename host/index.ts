@@ -48,6 +48,7 @@ export {
   parseManifestObject,
 } from './manifest/index.ts';
 export type { RunOptions, WaitOptions } from './request.ts';
+export type { ActorState, ActorStatus, FlowStatus } from './status.ts';
 export type { CeilingInput, HostOptions, Logger } from './options.ts';
 export {
   type Access,

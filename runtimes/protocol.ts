@@ -247,8 +247,21 @@ export const cellMessage = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('begin'), actor: index, execution: handle }),
   /** A thread of this cell does not come back from its guest: kill the cell. */
   z.strictObject({ type: z.literal('wedged'), actor: index, reason: text(1024) }),
-  /** `oldest`: for how many milliseconds the longest guest call has run. `live`: isolates alive. */
-  z.strictObject({ type: z.literal('pong'), token: handle, oldest: z.number(), live: count, cpu: z.number() }),
+  /**
+   * `oldest`: for how many milliseconds the longest guest call has run. `live`: isolates alive. The columns name the actors that have
+   * messages which have not ended, and how many: in the mailbox, or taken from it.
+   */
+  z
+    .strictObject({
+      type: z.literal('pong'),
+      token: handle,
+      oldest: z.number(),
+      live: count,
+      cpu: z.number(),
+      actor: column(largest.index),
+      messages: column(largest.count),
+    })
+    .refine(({ actor, messages }) => sameLength(actor, messages)),
 ]);
 
 export type CellMessage = z.infer<typeof cellMessage>;

@@ -67,6 +67,8 @@ export class Cell implements RoutedCell {
   /** By actor: the number of its instance. */
   readonly #instances = new Map<number, number>();
   readonly #inlets = new Map<number, readonly string[]>();
+  /** By actor: messages that have not ended, as the cell told last. */
+  #present: ReadonlyMap<number, number> = new Map();
   readonly #calls = new GuestCalls();
   readonly #longestCall: number;
   #waiting: { readonly actor: number; settle(error: ErrorRecord | undefined): void } | undefined;
@@ -145,6 +147,11 @@ export class Cell implements RoutedCell {
   /** The inlets that the actor's source serves. */
   inlets(actor: number): readonly string[] {
     return this.#inlets.get(actor) ?? [];
+  }
+
+  /** Messages of an actor that had not ended when the cell was asked last. */
+  present(actor: number): number {
+    return this.#present.get(actor) ?? 0;
   }
 
   careful(on: boolean): void {
@@ -310,9 +317,15 @@ export class Cell implements RoutedCell {
     this.kill({ code, message: `'${nameOf(this.#shape, actor)}' holds a thread that cannot be taken back: ${escapeText(reason)}` });
   }
 
-  #pong({ token, oldest }: Said<'pong'>): void {
+  #pong({ token, oldest, actor, messages }: Said<'pong'>): void {
     if (token > this.#pings || token <= this.#answered) throw new ProtocolViolation('an answer to a ping that was not sent');
     this.#answered = token;
+    const present = new Map<number, number>();
+    for (let i = 0; i < actor.length; i++) {
+      this.#demandOwn(actor[i] as number);
+      present.set(actor[i] as number, messages[i] as number);
+    }
+    this.#present = present;
     if (oldest > this.#longestCall) this.kill({ code: 'limit.wall', message: `a guest has run for ${Math.round(oldest)} ms and its cell does not end it` });
   }
 

@@ -13,6 +13,7 @@ import type { TrackedExecution } from '../executions/tracked.ts';
 import type { Tracker } from '../executions/tracker.ts';
 import type { Router } from '../routing/router.ts';
 import { type FlowShape, nameOf } from '../routing/topology.ts';
+import type { ActorState } from '../status.ts';
 import { Blame, tolerance } from './blame.ts';
 import { Cell, type CellListener } from './cell.ts';
 import type { SpareCells } from './spare.ts';
@@ -128,6 +129,14 @@ export class Supervisor implements CellListener {
       cell?.ping();
       if (cell?.credit.stalledByReader === true && this.#othersIn(index)) cell.credit.overdraw();
     }
+  }
+
+  /** Where an actor is, and how many messages it had there when its cell was asked last. */
+  standing(actor: number): { readonly state: ActorState; readonly cell: number | undefined; readonly present: number } {
+    const { cell } = this.#placeOf(actor);
+    const hosted = cell?.hosts(actor) === true;
+    const state = this.#quarantine.has(actor) ? 'quarantined' : hosted ? 'live' : 'absent';
+    return { state, cell: hosted ? cell.number : undefined, present: hosted ? cell.present(actor) : 0 };
   }
 
   /**

@@ -38,6 +38,9 @@ export class ActorQueue {
   refusal: ErrorRecord | undefined;
   /** Counts what was delivered to the actor. */
   sequence = 0;
+  /** Its turns, and the microseconds that they took together, as far as cells have settled them. */
+  turns = 0;
+  microseconds = 0;
   #waiting: Delivery[] = [];
   #first = 0;
 
@@ -49,6 +52,10 @@ export class ActorQueue {
 
   get empty(): boolean {
     return this.#first === this.#waiting.length;
+  }
+
+  get size(): number {
+    return this.#waiting.length - this.#first;
   }
 
   push(delivery: Delivery): void {

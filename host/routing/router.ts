@@ -96,6 +96,12 @@ export class Router {
     }
   }
 
+  /** What waits for an actor in the host, what the host sent that has not left its mailbox, and what it has done. */
+  standing(actor: number): { readonly queued: number; readonly sent: number; readonly turns: number; readonly microseconds: number } {
+    const { size, capacity, room, turns, microseconds } = this.#queues[actor] as ActorQueue;
+    return { queued: size, sent: capacity - room, turns, microseconds };
+  }
+
   /** Takes the inputs of an execution into the flow; `execution.accepted` is called when a cell has room for all. */
   enter(execution: TrackedExecution): void {
     const { inputs, answer } = execution.settings;
@@ -136,7 +142,12 @@ export class Router {
       for (; at < end; at += 3) {
         const actor = work[at] as number;
         if (cell.routes[actor] === undefined) throw new ProtocolViolation(`work of actor ${actor}, which it does not host`);
-        execution.worked(actor, work[at + 1] as number, work[at + 2] as number);
+        const turns = work[at + 1] as number;
+        const microseconds = work[at + 2] as number;
+        execution.worked(actor, turns, microseconds);
+        const queue = this.#queues[actor] as ActorQueue;
+        queue.turns += turns;
+        queue.microseconds += microseconds;
       }
       if (!execution.settled(cell.place, received[i] as number)) throw new ProtocolViolation('more deliveries settled than it was sent');
       this.#tracker.check(execution);

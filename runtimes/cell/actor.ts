@@ -67,6 +67,11 @@ export class Actor implements InstanceListener {
     return this.#instance;
   }
 
+  /** Messages that have not ended: those that wait, and those that the instance has taken. */
+  get present(): number {
+    return this.mailbox.size + (this.#instance?.outstanding ?? 0);
+  }
+
   create(): void {
     if (this.#stopping) return;
     this.#ready = false;

@@ -167,13 +167,20 @@ export class Cell implements Router {
   #pong(token: number): void {
     let oldest = 0;
     let live = 0;
+    const busy: number[] = [];
+    const messages: number[] = [];
     for (const actor of this.#actors) {
-      if (actor?.instance === undefined) continue;
+      if (actor === undefined) continue;
+      if (actor.present > 0) {
+        busy.push(actor.plan.index);
+        messages.push(actor.present);
+      }
+      if (actor.instance === undefined) continue;
       live++;
       oldest = Math.max(oldest, actor.instance.runningFor);
     }
     const { user, system } = process.cpuUsage();
-    this.#outbound.tell({ type: 'pong', token, oldest, live, cpu: (user + system) / 1000 });
+    this.#outbound.tell({ type: 'pong', token, oldest, live, cpu: (user + system) / 1000, actor: busy, messages });
   }
 
   #check(): void {

@@ -154,7 +154,12 @@ const betrayals: readonly Betrayal[] = [
   { number: 177, title: 'a failed start that nobody asked for', body: `send({ type: 'failed', actor: 1, error: ${error('actor.start')} });`, death: breach },
   { number: 177, title: 'a stop that nobody asked for', body: `send({ type: 'stopped', actor: 0 });`, death: breach },
   { number: 177, title: 'readiness again', body: 'ready();', death: breach },
-  { number: 177, title: 'an answer to a ping of tomorrow', body: `send({ type: 'pong', token: 4711, oldest: 0, live: 0, cpu: 0 });`, death: breach },
+  {
+    number: 177,
+    title: 'an answer to a ping of tomorrow',
+    body: `send({ type: 'pong', token: 4711, oldest: 0, live: 0, cpu: 0, actor: [], messages: [] });`,
+    death: breach,
+  },
   {
     number: 181,
     title: 'a lane that is none',

@@ -194,8 +194,13 @@ describe('a message that kills its cell', () => {
       inputs: { in: 'front', direct: 'fragile', other: 'other' },
       outputs: { out: ['fragile.out', 'other.out'] },
     });
+    const states = (): string[] => flow.status().actors.map(({ state }) => state);
+    const atDeath: string[][] = [];
+    host.on('cell', ({ event }) => event === 'died' && atDeath.push(states()));
     for (let death = 0; death < 5; death++) expect(await flow.run({ in: 'poison' })).toMatchObject({ status: 'failed' });
     expect(await cells.next('quarantined')).toMatchObject({ actor: 'fragile' });
+    expect(atDeath[0]).toEqual(['absent', 'absent', 'absent']);
+    expect(states()[1]).toBe('quarantined');
     for (const inputs of [{ in: 'hello' }, { direct: 'hello' }]) {
       expect(await flow.run(inputs)).toMatchObject({
         status: 'failed',
