@@ -16,7 +16,7 @@ import {
   unite,
   unrestricted,
 } from './policy/index.ts';
-import { type Base, type LoadedSource, loadSource, openBase } from './sources/index.ts';
+import { type ActorSource, type Base, loadJavaScriptTogether, type LoadedSource, loadSource, openBase } from './sources/index.ts';
 import { budgetOf, type FlowShape, type TopologyActor } from './routing/topology.ts';
 import { warningsOf } from './warnings.ts';
 
@@ -76,8 +76,13 @@ export async function prepareDeployment(request: DeploymentRequest): Promise<Dep
   const environments = grants.map((grant) => resolveEnvironment(grant, request.environment));
   const namespace = request.namespace ?? manifest.namespace;
   const secrets = await Promise.all(grants.map((grant) => holdSecrets(grant, namespace, request.secrets)));
-  const inlets = manifest.actors.map((actor) => requiredInlets(manifest, actor));
-  const loaded = await loadAll(manifest.actors, (actor) => load(actor, grants[actor.index] as Grant, inlets[actor.index] ?? [], file, base));
+  const inlets = requiredInlets(manifest);
+  const sources = manifest.actors.map((actor) => sourceIn(actor, grants[actor.index] as Grant, inlets[actor.index] ?? [], file, base));
+  const bundled = await loadJavaScriptTogether(sources, base);
+  const loaded = await loadAll(manifest.actors, async ({ index }) => {
+    const source = sources[index] as ActorSource;
+    return served(bundled.get(source) ?? (await loadSource(source, base)), source.name, inlets[index] ?? []);
+  });
   const cells = placeActors(manifest, request.isolates);
   const actors = manifest.actors.map((actor, index): TopologyActor => {
     const grant = grants[index] as Grant;
@@ -166,21 +171,20 @@ async function loadAll(actors: readonly FlowActor[], loadOne: (actor: FlowActor)
   throw new VivariumError(first.code, `${failures.length} sources are wrong:\n${mistakes.join('\n')}`);
 }
 
-async function load({ name, runtime, source, wasm }: FlowActor, { limits }: Grant, inlets: readonly string[], file: string, base: Base): Promise<LoadedSource> {
-  const loaded = await loadSource(
-    {
-      name,
-      runtime,
-      ...(source.kind === 'inline' ? { code: source.code } : { source: nodePath.relative(base.given, nodePath.resolve(nodePath.dirname(file), source.path)) }),
-      ...(wasm === null
-        ? {}
-        : { memory: limits.memory, wasi: wasm.wasi, functions: inlets.map((inlet) => (inlet === 'in' ? wasm.function : (wasm.functions[inlet] ?? inlet))) }),
-    },
-    base,
-  );
+const sourceIn = ({ name, runtime, source, wasm }: FlowActor, { limits }: Grant, inlets: readonly string[], file: string, base: Base): ActorSource => ({
+  name,
+  runtime,
+  ...(source.kind === 'inline' ? { code: source.code } : { source: nodePath.relative(base.given, nodePath.resolve(nodePath.dirname(file), source.path)) }),
+  ...(wasm === null
+    ? {}
+    : { memory: limits.memory, wasi: wasm.wasi, functions: inlets.map((inlet) => (inlet === 'in' ? wasm.function : (wasm.functions[inlet] ?? inlet))) }),
+});
+
+/** Of the other languages this is known when they have started. @throws VivariumError actor.inlet */
+function served(loaded: LoadedSource, actor: string, inlets: readonly string[]): LoadedSource {
   if (loaded.runtime === 'javascript')
     demandInlets(
-      name,
+      actor,
       inlets,
       loaded.exports.map((exported) => (exported === 'handle' || exported === 'default' ? 'in' : exported)),
     );
@@ -238,10 +242,12 @@ const sourcePlan = ({ wasm }: FlowActor, source: LoadedSource): ActorPlan['sourc
   return { runtime, file, input: wasm?.input ?? 'json', output: wasm?.output ?? 'json', wasi: wasm?.wasi ?? false };
 };
 
-/** Those that messages arrive at, and those that the manifest lists. */
-function requiredInlets({ connections, inputs }: FlowManifest, { index, inlets, inletsDeclared }: FlowActor): readonly string[] {
-  const reached = [...connections.map(({ to }) => to), ...inputs.values()].filter(({ actor }) => actor === index).map(({ inlet }) => inlets[inlet] as string);
-  return [...new Set([...reached, ...(inletsDeclared ? inlets.slice(1) : [])])];
+/** By actor: those that messages arrive at, and those that the manifest lists. */
+function requiredInlets({ actors, connections, inputs }: FlowManifest): readonly (readonly string[])[] {
+  const required = actors.map(() => new Set<string>());
+  for (const { actor, inlet } of [...connections.map(({ to }) => to), ...inputs.values()]) required[actor]?.add(actors[actor]?.inlets[inlet] as string);
+  for (const { index, inlets, inletsDeclared } of actors) if (inletsDeclared) for (const inlet of inlets.slice(1)) required[index]?.add(inlet);
+  return required.map((inlets) => [...inlets]);
 }
 
 /** One cell for all, and one for each actor that is to have its own. */

@@ -59,7 +59,7 @@ export class Engine {
     this.#output = output;
     const asks = new Asks();
     this.#tracker = new Tracker(
-      { cells: shape.cells, actors: shape.actors.length },
+      shape.cells,
       deadlines,
       {
         cancel: (place, handles, error) => this.#supervisor.cancel(place, handles, error),

@@ -69,9 +69,9 @@ const emptyOutputs = (shape: FlowShape): Record<string, Opened[]> => {
 
 const workOf = ({ work }: TrackedExecution, shape: FlowShape): Record<string, ActorWork> => {
   const actors: Record<string, ActorWork> = {};
-  for (let actor = 0; 2 * actor < work.length; actor++) {
-    const messages = work[2 * actor] as number;
-    if (messages > 0) actors[nameOf(shape, actor)] = { messages, time: (work[2 * actor + 1] as number) / 1000 };
+  for (let at = 0; at < work.length; at += 3) {
+    const messages = work[at + 1] as number;
+    if (messages > 0) actors[nameOf(shape, work[at] as number)] = { messages, time: (work[at + 2] as number) / 1000 };
   }
   return actors;
 };

@@ -69,8 +69,8 @@ export class TrackedExecution {
   unaccepted: number;
   accepted: (() => void) | undefined;
 
-  /** By actor: messages, then microseconds. */
-  readonly work: number[];
+  /** Triples by actor: the actor, its turns, their microseconds. Only of those that had any: a flow may have ten thousand. */
+  readonly work: number[] = [];
   /** Calls of guests that the host works on. */
   calls: Set<AbortController> | undefined;
   /** Numbers under which answers are awaited. */
@@ -79,12 +79,11 @@ export class TrackedExecution {
   /** The batch that introduced the execution to its cell. */
   introduced: object | undefined;
 
-  constructor(settings: ExecutionSettings, cells: number, actors: number) {
+  constructor(settings: ExecutionSettings, cells: number) {
     this.settings = settings;
     this.id = settings.id;
     this.unaccepted = settings.inputs.length;
     this.outstanding = new Array(cells).fill(0);
-    this.work = new Array(2 * actors).fill(0);
   }
 
   /** What guests may know of it, as a line of JSON. */
@@ -131,8 +130,13 @@ export class TrackedExecution {
   }
 
   worked(actor: number, messages: number, microseconds: number): void {
-    this.work[2 * actor] = (this.work[2 * actor] ?? 0) + messages;
-    this.work[2 * actor + 1] = (this.work[2 * actor + 1] ?? 0) + microseconds;
+    const { work } = this;
+    let at = 0;
+    while (at < work.length && (work[at] as number) < actor) at += 3;
+    if (work[at] === actor) {
+      work[at + 1] = (work[at + 1] as number) + messages;
+      work[at + 2] = (work[at + 2] as number) + microseconds;
+    } else work.splice(at, 0, actor, messages, microseconds);
   }
 
   /** What waits in the host for this execution is stale from now on, and calls of its guests are aborted. */
@@ -154,7 +158,7 @@ export class TrackedExecution {
     this.droppedErrors = 0;
     this.outstanding.fill(0);
     this.inFlight = 0;
-    this.work.fill(0);
+    this.work.length = 0;
     this.introduced = undefined;
     this.settings.sink.restart();
   }

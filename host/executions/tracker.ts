@@ -26,15 +26,13 @@ export class Tracker {
   readonly #ids = new Map<string, TrackedExecution>();
   readonly #deadlines: Deadlines;
   readonly #cells: number;
-  readonly #actors: number;
   readonly #orders: CellOrders;
   readonly #ended: (execution: TrackedExecution) => void;
   #next = 1;
   #idle: (() => void)[] = [];
 
-  constructor(shape: { cells: number; actors: number }, deadlines: Deadlines, orders: CellOrders, ended: (execution: TrackedExecution) => void) {
-    this.#cells = shape.cells;
-    this.#actors = shape.actors;
+  constructor(cells: number, deadlines: Deadlines, orders: CellOrders, ended: (execution: TrackedExecution) => void) {
+    this.#cells = cells;
     this.#deadlines = deadlines;
     this.#orders = orders;
     this.#ended = ended;
@@ -68,7 +66,7 @@ export class Tracker {
     if (settings.deadline > 0 && settings.deadline <= Date.now()) {
       throw new VivariumError('execution.deadline', `the deadline of execution '${settings.id}' had passed before it began`, { execution: settings.id });
     }
-    const execution = new TrackedExecution(settings, this.#cells, this.#actors);
+    const execution = new TrackedExecution(settings, this.#cells);
     execution.handle = this.#next++;
     this.#live.set(execution.handle, execution);
     if (settings.named === true) this.#ids.set(execution.id, execution);

@@ -21,8 +21,8 @@ export interface InlineSource {
 }
 
 export class AuthorFiles {
-  /** The name of the entry: its path from the base folder. */
-  readonly entry: string;
+  /** The name of the entry alone: its path from the base folder. */
+  readonly entries: readonly [string];
   readonly #base: Base;
   readonly #inline: InlineSource | undefined;
   readonly #found = new Map<string, SourceFile>();
@@ -31,7 +31,7 @@ export class AuthorFiles {
 
   constructor(base: Base, entry: SourceFile | InlineSource) {
     this.#base = base;
-    this.entry = entry.name;
+    this.entries = [entry.name];
     if ('text' in entry) this.#inline = entry;
     else this.#admit(entry);
   }

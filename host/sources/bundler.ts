@@ -1,12 +1,12 @@
 /**
  * The bundler: a small program of its own, so that esbuild reads untrusted code in a limited process.
  *
- * It is started with the paths of esbuild's library and binary, is told the name of the entry on its standard
+ * It is started with the paths of esbuild's library and binary, is told the names of the entries on its standard
  * input, and asks the host for every import and every text. It opens no file of an author by itself.
  */
 import { createRequire } from 'node:module';
 import type { BuildResult, Message, Plugin } from 'esbuild';
-import type { BundleError, BundlerLine, HostLine, Refusal } from './bundlerProtocol.ts';
+import type { Bundle, BundleError, BundlerLine, HostLine, Refusal } from './bundlerProtocol.ts';
 import { onLines } from './lines.ts';
 
 /** Modules live in a namespace of their own, where esbuild has no files, folders or configuration to look at. */
@@ -27,7 +27,7 @@ let questions = 0;
 
 onLines(process.stdin, (text) => {
   const line = JSON.parse(text) as HostLine;
-  if (line.type === 'bundle') void bundle(line.entry).then(say);
+  if (line.type === 'bundle') void bundle(line.entries).then(say);
   else waiting.get(line.question)?.(line);
 });
 
@@ -67,10 +67,10 @@ function refused(answer: Answer): { text: string; detail: Refusal } {
   return { text: refusal.text, detail: refusal };
 }
 
-async function bundle(entry: string): Promise<BundlerLine> {
+async function bundle(entries: readonly string[]): Promise<BundlerLine> {
   try {
     const result = await esbuild.build({
-      entryPoints: [{ in: entry, out: 'actor' }],
+      entryPoints: entries.map((entry, number) => ({ in: entry, out: `actor${number}` })),
       outdir: '/',
       bundle: true,
       write: false,
@@ -90,7 +90,7 @@ async function bundle(entry: string): Promise<BundlerLine> {
       logLimit: 0,
       plugins: [filesOfTheHost],
     });
-    return bundled(entry, result);
+    return { type: 'bundled', bundles: entries.map((entry, number) => bundled(entry, `/actor${number}`, result)) };
   } catch (error) {
     const { errors } = error as { errors?: readonly Message[] };
     if (errors !== undefined) return { type: 'failed', errors: errors.map(asBundleError) };
@@ -108,16 +108,16 @@ async function bundle(entry: string): Promise<BundlerLine> {
   }
 }
 
-function bundled(entry: string, { outputFiles, metafile, warnings }: BuildResult<{ write: false; metafile: true }>): BundlerLine {
-  const text = (ending: string): string => outputFiles.find(({ path }) => path.endsWith(ending))?.text ?? '';
-  const output = Object.values(metafile.outputs).find(({ entryPoint }) => entryPoint !== undefined);
+function bundled(entry: string, out: string, { outputFiles, metafile, warnings }: BuildResult<{ write: false; metafile: true }>): Bundle {
+  const text = (ending: string): string => outputFiles.find(({ path }) => path === out + ending)?.text ?? '';
+  const input = `${namespace}:${entry}`;
+  const output = Object.values(metafile.outputs).find(({ entryPoint }) => entryPoint === input);
   return {
-    type: 'bundled',
     code: text('.js'),
-    map: text('.map'),
+    map: text('.js.map'),
     exports: output?.exports ?? [],
-    commonJs: metafile.inputs[`${namespace}:${entry}`]?.format === 'cjs',
-    warnings: warnings.map(asBundleError),
+    commonJs: metafile.inputs[input]?.format === 'cjs',
+    warnings: warnings.filter(({ location }) => location === null || Object.hasOwn(output?.inputs ?? {}, location.file)).map(asBundleError),
   };
 }
 

@@ -1,4 +1,4 @@
-/** Starts the bundler for one actor, answers its questions, and kills it: when it is done, or when it takes too long. */
+/** Starts the bundler, answers its questions, and kills it: when it is done, or when it takes too long. */
 import { spawn } from 'node:child_process';
 import { realpathSync } from 'node:fs';
 import nodeModule, { createRequire } from 'node:module';
@@ -8,14 +8,13 @@ import { fileURLToPath } from 'node:url';
 import { VivariumError } from '../../sdk/errors.ts';
 import type { SandboxLevel } from '../cells/levels.ts';
 import { detectSandbox } from '../cells/sandbox.ts';
-import type { AuthorFiles } from './authorFiles.ts';
-import { type BundlerLine, type HostLine, type Refusal, readBundlerLine } from './bundlerProtocol.ts';
+import { type BundlerLine, type HostLine, type Refusal, readBundlerLine, type SourceLoader } from './bundlerProtocol.ts';
 import { type ConfinedProgram, confinedCommand } from './confinement.ts';
 import { onLines } from './lines.ts';
 
 export type BundleOutcome = Extract<BundlerLine, { type: 'bundled' | 'failed' }>;
 
-/** Milliseconds for one actor; bytes that the bundler may say in all: code and map, and what it asks. */
+/** Milliseconds for one run; bytes that the bundler may say in all: code and map, and what it asks. */
 export const bundlerCaps = { time: 20_000, output: 64 * 1024 * 1024, complaints: 4096 } as const;
 
 export interface BundleOptions {
@@ -25,12 +24,22 @@ export interface BundleOptions {
   readonly time?: number | undefined;
 }
 
+/** What the bundler is to make, and who answers what it asks. */
+export interface BundleOrder {
+  /** Names of files, each of which becomes one bundle. */
+  readonly entries: readonly string[];
+  /** The name of the file that an import means. @throws VivariumError */
+  resolve(importer: string, specifier: string): string;
+  /** The text of a file. @throws VivariumError */
+  load(name: string): Promise<{ readonly text: string; readonly loader: SourceLoader }>;
+}
+
 /**
- * Bundles an actor in a confined process.
+ * Bundles actors in a confined process.
  *
  * @throws VivariumError `source.invalid` when it takes too much time or memory, `host.unsupported` when the bundler cannot run.
  */
-export async function runBundler(files: AuthorFiles, options: BundleOptions = {}): Promise<BundleOutcome> {
+export async function runBundler(order: BundleOrder, options: BundleOptions = {}): Promise<BundleOutcome> {
   const sandbox = await detectSandbox();
   const { file, arguments: args } = confinedCommand(bundlerProgram(), sandbox, options.level ?? sandbox.level);
   // A process group of its own: the bundler has esbuild for a child, and both must go together.
@@ -63,9 +72,9 @@ export async function runBundler(files: AuthorFiles, options: BundleOptions = {}
         const line = readBundlerLine(text);
         if (line === undefined) reject(notRunning(`It said ${JSON.stringify(text.slice(0, 200))}.`));
         else if (line.type === 'bundled' || line.type === 'failed') resolve(line);
-        else void answer(files, line).then(say, reject);
+        else void answer(order, line).then(say, reject);
       });
-      say({ type: 'bundle', entry: files.entry });
+      say({ type: 'bundle', entries: order.entries });
     });
   } finally {
     clearTimeout(timer);
@@ -73,11 +82,11 @@ export async function runBundler(files: AuthorFiles, options: BundleOptions = {}
   }
 }
 
-async function answer(files: AuthorFiles, line: Extract<BundlerLine, { question: number }>): Promise<HostLine> {
+async function answer(order: BundleOrder, line: Extract<BundlerLine, { question: number }>): Promise<HostLine> {
   const { question } = line;
   try {
-    if (line.type === 'resolve') return { type: 'resolved', question, name: files.resolve(line.importer, line.specifier) };
-    return { type: 'loaded', question, ...(await files.load(line.name)) };
+    if (line.type === 'resolve') return { type: 'resolved', question, name: order.resolve(line.importer, line.specifier) };
+    return { type: 'loaded', question, ...(await order.load(line.name)) };
   } catch (error) {
     if (!(error instanceof VivariumError)) throw error;
     const refusal: Refusal = { code: error.code, text: error.message, hint: error.record.hint };

@@ -17,29 +17,26 @@ const bundleError = refusal.extend({ file: z.string().optional(), line: z.int().
 
 const question = z.int().min(1);
 
+/** One ES module, the names of its exports. `commonJs`: the entry is no ES module, so its exports cannot be known. */
+const bundle = z.object({ code: z.string(), map: z.string(), exports: z.array(z.string()), commonJs: z.boolean(), warnings: z.array(bundleError) });
+
 const bundlerLine = z.discriminatedUnion('type', [
   /** Which file does this import of that file mean? */
   z.object({ type: z.literal('resolve'), question, importer: z.string(), specifier: z.string() }),
   /** The text of a file that was resolved. */
   z.object({ type: z.literal('load'), question, name: z.string() }),
-  /** One ES module, the names of its exports. `commonJs`: the entry is no ES module, so its exports cannot be known. */
-  z.object({
-    type: z.literal('bundled'),
-    code: z.string(),
-    map: z.string(),
-    exports: z.array(z.string()),
-    commonJs: z.boolean(),
-    warnings: z.array(bundleError),
-  }),
+  /** The bundles of the entries, in their order. */
+  z.object({ type: z.literal('bundled'), bundles: z.array(bundle) }),
   z.object({ type: z.literal('failed'), errors: z.array(bundleError) }),
 ]);
 
 export type Refusal = z.infer<typeof refusal>;
 export type BundleError = z.infer<typeof bundleError>;
+export type Bundle = z.infer<typeof bundle>;
 export type BundlerLine = z.infer<typeof bundlerLine>;
 
 export type HostLine =
-  | { readonly type: 'bundle'; readonly entry: string }
+  | { readonly type: 'bundle'; readonly entries: readonly string[] }
   | { readonly type: 'resolved'; readonly question: number; readonly name: string }
   | { readonly type: 'loaded'; readonly question: number; readonly text: string; readonly loader: SourceLoader }
   | { readonly type: 'refused'; readonly question: number; readonly refusal: Refusal };

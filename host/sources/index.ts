@@ -2,7 +2,7 @@
 import { VivariumError } from '../../sdk/errors.ts';
 import { type Base, openBase } from './base.ts';
 import type { BundleOptions } from './bundlerProcess.ts';
-import { loadJavaScript } from './javascript.ts';
+import { loadJavaScript, loadJavaScriptTogether } from './javascript.ts';
 import { loadPython } from './python.ts';
 import type { ActorSource, LoadedSource } from './source.ts';
 import { loadWasm } from './wasm.ts';
@@ -10,7 +10,7 @@ import { loadWasm } from './wasm.ts';
 export type { BundleOptions } from './bundlerProcess.ts';
 export { linesBefore } from './functionBody.ts';
 export type { ActorSource, JavaScriptSource, LoadedSource, PythonSource, WasmSource } from './source.ts';
-export { openBase, type Base };
+export { loadJavaScriptTogether, openBase, type Base };
 
 /**
  * Loads the source of an actor. Every file it consists of lies, after links are resolved, inside the base folder.

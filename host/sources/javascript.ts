@@ -4,8 +4,8 @@ import { availableParallelism } from 'node:os';
 import { VivariumError } from '../../sdk/errors.ts';
 import { AuthorFiles, sourceCaps } from './authorFiles.ts';
 import { type Base, findEntry } from './base.ts';
-import { type BundleOptions, type BundleOutcome, runBundler } from './bundlerProcess.ts';
-import type { BundleError } from './bundlerProtocol.ts';
+import { type BundleOptions, type BundleOrder, type BundleOutcome, runBundler } from './bundlerProcess.ts';
+import type { Bundle, BundleError } from './bundlerProtocol.ts';
 import { functionBody } from './functionBody.ts';
 import type { ActorSource, JavaScriptSource } from './source.ts';
 
@@ -14,29 +14,96 @@ import type { ActorSource, JavaScriptSource } from './source.ts';
  * place of the first; `host.unsupported` when the bundler cannot run.
  */
 export async function loadJavaScript(actor: ActorSource, base: Base, options: BundleOptions = {}): Promise<JavaScriptSource> {
-  const entry = actor.source === undefined ? { name: `${actor.name}.inline.ts`, text: actor.code ?? '' } : findEntry(base, actor.source);
-  const outcome = await taking(() => runBundler(new AuthorFiles(base, entry), options));
-  if (outcome.type === 'failed') throw mistakes(entry.name, outcome.errors);
-  if (outcome.commonJs) {
-    throw new VivariumError('source.invalid', `${entry.name} is a CommonJS module; actors are ES modules.`, {
-      file: entry.name,
+  const files = authorFiles(actor, base);
+  const [entry] = files.entries;
+  const outcome = await taking(() => runBundler(files, options));
+  if (outcome.type === 'failed') throw mistakes(entry, outcome.errors);
+  return sourceOf(entry, outcome.bundles[0] as Bundle);
+}
+
+const authorFiles = (actor: ActorSource, base: Base): AuthorFiles =>
+  new AuthorFiles(base, actor.source === undefined ? { name: `${actor.name}.inline.ts`, text: actor.code ?? '' } : findEntry(base, actor.source));
+
+/** @throws VivariumError `source.invalid` */
+function sourceOf(entry: string, bundle: Bundle): JavaScriptSource {
+  if (bundle.commonJs) {
+    throw new VivariumError('source.invalid', `${entry} is a CommonJS module; actors are ES modules.`, {
+      file: entry,
       hint: 'Write `export const handle = …` instead of `module.exports`.',
     });
   }
-  const code = functionBody(outcome.code, outcome.exports);
+  const code = functionBody(bundle.code, bundle.exports);
   if (code.length > sourceCaps.bytes) {
-    const message = `${entry.name} becomes ${code.length} characters of JavaScript; ${sourceCaps.bytes} are allowed.`;
-    throw new VivariumError('source.invalid', message, { file: entry.name, hint: 'Make the source smaller, or split the actor.' });
+    const message = `${entry} becomes ${code.length} characters of JavaScript; ${sourceCaps.bytes} are allowed.`;
+    throw new VivariumError('source.invalid', message, { file: entry, hint: 'Make the source smaller, or split the actor.' });
   }
   return {
     runtime: 'javascript',
-    file: entry.name,
+    file: entry,
     code,
-    map: withPlainSources(outcome.map),
-    exports: outcome.exports,
-    warnings: outcome.warnings.map(oneLine),
+    map: withPlainSources(bundle.map),
+    exports: bundle.exports,
+    warnings: bundle.warnings.map(oneLine),
     hash: createHash('sha256').update(code).digest('hex'),
   };
+}
+
+/** Actors of one process, and their characters: what is lost when one of them is wrong, and what each may take of the time. */
+const together = { actors: 250, characters: 1024 * 1024 } as const;
+
+/** Words without which a module imports nothing. Whoever has one of them, be it in a text, is bundled alone. */
+const mayImport = /\b(?:import|require|from)\b/;
+
+/**
+ * Bundles actors that are one text each, many in a process: ten thousand processes would take half an hour.
+ *
+ * @returns what could be made of them; who is missing is wrong, or imports something, or was in company of one at whom the bundler broke: {@link loadJavaScript} tells
+ */
+export async function loadJavaScriptTogether<Actor extends ActorSource>(actors: readonly Actor[], base: Base): Promise<ReadonlyMap<Actor, JavaScriptSource>> {
+  const loaded = new Map<Actor, JavaScriptSource>();
+  const candidates = actors.flatMap((actor) => {
+    const { code } = actor;
+    return actor.runtime === 'javascript' && code !== undefined && code.length < together.characters && !mayImport.test(code) ? [{ actor, code }] : [];
+  });
+  const load = async (batch: typeof candidates): Promise<void> => {
+    if (batch.length < 2) return;
+    const files = new Map(batch.map(({ actor }) => [`${actor.name}.inline.ts`, authorFiles(actor, base)]));
+    const order: BundleOrder = {
+      entries: [...files.keys()],
+      resolve: (importer, specifier) => (files.get(importer) as AuthorFiles).resolve(importer, specifier),
+      load: (name) => (files.get(name) as AuthorFiles).load(name),
+    };
+    const outcome = await taking(() => runBundler(order)).catch(() => undefined);
+    if (outcome?.type === 'failed') {
+      const wrong = new Set(outcome.errors.map(({ file }) => file));
+      const sound = batch.filter((_, place) => !wrong.has(order.entries[place]));
+      if (sound.length < batch.length) await load(sound);
+    } else if (outcome?.bundles.length === batch.length) {
+      for (const [place, { actor }] of batch.entries()) {
+        try {
+          loaded.set(actor, sourceOf(order.entries[place] as string, outcome.bundles[place] as Bundle));
+        } catch {
+          // It is loaded alone, and says then what is wrong with it.
+        }
+      }
+    }
+  };
+  await Promise.all(inBatches(candidates).map(load));
+  return loaded;
+}
+
+function inBatches<Candidate extends { readonly code: string }>(candidates: readonly Candidate[]): readonly Candidate[][] {
+  const batches: Candidate[][] = [];
+  let characters = Number.POSITIVE_INFINITY;
+  for (const candidate of candidates) {
+    characters += candidate.code.length;
+    if (characters > together.characters || (batches.at(-1)?.length ?? 0) >= together.actors) {
+      batches.push([]);
+      characters = candidate.code.length;
+    }
+    batches.at(-1)?.push(candidate);
+  }
+  return batches;
 }
 
 /** In esbuild's map, files have the namespace of the bundler before their names. */
