@@ -5,6 +5,7 @@ import type { ActorPlan } from '../runtimes/protocol.ts';
 import type { HeldSecrets } from './capabilities/secrets/held.ts';
 import { holdSecrets, type SecretLookup } from './capabilities/secrets/values.ts';
 import { type Diagnostic, type FlowActor, type FlowManifest, PolicyError, parseManifestObject, readManifest, requireFlow } from './manifest/index.ts';
+import { type PlacementLimits, placeActors } from './placement.ts';
 import {
   type Ceiling,
   type Grant,
@@ -34,8 +35,7 @@ export interface DeploymentRequest {
   readonly secrets: SecretLookup;
   /** Names of the services that the host offers; undefined where no host is known. */
   readonly services: Iterable<string> | undefined;
-  /** Actors in one cell, at most. */
-  readonly isolates: number;
+  readonly limits: PlacementLimits;
 }
 
 export interface Deployment {
@@ -83,7 +83,7 @@ export async function prepareDeployment(request: DeploymentRequest): Promise<Dep
     const source = sources[index] as ActorSource;
     return served(bundled.get(source) ?? (await loadSource(source, base)), source.name, inlets[index] ?? []);
   });
-  const cells = placeActors(manifest, request.isolates);
+  const placement = placeActors(manifest, request.limits);
   const actors = manifest.actors.map((actor, index): TopologyActor => {
     const grant = grants[index] as Grant;
     const services = grantedServices(grant, request.services ?? []);
@@ -95,7 +95,7 @@ export async function prepareDeployment(request: DeploymentRequest): Promise<Dep
         loaded[index] as LoadedSource,
       ),
       outlets: actor.outlets,
-      cell: cells.of[index] as number,
+      cell: placement.of[index]?.[0] as number,
       budget: budgetOf(grant.limits),
     };
   });
@@ -104,7 +104,7 @@ export async function prepareDeployment(request: DeploymentRequest): Promise<Dep
     connections: manifest.connections.map(({ from, to }) => ({ from, to })),
     inputs: Object.fromEntries([...manifest.inputs].map(([name, inlet]) => [name, [inlet]])),
     outputs: [...manifest.outputs].flatMap(([name, outlets]) => outlets.map((outlet) => ({ name, ...outlet }))),
-    cells: cells.count,
+    cells: placement.cells,
   };
   return {
     namespace,
@@ -129,7 +129,7 @@ export function checkDeployment(manifest: string, ceiling: Ceiling = unrestricte
     environment: anyEnvironment,
     secrets: async () => 'any value',
     services: undefined,
-    isolates: Number.MAX_SAFE_INTEGER,
+    limits: { isolates: Number.MAX_SAFE_INTEGER, cells: Number.MAX_SAFE_INTEGER },
   });
 }
 
@@ -248,19 +248,6 @@ function requiredInlets({ actors, connections, inputs }: FlowManifest): readonly
   for (const { actor, inlet } of [...connections.map(({ to }) => to), ...inputs.values()]) required[actor]?.add(actors[actor]?.inlets[inlet] as string);
   for (const { index, inlets, inletsDeclared } of actors) if (inletsDeclared) for (const inlet of inlets.slice(1)) required[index]?.add(inlet);
   return required.map((inlets) => [...inlets]);
-}
-
-/** One cell for all, and one for each actor that is to have its own. */
-function placeActors({ actors }: FlowManifest, most: number): { of: readonly number[]; count: number } {
-  const shared = actors.filter(({ ownCell }) => !ownCell).length;
-  if (shared > most) {
-    throw new VivariumError('cell.start', `${shared} actors would share a cell, and one holds ${most}`, {
-      hint: 'createHost({ limits: { isolates: … } }), or `cell: own` for some of them',
-    });
-  }
-  let count = shared > 0 ? 1 : 0;
-  const of = actors.map(({ ownCell }) => (ownCell ? count++ : 0));
-  return { of, count };
 }
 
 /** Maps in order, so many at a time. */

@@ -179,7 +179,7 @@ export class Host {
       environment: { ...this.#options.environment, ...options.environment },
       secrets: await openSecrets([options.secrets, this.#options.secrets]),
       services: this.#parts.services.keys(),
-      isolates: this.#options.limits.isolates,
+      limits: this.#options.limits,
     });
     this.#demandOpen();
     const { namespace } = deployment;

@@ -31,6 +31,7 @@ export const checkManifest = (report: Report): void => {
   const manifest = asMap(report.document.value);
   const actors = new Map(Object.entries(asMap(manifest['actors'])).map(([name, actor]) => [name, asMap(actor)]));
   for (const [name, actor] of actors) checkActor(report, name, actor);
+  checkCells(report, manifest['cells'], [...actors.values()]);
   checkPolicies(report, ['policy'], manifest['policy']);
   const places = new Places(report, actors);
   const connections = wellFormed(connectionShape, manifest['connections']);
@@ -54,6 +55,19 @@ const checkActor = (report: Report, name: string, actor: Loose): void => {
   }
   checkInlets(report, at('inlets'), actor['inlets']);
   checkPolicies(report, at('policy'), actor['policy']);
+};
+
+/** A cell that nobody would live in. */
+const checkCells = (report: Report, stated: unknown, actors: readonly Loose[]): void => {
+  const cells = cellsShape.safeParse(stated).data;
+  if (cells === undefined || actors.length === 0) return;
+  const sharing = actors.filter(({ cell }) => cell !== 'own').length;
+  if (cells <= Math.max(1, sharing)) return;
+  report.error(
+    ['cells'],
+    `${cells} cells, and ${sharing === 0 ? 'no actor' : sharing === 1 ? 'only 1 actor' : `only ${sharing} actors`} to share them`,
+    sharing < 2 ? 'Remove `cells`.' : `Write \`cells: ${sharing}\` at most.`,
+  );
 };
 
 const checkRuntime = (report: Report, name: string, { source, code, runtime }: Loose): RuntimeName | undefined => {
@@ -221,6 +235,7 @@ const warnOfUnreached = (report: Report, actors: ReadonlyMap<string, Loose>, con
   }
 };
 
+const cellsShape = manifestSchema.shape.cells;
 const connectionShape = manifestSchema.shape.connections.unwrap().element;
 const endpointShape = manifestSchema.shape.inputs.unwrap().valueType;
 

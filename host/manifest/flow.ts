@@ -12,6 +12,8 @@ export interface FlowManifest {
   /** As it was named by whoever asked for it. */
   readonly file: string;
   readonly namespace: string;
+  /** How many cells the actors share that have none of their own, and where that is written. */
+  readonly cells: Position & { readonly count: number };
   /** By index. */
   readonly actors: readonly FlowActor[];
   readonly connections: readonly FlowConnection[];
@@ -111,6 +113,7 @@ export const planFlow = (manifest: Manifest, document: LocatedDocument): FlowMan
   return Object.freeze({
     file: document.file,
     namespace: manifest.namespace ?? 'default',
+    cells: deepFreeze({ count: manifest.cells ?? 1, ...document.locate(['cells'], 'value') }),
     actors: deepFreeze(actors),
     connections: deepFreeze(connections.map(planConnection)),
     inputs: new Map(inputs.map(([name, inlet]) => [name, inletOf(inlet)])),

@@ -4,8 +4,8 @@ import { runtimeNames } from '../../runtimes/protocol.ts';
 import { policySchema } from '../policy/schema.ts';
 import { functionPattern, nameSchema, namespacePattern, portSchema } from './names.ts';
 
-/** What a flow can have at most: its numbers travel in 16 bits, and each actor costs an isolate. */
-export const manifestLimits = { actors: 1000, connections: 10_000, ports: 64, concurrency: 256 } as const;
+/** What a flow can have at most: its numbers travel in 16 bits, each actor costs an isolate, and each cell a process. */
+export const manifestLimits = { actors: 1000, connections: 10_000, ports: 64, concurrency: 256, cells: 64 } as const;
 
 const place = String.raw`[A-Za-z][A-Za-z0-9_-]{0,63}(?:\.[A-Za-z_][A-Za-z0-9_]{0,63})?`;
 const endpoint = z.string().regex(new RegExp(`^${place}$`), 'write `actor` or `actor.port`');
@@ -111,6 +111,12 @@ export const manifestSchema = z
       description: 'The policy of the namespace: no actor gets more than it grants, whatever its own policy asks for.',
       examples: [{ services: ['orders.*'] }],
     }),
+    cells: z
+      .int()
+      .min(1)
+      .max(manifestLimits.cells)
+      .optional()
+      .meta({ description: 'Processes that the actors without `cell: own` are spread over, by load. 1 if nothing is said.', examples: [2] }),
     actors: z
       .record(nameSchema, actorSchema)
       .refine((actors) => Object.keys(actors).length > 0, 'a flow has at least one actor')

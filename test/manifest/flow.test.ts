@@ -32,6 +32,12 @@ const flow = requireFlow(parseManifest(text, 'vivarium.yaml'));
 const actor = (name: string) => flow.actors.find((candidate) => candidate.name === name);
 
 describe('the plan of a flow', () => {
+  test('actors share one cell, unless it says how many, and where', () => {
+    expect(flow.cells).toMatchObject({ count: 1 });
+    const spread = parseManifest('vivarium: 1\ncells: 2\nactors: { a: { source: a.ts }, b: { source: b.ts } }', 'vivarium.yaml');
+    expect(requireFlow(spread).cells).toEqual({ count: 2, line: 2, column: 8 });
+  });
+
   test('actors have an index, a runtime and defaults', () => {
     expect(flow.actors.map(({ index, name, runtime }) => [index, name, runtime])).toEqual([
       [0, 'clean', 'javascript'],

@@ -48,12 +48,32 @@ describe('every mistake has its place and its mending', () => {
     {
       name: 'an unknown key that looks like none',
       text: 'vivarium: 1\nactors: { a: { source: a.ts } }\nzzz: 1',
-      expected: 'vivarium.yaml:3:1: unknown key `zzz`\n    The keys here: vivarium, namespace, policy, actors, connections, inputs, outputs.',
+      expected: 'vivarium.yaml:3:1: unknown key `zzz`\n    The keys here: vivarium, namespace, policy, cells, actors, connections, inputs, outputs.',
     },
     {
       name: 'a namespace in capitals',
       text: 'vivarium: 1\nnamespace: Demo\nactors: { a: { source: a.ts } }',
       expected: 'vivarium.yaml:2:12: a namespace has lower-case letters, digits and `-` inside, 63 characters at most\n    For example: `namespace: demo`.',
+    },
+    {
+      name: 'no cells',
+      text: 'vivarium: 1\ncells: 0\nactors: { a: { source: a.ts } }',
+      expected: 'vivarium.yaml:2:8: expected at least 1\n    For example: `cells: 2`.',
+    },
+    {
+      name: 'more cells than anybody should have',
+      text: 'vivarium: 1\ncells: 65\nactors: { a: { source: a.ts } }',
+      expected: 'vivarium.yaml:2:8: expected at most 64\n    For example: `cells: 2`.',
+    },
+    {
+      name: 'more cells than actors to share them',
+      text: 'vivarium: 1\ncells: 3\nactors:\n  a: { source: a.ts }\n  b: { source: b.ts }\n  c: { source: c.ts, cell: own }\ninputs: { a: a, b: b, c: c }',
+      expected: 'vivarium.yaml:2:8: 3 cells, and only 2 actors to share them\n    Write `cells: 2` at most.',
+    },
+    {
+      name: 'cells that nobody shares',
+      text: 'vivarium: 1\ncells: 2\nactors: { a: { source: a.ts, cell: own } }\ninputs: { a: a }',
+      expected: 'vivarium.yaml:2:8: 2 cells, and no actor to share them\n    Remove `cells`.',
     },
     {
       name: 'a number where a text belongs',

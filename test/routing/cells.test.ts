@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { createHost } from '../../host/index.ts';
+import { type CellEvent, createHost } from '../../host/index.ts';
 import { failureOf } from '../support/failure.ts';
 
 const javascript = (code: string, rest: object = {}) => ({ runtime: 'javascript', code, ...rest }) as const;
@@ -148,5 +148,49 @@ describe('actors in cells of their own', () => {
     await using narrow = await createHost({ limits: { isolates: 1 } });
     const shared = javascript('export const handle = (m) => m;');
     expect(await failureOf(() => narrow.deploy({ vivarium: 1, actors: { a: shared, b: shared } }))).toMatchObject({ code: 'cell.start' });
+  });
+});
+
+describe('a namespace with several cells', () => {
+  test('has its actors in as many processes, and their messages find each other', async () => {
+    await using host = await createHost();
+    const started: CellEvent[] = [];
+    host.on('cell', (event) => started.push(event));
+    const stamp = (name: string) => javascript(`export const handle = (m) => [...m, '${name}'];`);
+    const flow = await host.deploy({
+      vivarium: 1,
+      cells: 2,
+      actors: { a: stamp('a'), b: stamp('b'), c: stamp('c'), d: stamp('d') },
+      connections: ['a -> b', 'b -> c', 'c -> d'],
+      inputs: { in: 'a' },
+      outputs: { out: 'd' },
+    });
+    expect(new Set(started.map(({ pid }) => pid)).size).toBe(2);
+    for await (const { status, outputs } of flow.pipe([[], ['x']], { input: 'in' }))
+      expect({ status, names: (outputs.out[0] as string[]).slice(-4) }).toEqual({ status: 'completed', names: ['a', 'b', 'c', 'd'] });
+  });
+
+  test('loses what one of them had, and nothing else', async () => {
+    await using host = await createHost();
+    const cells: CellEvent[] = [];
+    const replaced = Promise.withResolvers<void>();
+    host.on('cell', (event) => {
+      cells.push(event);
+      if (event.event === 'replaced') replaced.resolve();
+    });
+    const counter = javascript('let served = 0; export const handle = () => ++served;');
+    const flow = await host.deploy({
+      vivarium: 1,
+      cells: 2,
+      actors: { left: counter, right: counter },
+      inputs: { left: 'left', right: 'right' },
+      outputs: { left: 'left', right: 'right' },
+    });
+    const counts = async () => Promise.all([flow.ask('left', null), flow.ask('right', null)]);
+    expect(await counts()).toEqual([1, 1]);
+    process.kill(cells[0]?.pid as number, 'SIGKILL');
+    await replaced.promise;
+    expect((await counts()).toSorted()).toEqual([1, 2]);
+    expect((await counts()).toSorted()).toEqual([2, 3]);
   });
 });
