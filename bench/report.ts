@@ -1,96 +1,117 @@
-/** How benchmarks show what they measured: a table for people, `--json` for programs. */
-import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { arch, cpus, platform, release, totalmem } from 'node:os';
-import { join } from 'node:path';
-import type { SandboxLevel } from '../host/index.ts';
+/** What benchmarks measured: as data with a schema, for `--json`, and as a table for people. */
+import { z } from 'zod';
+import { sandboxLevels } from '../host/cells/levels.ts';
+import { circumstancesSchema } from './circumstances.ts';
+import { median } from './timing.ts';
 
-export interface Peer {
-  /** What the same work was done with, in the same run. */
-  readonly name: string;
-  readonly value: number;
-}
+const target = z.union([z.strictObject({ atLeast: z.number() }), z.strictObject({ atMost: z.number() })]);
+/** What a figure, or its ratio to a peer, is held against. */
+export type Target = z.infer<typeof target>;
 
-export interface Figure {
-  readonly name: string;
-  readonly unit: string;
+const verdict = z.union([z.strictObject({ atLeast: z.number(), reached: z.boolean() }), z.strictObject({ atMost: z.number(), reached: z.boolean() })]);
+
+const peer = z.union([
+  z.strictObject({
+    name: z.string(),
+    /** What it does not do that ours does. */
+    lacks: z.string(),
+    value: z.number(),
+    /** Ours divided by its. */
+    ratio: z.number(),
+    target: verdict.optional(),
+  }),
+  z.strictObject({ name: z.string(), lacks: z.string(), /** Why it was not measured. */ absent: z.string() }),
+]);
+
+const figure = z.strictObject({
+  name: z.string(),
+  unit: z.string(),
   /** The median of the repetitions. */
-  readonly value: number;
-  readonly lowest: number;
-  readonly highest: number;
-  readonly repetitions: number;
-  readonly peers: readonly Peer[];
-  /** Processor time of host and cells together for each piece of work, in microseconds. */
-  readonly processorMicroseconds?: number;
-}
+  value: z.number(),
+  lowest: z.number(),
+  highest: z.number(),
+  repetitions: z.int().min(1),
+  target: verdict.optional(),
+  /** Processor time of host and cells together for each piece of work. */
+  processorMicroseconds: z.number().optional(),
+  peers: z.array(peer),
+});
+export type Figure = z.infer<typeof figure>;
 
-export const median = (values: readonly number[]): number => values.toSorted((left, right) => left - right)[values.length >> 1] as number;
+const result = z.union([
+  z.strictObject({ benchmark: z.string(), summary: z.string(), sandbox: z.enum(sandboxLevels), seconds: z.number(), figures: z.array(figure) }),
+  z.strictObject({ benchmark: z.string(), summary: z.string(), failed: z.string() }),
+]);
+export type BenchmarkResult = z.infer<typeof result>;
+
+/** What `npm run bench -- --json` prints. */
+export const reportSchema = z.strictObject({
+  ...circumstancesSchema.shape,
+  /** The part of the usual work that was done: figures mean something at 1 only. */
+  scale: z.number(),
+  benchmarks: z.array(result),
+});
+export type Report = z.infer<typeof reportSchema>;
+
+/** What the same work was done with, in the same run. */
+export type Peer =
+  | { readonly name: string; readonly lacks: string; readonly value: number; readonly target?: Target | undefined }
+  | { readonly name: string; readonly lacks: string; readonly absent: string };
+
+export interface FigureDetails {
+  readonly target?: Target | undefined;
+  readonly peers?: readonly Peer[];
+  readonly processorMicroseconds?: number | undefined;
+}
 
 /** The figure of several repetitions of one measurement. */
-export const figureOf = (name: string, unit: string, values: readonly number[], peers: readonly Peer[] = [], rest: Partial<Figure> = {}): Figure => ({
-  name,
-  unit,
-  value: median(values),
-  lowest: Math.min(...values),
-  highest: Math.max(...values),
-  repetitions: values.length,
-  peers,
-  ...rest,
-});
-
-/** Runs a measurement several times after a warm-up that does not count. */
-export async function repeat(repetitions: number, measure: () => Promise<number>): Promise<number[]> {
-  await measure();
-  const values: number[] = [];
-  for (let i = 0; i < repetitions; i++) values.push(await measure());
-  return values;
-}
-
-export async function milliseconds(run: () => Promise<unknown>): Promise<number> {
-  const began = performance.now();
-  await run();
-  return performance.now() - began;
-}
-
-/** Prints what was measured, in the form that the command line asks for. */
-export function report(benchmark: string, sandbox: SandboxLevel, figures: readonly Figure[]): void {
-  const json = process.argv.includes('--json');
-  process.stdout.write(json ? `${JSON.stringify({ benchmark, sandbox, ...circumstances(), figures }, null, 2)}\n` : table(sandbox, figures));
-}
-
-const table = (sandbox: SandboxLevel, figures: readonly Figure[]): string => {
-  const { machine, versions, commit } = circumstances();
-  const head = `sandbox level ${sandbox}, Node ${versions.node}, ${machine.cores} × ${machine.processor}, commit ${commit}\n\n`;
-  return head + figures.map(line).join('');
-};
-
-const line = ({ name, unit, value, lowest, highest, peers, processorMicroseconds }: Figure): string => {
-  const spread = lowest === highest ? '' : `  (${shown(lowest)}–${shown(highest)})`;
-  const processor = processorMicroseconds === undefined ? '' : `  ${processorMicroseconds.toFixed(2)} µs of processor each`;
-  const beside = peers.map((peer) => `${' '.repeat(6)}${(value / peer.value).toFixed(2).padStart(6)} × ${peer.name} (${shown(peer.value)})\n`).join('');
-  return `${name.padEnd(56)} ${shown(value).padStart(11)} ${unit}${spread}${processor}\n${beside}`;
-};
-
-const shown = (value: number): string => value.toLocaleString('en-US', { maximumFractionDigits: value < 10 ? 3 : value < 1000 ? 1 : 0 });
-
-const root = join(import.meta.dirname, '..');
-
-/** On what, and with what, it was measured. */
-function circumstances() {
-  const versionOf = (name: string): string =>
-    (JSON.parse(readFileSync(join(root, 'node_modules', name, 'package.json'), 'utf8')) as { version: string }).version;
+export function figureOf(name: string, unit: string, values: readonly number[], { target, peers = [], processorMicroseconds }: FigureDetails = {}): Figure {
+  const value = median(values);
   return {
-    machine: { processor: cpus()[0]?.model ?? 'unknown', cores: cpus().length, memory: totalmem(), system: `${platform()} ${release()} ${arch()}` },
-    versions: { node: process.versions.node, 'isolated-vm': versionOf('isolated-vm'), pyodide: versionOf('pyodide'), extism: versionOf('@extism/extism') },
-    commit: commitOf(root),
+    name,
+    unit,
+    value,
+    lowest: Math.min(...values),
+    highest: Math.max(...values),
+    repetitions: values.length,
+    ...(target !== undefined && { target: judged(value, target) }),
+    ...(processorMicroseconds !== undefined && { processorMicroseconds }),
+    peers: peers.map((beside) => compared(value, beside)),
   };
 }
 
-function commitOf(folder: string): string {
-  try {
-    const git = (...args: string[]): string => execFileSync('git', ['-C', folder, ...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
-    return git('rev-parse', '--short', 'HEAD') + (git('status', '--porcelain') === '' ? '' : ', changed');
-  } catch {
-    return 'unknown';
-  }
+const judged = (value: number, target: Target) =>
+  'atLeast' in target ? { atLeast: target.atLeast, reached: value >= target.atLeast } : { atMost: target.atMost, reached: value <= target.atMost };
+
+function compared(value: number, beside: Peer): Figure['peers'][number] {
+  if ('absent' in beside) return beside;
+  const ratio = value / beside.value;
+  return { name: beside.name, lacks: beside.lacks, value: beside.value, ratio, ...(beside.target !== undefined && { target: judged(ratio, beside.target) }) };
 }
+
+/** A benchmark as lines of text: each figure, below it what it is compared with, and at the end what the peers lack. */
+export function tableOf(measured: BenchmarkResult): string {
+  const head = `${measured.benchmark}: ${measured.summary}\n`;
+  if ('failed' in measured) return `${head}  failed: ${measured.failed}\n`;
+  const lacks = new Map(measured.figures.flatMap(({ peers }) => peers.map(({ name, lacks }) => [name, lacks] as const)));
+  const legend = [...lacks].map(([name, text]) => `  ${name}: ${text}\n`).join('');
+  return `${head}${measured.figures.map(lines).join('')}${legend === '' ? '' : `  What the others lack:\n${legend.replaceAll(/^/gm, '  ').trimEnd()}\n`}`;
+}
+
+function lines({ name, unit, value, lowest, highest, target, processorMicroseconds, peers }: Figure): string {
+  const spread = lowest === highest ? '' : `  (${shown(lowest)}–${shown(highest)})`;
+  const processor = processorMicroseconds === undefined ? '' : `  ${shown(processorMicroseconds)} µs of processor each`;
+  const beside = peers.map((one) => `${' '.repeat(8)}${'absent' in one ? `     – ${one.name}: ${one.absent}` : ratioText(one)}\n`).join('');
+  return `  ${name.padEnd(54)} ${shown(value).padStart(11)} ${unit}${spread}${processor}${verdictText(target)}\n${beside}`;
+}
+
+const ratioText = ({ ratio, name, value, target }: Extract<Figure['peers'][number], { ratio: number }>): string =>
+  `${shown(ratio).padStart(6)} × ${name} (${shown(value)})${verdictText(target)}`;
+
+function verdictText(held: Figure['target']): string {
+  if (held === undefined) return '';
+  const wanted = 'atLeast' in held ? `≥ ${shown(held.atLeast)}` : `≤ ${shown(held.atMost)}`;
+  return `  [${wanted}: ${held.reached ? 'reached' : 'NOT reached'}]`;
+}
+
+const shown = (value: number): string => value.toLocaleString('en-US', { maximumFractionDigits: value < 1 ? 3 : value < 10 ? 2 : value < 1000 ? 1 : 0 });

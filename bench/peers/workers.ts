@@ -1,35 +1,62 @@
-/** Worker threads in a row: what a user would write without a sandbox, and the same with equal batches, which is the limit of threads. */
+/**
+ * Worker threads in a row: what a user would write without a sandbox, with a `postMessage` for each message; and the same with
+ * equal batches, which is the limit of threads.
+ */
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import { milliseconds, rate, repeat, median, timesOf } from '../timing.ts';
+
+export type Task =
+  | { readonly task: 'line'; readonly length: number; readonly messages: number; readonly batch: number; readonly repetitions: number }
+  | { readonly task: 'answers'; readonly length: number; readonly count: number }
+  | { readonly task: 'start'; readonly repetitions: number };
 
 const program = `const { parentPort } = require('node:worker_threads');
-parentPort.once('message', ({ input, output, code }) => {
-  const handle = eval(code);
+const handle = (message) => ({ n: message.n + 1 });
+parentPort.once('message', ({ input, output }) => {
   input.on('message', (message) => output.postMessage(Array.isArray(message) ? message.map(handle) : handle(message)));
 });`;
 
 /** Messages on their way at once: as many as a pipe of ours has. */
 const window = 1024;
 
-export interface WorkerLine {
-  /** Sends so many messages through the line. @returns messages per second */
-  run(messages: number, batch: number): Promise<number>;
-  end(): Promise<void>;
+export async function measure(task: Task): Promise<Record<string, number>> {
+  if (task.task === 'start') return { time: median(await repeat(task.repetitions, start)) };
+  const line = workerLine(task.length);
+  if (task.task === 'answers') {
+    await timesOf(task.count, line.ask);
+    return { ...(await timesOf(task.count, line.ask)) };
+  }
+  const { length, messages, batch, repetitions } = task;
+  return { rate: await rate(repetitions, messages * length, () => line.run(messages, batch)) };
 }
 
-/** @param code an expression that is a function of a message @param length workers in a row */
-export function workerLine(code: string, length: number): WorkerLine {
+/** From nothing to the first answer. */
+async function start(): Promise<number> {
+  const line = workerLine(1);
+  const time = await milliseconds(() => line.ask(0));
+  await line.end();
+  return time;
+}
+
+function workerLine(length: number) {
   const workers = Array.from({ length }, () => new Worker(program, { eval: true }));
   const channels = Array.from({ length: length + 1 }, () => new MessageChannel());
   for (const [index, worker] of workers.entries()) {
     const input = (channels[index] as MessageChannel).port2;
     const output = (channels[index + 1] as MessageChannel).port1;
-    worker.postMessage({ input, output, code }, [input, output]);
+    worker.postMessage({ input, output }, [input, output]);
   }
   const first = (channels[0] as MessageChannel).port1;
   const last = (channels[length] as MessageChannel).port2;
   return {
-    run: (messages, batch) => drive(first, last, messages, batch),
-    async end() {
+    /** Sends so many messages through the line. */
+    run: (messages: number, batch: number): Promise<void> => drive(first, last, messages, batch),
+    ask: (n: number): Promise<unknown> =>
+      new Promise((resolve) => {
+        last.once('message', resolve);
+        first.postMessage({ n });
+      }),
+    async end(): Promise<void> {
       first.close();
       last.close();
       await Promise.all(workers.map((worker) => worker.terminate()));
@@ -37,9 +64,8 @@ export function workerLine(code: string, length: number): WorkerLine {
   };
 }
 
-function drive(first: MessagePort, last: MessagePort, messages: number, batch: number): Promise<number> {
+function drive(first: MessagePort, last: MessagePort, messages: number, batch: number): Promise<void> {
   return new Promise((resolve) => {
-    const began = performance.now();
     let sent = 0;
     let received = 0;
     const fill = (): void => {
@@ -54,7 +80,7 @@ function drive(first: MessagePort, last: MessagePort, messages: number, batch: n
       if (received < messages) fill();
       else {
         last.off('message', take);
-        resolve(messages / ((performance.now() - began) / 1000));
+        resolve();
       }
     };
     last.on('message', take);
