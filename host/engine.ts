@@ -102,10 +102,10 @@ export class Engine {
 
   get status(): FlowStatus {
     const { namespace, shape } = this.deployment;
-    const actors = shape.actors.map(({ part: { name, runtime } }, actor): ActorStatus => {
+    const actors = shape.actors.map(({ part: { name, runtime, concurrency } }, actor): ActorStatus => {
       const { queued, sent, turns, microseconds } = this.#router.standing(actor);
       const { state, cell, present } = this.#supervisor.standing(actor);
-      return { name, runtime, state, cell, waiting: { host: queued, cell: Math.max(sent, present) }, turns, time: microseconds / 1000 };
+      return { name, runtime, concurrency, state, cell, waiting: { host: queued, cell: Math.max(sent, present) }, turns, time: microseconds / 1000 };
     });
     return { namespace, executions: this.#tracker.size, actors };
   }

@@ -10,6 +10,8 @@ export type ActorState = 'live' | 'absent' | 'quarantined';
 export interface ActorStatus<Actors extends string = string> {
   readonly name: Actors;
   readonly runtime: RuntimeName;
+  /** Turns that it may have at once. */
+  readonly concurrency: number;
   readonly state: ActorState;
   /** The number of the cell that it lives in, as in events of cells; undefined if there is none. */
   readonly cell: number | undefined;

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** `vivarium`: the command line. Commands are data; this file hands them to commander. */
 import { Command as Program, CommanderError } from 'commander';
+import { benchCommand } from './bench.ts';
 import { checkCommand } from './check.ts';
 import { type Command, exitCodes } from './command.ts';
 import { doctorCommand } from './doctor.ts';
@@ -11,7 +12,7 @@ import { policyShowCommand } from './policyShow.ts';
 import { runCommand } from './run.ts';
 import { packageVersion } from './version.ts';
 
-const commands: readonly Command[] = [runCommand, checkCommand, policyExplainCommand, policyShowCommand, policyLearnCommand, doctorCommand];
+const commands: readonly Command[] = [runCommand, checkCommand, benchCommand, policyExplainCommand, policyShowCommand, policyLearnCommand, doctorCommand];
 
 function createProgram(): Program {
   const program = new Program('vivarium')

@@ -1,29 +1,23 @@
 /** `vivarium run`: messages in, one a line; messages out, one a line; a summary for people on standard error. */
-import { VivariumError } from '../../sdk/errors.ts';
 import { toJson } from '../../sdk/json.ts';
-import type { CellEvent, LogEvent } from '../events.ts';
+import type { LogEvent } from '../events.ts';
 import type { RunResult } from '../executions/result.ts';
 import type { Flow } from '../flow.ts';
-import { type SandboxLevel, sandboxLevels } from '../cells/levels.ts';
-import { createHost, type Host } from '../host.ts';
+import type { Host } from '../host.ts';
 import { AuditFile } from './audit.ts';
 import { type Command, type ExitCode, exitCodes } from './command.ts';
 import { reasonOf } from './files.ts';
 import { type Input, openInput, readLines } from './lines.ts';
-import { chooseInput, environmentOf, longestLine, readMessage } from './messages.ts';
+import { chooseInput, longestLine, readMessage } from './messages.ts';
+import { cellLine, operatorFlags, operatorHost, type OperatorOptions, operatorOptions } from './operator.ts';
 import { demandOtherFile, jsonLine, type LineOutput, openOutput } from './output.ts';
 import { Progress } from './progress.ts';
 import { Summary } from './summary.ts';
 
-interface RunOptions {
+interface RunOptions extends OperatorOptions {
   readonly input: string;
   readonly to: string | undefined;
   readonly output: string;
-  readonly secrets: string | undefined;
-  readonly store: string | undefined;
-  readonly audit: string | undefined;
-  readonly ceiling: string;
-  readonly sandbox: SandboxLevel;
   readonly json: boolean;
 }
 
@@ -37,14 +31,7 @@ export const runCommand: Command = {
     { flags: '--input <file>', description: 'messages as JSON, one a line; - is standard input (default: -)' },
     { flags: '--to <input>', description: 'the input that the messages go to, where the flow has several' },
     { flags: '--output <file>', description: 'where outputs go, as {execution, index, output, message}, one a line; - is standard output (default: -)' },
-    { flags: '--secrets <file>', description: 'values of secrets: NAME=value, one a line, or JSON; without one there, the variable of that name' },
-    { flags: '--store <file>', description: 'where actors keep their state (default: in memory, until the run ends)' },
-    { flags: '--audit <file>', description: 'every decision of a policy as a line of JSON, appended before it takes effect' },
-    { flags: '--ceiling <policy>', description: 'the most that is granted: a preset or a file (default: whatever is requested)' },
-    {
-      flags: '--sandbox <level>',
-      description: 'the weakest sandbox level to run at: process or jail; the strongest of the machine is used (default: process)',
-    },
+    ...operatorFlags,
     { flags: '--json', description: 'writes the summary as one line of JSON; no progress and no lines of logs' },
   ],
   examples: [
@@ -53,20 +40,12 @@ export const runCommand: Command = {
     'vivarium run vivarium.yaml --input records.ndjson --json 2> summary.json',
     'vivarium run vivarium.yaml --input records.ndjson --sandbox jail',
   ],
-  run: async ([manifest = ''], { input = '-', to, output = '-', secrets, store, audit, ceiling = 'unrestricted', sandbox = 'process', json = false }) => {
-    demandKnownLevel(sandbox);
-    const options = { input, to, output, secrets, store, audit, ceiling, sandbox, json } as RunOptions;
+  run: async ([manifest = ''], { input = '-', to, output = '-', json = false, ...given }) => {
+    const options = { input, to, output, json, ...operatorOptions(given) } as RunOptions;
     const source = await openInput(options.input);
     demandOtherFile(source.status, options.output);
     try {
-      // Whoever runs the command is the operator: nothing is cut away unless they say so, and what is granted is shown.
-      await using host = await createHost({
-        sandbox: { minimum: options.sandbox },
-        ceiling: options.ceiling,
-        environment: environmentOf(process.env),
-        secrets: { file: options.secrets, provider: (name) => process.env[name] },
-        store: { path: options.store },
-      });
+      await using host = await operatorHost(options);
       return await new Run(host, source, options).run(manifest);
     } finally {
       source.stream.destroy();
@@ -175,15 +154,7 @@ async function writeOutputs(target: LineOutput, result: RunResult): Promise<void
 const logLine = ({ level, actor, text, dropped }: LogEvent): string =>
   `${level.padEnd(5)} ${actor}: ${text}${dropped > 0 ? ` (${dropped} lines before it were dropped)` : ''}`;
 
-const cellLine = ({ event, cell, actor, reason }: CellEvent): string =>
-  `warn  ${event === 'quarantined' ? `${actor ?? 'an actor'} is in quarantine` : `cell ${cell} died`}${reason === undefined ? '' : `: ${reason.message} [${reason.code}]`}`;
-
 const describeWriteError = (output: string, error: NodeJS.ErrnoException): string => {
   if (error.code === 'EPIPE') return 'the reader of the output left';
   return `${output === '-' ? 'standard output' : output} cannot be written any further: ${reasonOf(error)}`;
 };
-
-function demandKnownLevel(level: unknown): void {
-  if (!sandboxLevels.includes(level as SandboxLevel))
-    throw new VivariumError('host.option', `there is no sandbox level \`${String(level)}\``, { hint: `--sandbox ${sandboxLevels.join(' | ')}` });
-}

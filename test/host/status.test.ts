@@ -14,7 +14,7 @@ test('a flow at rest says what its actors have done', async () => {
     namespace: 'calm',
     actors: {
       twice: javascript('export function* handle(n) { yield n; yield n; }'),
-      once: javascript('export const handle = (n) => n;', { cell: 'own' }),
+      once: javascript('export const handle = (n) => n;', { cell: 'own', concurrency: 3 }),
     },
     connections: ['twice -> once'],
     inputs: { in: 'twice' },
@@ -24,8 +24,8 @@ test('a flow at rest says what its actors have done', async () => {
   const { namespace, executions, actors } = flow.status();
   expect({ namespace, executions }).toEqual({ namespace: 'calm', executions: 0 });
   expect(actors).toMatchObject([
-    { name: 'twice', runtime: 'javascript', state: 'live', turns: 3, waiting: { host: 0 } },
-    { name: 'once', runtime: 'javascript', state: 'live', turns: 6, waiting: { host: 0 } },
+    { name: 'twice', runtime: 'javascript', concurrency: 1, state: 'live', turns: 3, waiting: { host: 0 } },
+    { name: 'once', runtime: 'javascript', concurrency: 3, state: 'live', turns: 6, waiting: { host: 0 } },
   ]);
   expect(actors.map(({ cell }) => cell).toSorted()).toEqual(cells.toSorted());
   // What the flow has taken is what its executions have.
