@@ -15,6 +15,7 @@ import { buildExtism } from './extism.ts';
 import { buildGuest } from './guest.ts';
 import { buildPlugins } from './plugins.ts';
 import { buildPython } from './python.ts';
+import { buildText } from './text.ts';
 import { runStep, type Step } from './step.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -32,6 +33,12 @@ const steps: readonly Step[] = [
     run: () => buildGuest(cell),
   },
   { name: 'cell', inputs: ['sdk', 'runtimes', lock], outputs: ['dist/cell/cell.cjs', 'dist/cell/isolated_vm.node'], run: () => buildCell(cell) },
+  {
+    name: 'text',
+    inputs: ['runtimes/guest/assembly', 'runtimes/build/text.ts', lock],
+    outputs: ['dist/cell/text.wasm'],
+    run: () => buildText(cell),
+  },
   { name: 'python', inputs: [...guestSources, 'runtimes/build/python.ts'], outputs: ['dist/cell/python/memory.snapshot'], run: () => buildPython(cell) },
   {
     name: 'extism',

@@ -87,7 +87,8 @@ export async function buildPython(folder: string): Promise<void> {
   const script = factoryScript(readFileSync(join(pyodide, 'pyodide.asm.mjs'), 'utf8'), readFileSync(join(pyodide, 'pyodide.mjs'), 'utf8'));
   const wasm = readFileSync(join(pyodide, 'pyodide.asm.wasm'));
   const library = readFileSync(join(pyodide, 'python_stdlib.zip'));
-  const { snapshot, pages } = await takeSnapshot(readFileSync(join(folder, 'guest.snapshot')), script, wasm, library);
+  const text = readFileSync(join(folder, 'text.wasm'));
+  const { snapshot, pages } = await takeSnapshot(readFileSync(join(folder, 'guest.snapshot')), script, [wasm, library, text]);
   writePages(wasm, findMemory(wasm).minimum, pages);
 
   writeFileSync(join(target, 'pyodide.js'), script);
@@ -120,7 +121,7 @@ function factoryScript(interpreter: string, loader: string): string {
 }
 
 /** Starts an interpreter in an isolate as a cell would, by the same bootstrap. */
-async function takeSnapshot(guest: Buffer, script: string, wasm: Buffer, library: Buffer): Promise<{ snapshot: Uint8Array; pages: number }> {
+async function takeSnapshot(guest: Buffer, script: string, files: readonly [wasm: Buffer, library: Buffer, text: Buffer]): Promise<{ snapshot: Uint8Array; pages: number }> {
   const isolate = new ivm.Isolate({ memoryLimit: 1024, snapshot: new ivm.ExternalCopy(exact(guest)) });
   try {
     const context = await isolate.createContext();
@@ -151,13 +152,13 @@ async function takeSnapshot(guest: Buffer, script: string, wasm: Buffer, library
     const factory = (await (await isolate.compileScript(script, { filename: 'pyodide.js' })).run(context, { reference: true })) as ivm.Reference<() => void>;
     const target = new SharedArrayBuffer(256 * MiB);
     const preload = { imports, modules: modules.map((name) => [name === 'vivarium' ? name : `vivarium.${name}`, source(name)]) };
-    const copies = [wasm, library].map((bytes) => new ivm.ExternalCopy(exact(bytes)).copyInto());
+    const copies = files.map((bytes) => new ivm.ExternalCopy(exact(bytes)).copyInto());
     await load
       .apply(
         undefined,
         [
           factory.derefInto(),
-          JSON.stringify([wasm.length, library.length]),
+          JSON.stringify([files[0].length, files[1].length]),
           ...copies,
           undefined,
           JSON.stringify(preload),

@@ -14,6 +14,8 @@ export interface InterpreterFiles {
   /** The module, whose maximum of memory the cell has set. */
   readonly wasm: Uint8Array;
   readonly library: Uint8Array;
+  /** See {@link createMemoryText}. */
+  readonly text: ArrayBuffer;
   /** Absent only while the snapshot is made. */
   readonly memory: ArrayBuffer | undefined;
 }
@@ -65,7 +67,7 @@ const lockFile = { info: { abi_version: '2026_0', arch: 'wasm32', platform: 'ems
 const realm = globalThis as unknown as Record<string, unknown>;
 
 export async function bootInterpreter(kernel: Kernel, files: InterpreterFiles): Promise<Interpreter> {
-  const engine = createEngine(kernel.captured, files.wasm);
+  const engine = createEngine(kernel.captured, files.wasm, files.text);
   const snapshot = files.memory === undefined ? undefined : readSnapshot(files.memory);
   const dump = createDump();
   const leaveShell = enterShell((name) => (name === libraryFile ? files.library : engine.placeholder));

@@ -19,6 +19,7 @@ type Files = readonly [
   sizes: string,
   wasm: ArrayBuffer,
   library: ArrayBuffer,
+  text: ArrayBuffer,
   memory: ArrayBuffer | undefined,
   names: string,
   ...rest: unknown[],
@@ -47,23 +48,23 @@ export function createPython(kernel: Kernel): Language {
 
   return {
     async load(files) {
-      const [factory, sizes, wasmBuffer, libraryBuffer, memory, text, ...rest] = files as unknown as Files;
+      const [factory, sizes, wasmBuffer, libraryBuffer, text, memory, told, ...rest] = files as unknown as Files;
       const [wasmSize, librarySize] = parse(sizes) as [number, number];
       const wasm = new Uint8ArrayIntrinsic(wasmBuffer, 0, wasmSize);
       const library = new Uint8ArrayIntrinsic(libraryBuffer, 0, librarySize);
       if (memory === undefined) {
-        await makeSnapshot(kernel, { factory, wasm, library, memory }, text, rest[0] as ArrayBuffer);
+        await makeSnapshot(kernel, { factory, wasm, library, text, memory }, told, rest[0] as ArrayBuffer);
         return [];
       }
-      const interpreter = await bootInterpreter(kernel, { factory, wasm, library, memory });
-      const names = parse(text) as string[];
+      const interpreter = await bootInterpreter(kernel, { factory, wasm, library, text, memory });
+      const names = parse(told) as string[];
       for (let i = 0; i < names.length; i++) interpreter.writeFile(`/actor/${names[i]}`, rest[i] as string);
       connect(interpreter);
       interpreter.seal();
-      const told = parse(doors.load(`/actor/${names[0]}`) as string) as { inlets: string[] } | { error: object };
-      if ('error' in told) throw foreignError(stringify(told.error));
+      const loaded = parse(doors.load(`/actor/${names[0]}`) as string) as { inlets: string[] } | { error: object };
+      if ('error' in loaded) throw foreignError(stringify(loaded.error));
       await lifecycle('start');
-      return told.inlets;
+      return loaded.inlets;
     },
 
     begin(turn: Turn) {

@@ -16,6 +16,7 @@ interface Files {
   readonly place: MemoryPlace;
   readonly library: Shared;
   readonly librarySize: number;
+  readonly text: ivm.ExternalCopy<ArrayBuffer>;
   readonly memory: Shared;
 }
 
@@ -50,6 +51,7 @@ export function createPythonRuntime(ivm: IsolatedVm): Runtime {
     synchronous: true,
 
     prepare(open) {
+      const textFile = open('text.wasm');
       const [wasmFile, libraryFile, scriptFile, cacheFile, memoryFile] = fileNames.map((name) => open(`python/${name}`)) as [
         () => Buffer,
         () => Buffer,
@@ -67,6 +69,7 @@ export function createPythonRuntime(ivm: IsolatedVm): Runtime {
           place: findMemory(wasm),
           library: share(library),
           librarySize: library.length,
+          text: new ivm.ExternalCopy(toArrayBuffer(textFile())),
           memory: share(memoryFile()),
         };
       };
@@ -93,6 +96,7 @@ export function createPythonRuntime(ivm: IsolatedVm): Runtime {
         sizes,
         moduleFor(files, limits).copyInto(),
         files.library.copyInto(),
+        files.text.copyInto(),
         files.memory.copyInto(),
         JSON.stringify(names),
         ...texts,

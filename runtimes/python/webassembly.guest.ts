@@ -7,6 +7,7 @@
  * a suspended stack is memory that nobody counts.
  */
 import { construct, defineProperty, getPrototypeOf, lengthOf, setBytes, table, TypeErrorIntrinsic, Uint8ArrayIntrinsic } from '../guest/primordials.ts';
+import { createMemoryText, type MemoryText } from '../guest/memoryText.ts';
 import type { Captured } from '../guest/realm.ts';
 import { replaceStrings } from './strings.guest.ts';
 
@@ -28,7 +29,8 @@ type Imports = Record<string, Record<string, unknown>>;
 
 type Constructor = (new (...args: never[]) => object) & { prototype: object };
 
-export function createEngine(captured: Captured, interpreter: Uint8Array): Engine {
+/** @param textModule see {@link createMemoryText} */
+export function createEngine(captured: Captured, interpreter: Uint8Array, textModule: ArrayBuffer): Engine {
   const real = captured.webAssembly as unknown as Record<'Module' | 'Instance' | 'Memory' | 'Table' | 'Global' | 'Tag' | 'Exception', Constructor>;
   const admitted = new WeakSet<object>();
   const isAdmitted = admitted.has.bind(admitted);
@@ -39,9 +41,16 @@ export function createEngine(captured: Captured, interpreter: Uint8Array): Engin
 
   const instantiateInterpreter = (module: object, imports: Imports): object => {
     interpreterModule = undefined;
-    let instance: { readonly exports: object } | undefined;
-    replaceStrings(imports['env'] as never, () => instance?.exports as never);
-    instance = construct(real.Instance, [module, imports]) as { exports: object };
+    let exports: { readonly memory: object } | undefined;
+    let text: MemoryText | undefined;
+    replaceStrings(
+      imports['env'] as never,
+      () => exports as never,
+      () => text as MemoryText,
+    );
+    const instance = construct(real.Instance, [module, imports]) as { readonly exports: { readonly memory: object } };
+    exports = instance.exports;
+    text = createMemoryText(captured.webAssembly, textModule, exports.memory);
     return instance;
   };
 
