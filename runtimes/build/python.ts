@@ -121,7 +121,11 @@ function factoryScript(interpreter: string, loader: string): string {
 }
 
 /** Starts an interpreter in an isolate as a cell would, by the same bootstrap. */
-async function takeSnapshot(guest: Buffer, script: string, files: readonly [wasm: Buffer, library: Buffer, text: Buffer]): Promise<{ snapshot: Uint8Array; pages: number }> {
+async function takeSnapshot(
+  guest: Buffer,
+  script: string,
+  files: readonly [wasm: Buffer, library: Buffer, text: Buffer],
+): Promise<{ snapshot: Uint8Array; pages: number }> {
   const isolate = new ivm.Isolate({ memoryLimit: 1024, snapshot: new ivm.ExternalCopy(exact(guest)) });
   try {
     const context = await isolate.createContext();

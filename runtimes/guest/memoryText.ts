@@ -46,28 +46,32 @@ export function createMemoryText(webAssembly: Captured['webAssembly'], bytes: Ar
   /** The text whose piece was taken last, and that is all of it: to look at a short text and to write it, it is taken once. */
   let taken = '';
 
-  const write = (put: Exports['put8'], width: number) => (text: string, at: number): void => {
-    const { length } = text;
-    if (length <= pieceLength) {
-      if (text !== taken) take(text);
-      taken = '';
-      put(at, length);
-      return;
-    }
-    for (let from = 0; from < length; from += pieceLength) {
-      const piece = slice(text, from, from + pieceLength);
-      take(piece);
-      put(at + from * width, piece.length);
-    }
-  };
+  const write =
+    (put: Exports['put8'], width: number) =>
+    (text: string, at: number): void => {
+      const { length } = text;
+      if (length <= pieceLength) {
+        if (text !== taken) take(text);
+        taken = '';
+        put(at, length);
+        return;
+      }
+      for (let from = 0; from < length; from += pieceLength) {
+        const piece = slice(text, from, from + pieceLength);
+        take(piece);
+        put(at + from * width, piece.length);
+      }
+    };
 
-  const read = (get: Exports['get8'], width: number) => (at: number, length: number): string => {
-    taken = '';
-    if (length <= pieceLength) return get(at, length);
-    let text = '';
-    for (let from = 0; from < length; from += pieceLength) text += get(at + from * width, length - from < pieceLength ? length - from : pieceLength);
-    return text;
-  };
+  const read =
+    (get: Exports['get8'], width: number) =>
+    (at: number, length: number): string => {
+      taken = '';
+      if (length <= pieceLength) return get(at, length);
+      let text = '';
+      for (let from = 0; from < length; from += pieceLength) text += get(at + from * width, length - from < pieceLength ? length - from : pieceLength);
+      return text;
+    };
 
   return {
     bitsOf(text) {
