@@ -33,3 +33,12 @@ export function processorTime(): number {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1000 + processorOfChildren();
 }
+
+/** Resolves when cells have nothing to do any more: those that start have started. At most ten seconds. */
+export async function settle(): Promise<void> {
+  let used = -1;
+  for (let waited = 0; waited < 10_000 && used !== processorOfChildren(); waited += 250) {
+    used = processorOfChildren();
+    await new Promise((resolve) => setTimeout(resolve, 250));
+  }
+}

@@ -1,7 +1,12 @@
 /** How often, how long, and what of it counts: shared by benchmarks and peers. */
 import { createHistogram } from 'node:perf_hooks';
 
-export const median = (values: readonly number[]): number => values.toSorted((left, right) => left - right)[values.length >> 1] as number;
+/** The one in the middle; of an even number the mean of the two. */
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((left, right) => left - right);
+  const at = (index: number): number => sorted[index] as number;
+  return (at((sorted.length - 1) >> 1) + at(sorted.length >> 1)) / 2;
+}
 
 /** Runs a measurement several times after a warm-up that does not count. */
 export async function repeat(repetitions: number, measure: () => Promise<number>): Promise<number[]> {
@@ -49,4 +54,18 @@ export async function timesOf(count: number, call: (index: number) => Promise<un
   const times = new Times();
   for (let index = 0; index < count; index++) times.add(await milliseconds(() => call(index)));
   return times.percentiles;
+}
+
+/**
+ * The times at which messages are to come, evenly spread, each as soon as it has come. Times of one millisecond come together,
+ * because a timer is no finer; each keeps its own.
+ * @param rate messages per second @param duration milliseconds
+ */
+export async function* arrivals(rate: number, duration: number): AsyncGenerator<number> {
+  const began = performance.now();
+  const count = Math.floor((rate * duration) / 1000);
+  for (let next = 0; next < count; ) {
+    for (let due = began + (next * 1000) / rate; next < count && due <= performance.now(); due = began + (++next * 1000) / rate) yield due;
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
 }

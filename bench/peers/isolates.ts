@@ -1,11 +1,13 @@
 /** isolated-vm alone, without a process around it and without a guard: what calls into isolates cost at least. */
 import ivm from 'isolated-vm';
+import { residentOf } from '../memory.ts';
 import { median, milliseconds, rate, repeat } from '../timing.ts';
 
 export type Task =
   | { readonly task: 'line'; readonly length: number; readonly messages: number; readonly batch: number; readonly repetitions: number }
   | { readonly task: 'copy'; readonly kind: 'text' | 'bytes'; readonly size: number; readonly count: number; readonly repetitions: number }
-  | { readonly task: 'start'; readonly repetitions: number };
+  | { readonly task: 'start'; readonly repetitions: number }
+  | { readonly task: 'memory'; readonly count: number };
 
 /** Messages on their way at once: as many as a pipe of ours has. */
 const window = 1024;
@@ -23,15 +25,27 @@ async function functionOf(code: string, memoryLimit = 64): Promise<ivm.Reference
 
 export async function measure(task: Task): Promise<Record<string, number>> {
   if (task.task === 'start') return { time: median(await repeat(task.repetitions, () => milliseconds(start))) };
+  if (task.task === 'memory') return { megabytes: await memory(task.count) };
   if (task.task === 'copy') return { megabytes: (await copies(task)) / 1e6 };
   const { length, messages, batch, repetitions } = task;
   const actors = await Promise.all(Array.from({ length }, () => functionOf(line)));
   return { rate: await rate(repetitions, messages * length, () => drive(actors, messages, batch)) };
 }
 
+/** Resident memory of one more isolate, in MB. */
+async function memory(count: number): Promise<number> {
+  await start();
+  const before = residentOf(process.pid);
+  const kept: unknown[] = [];
+  for (let index = 0; index < count; index++) kept.push(await start());
+  return (residentOf(process.pid) - before) / kept.length / 1e6;
+}
+
 /** From nothing to the first answer. */
-async function start(): Promise<void> {
-  await (await functionOf(line)).apply(undefined, ['[{"n":1}]']);
+async function start(): Promise<ivm.Reference> {
+  const handle = await functionOf(line);
+  await handle.apply(undefined, ['[{"n":1}]']);
+  return handle;
 }
 
 async function drive(actors: readonly ivm.Reference[], messages: number, batch: number): Promise<void> {

@@ -3,12 +3,15 @@
  * equal batches, which is the limit of threads.
  */
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
-import { milliseconds, rate, repeat, median, timesOf } from '../timing.ts';
+import { residentOf } from '../memory.ts';
+import { arrivals, median, milliseconds, type Percentiles, rate, repeat, Times, timesOf } from '../timing.ts';
 
 export type Task =
   | { readonly task: 'line'; readonly length: number; readonly messages: number; readonly batch: number; readonly repetitions: number }
   | { readonly task: 'answers'; readonly length: number; readonly count: number }
-  | { readonly task: 'start'; readonly repetitions: number };
+  | { readonly task: 'load'; readonly length: number; readonly messages: number; readonly duration: number; readonly repetitions: number }
+  | { readonly task: 'start'; readonly repetitions: number }
+  | { readonly task: 'memory'; readonly count: number };
 
 const program = `const { parentPort } = require('node:worker_threads');
 const handle = (message) => ({ n: message.n + 1 });
@@ -21,10 +24,16 @@ const window = 1024;
 
 export async function measure(task: Task): Promise<Record<string, number>> {
   if (task.task === 'start') return { time: median(await repeat(task.repetitions, start)) };
+  if (task.task === 'memory') return { megabytes: await memory(task.count) };
   const line = workerLine(task.length);
   if (task.task === 'answers') {
     await timesOf(task.count, line.ask);
     return { ...(await timesOf(task.count, line.ask)) };
+  }
+  if (task.task === 'load') {
+    const peak = await rate(task.repetitions, task.messages, () => line.run(task.messages, 1));
+    await line.load(peak / 2, task.duration);
+    return { peak, ...(await line.load(peak / 2, task.duration)) };
   }
   const { length, messages, batch, repetitions } = task;
   return { rate: await rate(repetitions, messages * length, () => line.run(messages, batch)) };
@@ -36,6 +45,15 @@ async function start(): Promise<number> {
   const time = await milliseconds(() => line.ask(0));
   await line.end();
   return time;
+}
+
+/** Resident memory of one more worker, in MB. */
+async function memory(count: number): Promise<number> {
+  const line = async (): Promise<unknown> => await workerLine(1).ask(0);
+  await line();
+  const before = residentOf(process.pid);
+  for (let index = 0; index < count; index++) await line();
+  return (residentOf(process.pid) - before) / count / 1e6;
 }
 
 function workerLine(length: number) {
@@ -51,6 +69,8 @@ function workerLine(length: number) {
   return {
     /** Sends so many messages through the line. */
     run: (messages: number, batch: number): Promise<void> => drive(first, last, messages, batch),
+    /** Sends so many messages a second for so many milliseconds, whether they are answered or not. */
+    load: (rate: number, duration: number): Promise<Percentiles> => pour(first, last, rate, duration),
     ask: (n: number): Promise<unknown> =>
       new Promise((resolve) => {
         last.once('message', resolve);
@@ -62,6 +82,22 @@ function workerLine(length: number) {
       await Promise.all(workers.map((worker) => worker.terminate()));
     },
   };
+}
+
+async function pour(first: MessagePort, last: MessagePort, rate: number, duration: number): Promise<Percentiles> {
+  const times = new Times();
+  const due: number[] = [];
+  let answered = 0;
+  let finish = (): void => {};
+  const take = (): void => {
+    times.add(performance.now() - (due[answered++] as number));
+    if (answered === due.length) finish();
+  };
+  last.on('message', take);
+  for await (const time of arrivals(rate, duration)) first.postMessage({ n: due.push(time) });
+  if (answered < due.length) await new Promise<void>((resolve) => (finish = resolve));
+  last.off('message', take);
+  return times.percentiles;
 }
 
 function drive(first: MessagePort, last: MessagePort, messages: number, batch: number): Promise<void> {

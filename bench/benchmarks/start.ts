@@ -1,0 +1,72 @@
+/**
+ * From `deploy` to the first answer of an actor that the host has never seen, in a cell that is ready: what is measured is what comes
+ * on top of the start of a cell. Its source is read, bundled or checked, its policy decided, its isolate made.
+ */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Host, ManifestObject } from '../../host/index.ts';
+import { type Measured, openHost, type Options } from '../benchmark.ts';
+import { counters, type Language, languageNames, languages, line, plugin } from '../flows.ts';
+import { beside, type Beside } from '../peers/peers.ts';
+import { settle } from '../processor.ts';
+import { say } from '../progress.ts';
+import { type Figure, figureOf } from '../report.ts';
+import { milliseconds, repeat } from '../timing.ts';
+
+export const summary = 'from deploy to the first answer, above the start of a cell: milliseconds';
+
+const cold = { javascript: { atMost: 10 }, python: { atMost: 500 }, wasm: { atMost: 15 } } as const;
+
+/** A source that differs from all before, and does the same. @param folder where modules are written */
+const distinct: Readonly<Record<Language, (folder: string, number: number) => ManifestObject['actors'][string]>> = {
+  javascript: (_, number) => ({ ...counters.javascript, code: `${counters.javascript.code}\nexport const number = () => ${number};` }),
+  python: (_, number) => ({ ...counters.python, code: `${counters.python.code}\nnumber = ${number}\n` }),
+  wasm: (folder, number) => {
+    // A custom section of the name `n` with four bytes of content.
+    const section = Buffer.from([0, 6, 1, 'n'.charCodeAt(0), 0, 0, 0, 0]);
+    section.writeUInt32LE(number, 4);
+    const source = join(folder, `actor${number}.wasm`);
+    writeFileSync(source, Buffer.concat([readFileSync(plugin), section]));
+    return { source };
+  },
+};
+
+const peers: Readonly<Record<Language, (options: Options) => Promise<Beside[]>>> = {
+  javascript: async ({ repetitions }) => [
+    await beside('worker threads', { task: 'start', repetitions }),
+    await beside('bare isolates', { task: 'start', repetitions }),
+  ],
+  python: async () => [await beside('plain Pyodide', { task: 'start' })],
+  wasm: async ({ repetitions }) => [await beside('plain Extism', { task: 'start', plugin, repetitions })],
+};
+
+async function firstAnswer(host: Host, actor: ManifestObject['actors'][string], base: string): Promise<number> {
+  await settle();
+  let answer: unknown;
+  const time = await milliseconds(async () => {
+    const flow = await host.deploy(line([actor]), { base });
+    answer = await flow.ask('in' as never, { n: 1 });
+  });
+  await host.flow('line')?.stop();
+  if (typeof (answer as { n?: unknown } | undefined)?.n !== 'number') throw new Error(`the answer is ${JSON.stringify(answer)}`);
+  return time;
+}
+
+export async function measure(options: Options): Promise<Measured> {
+  const folder = mkdtempSync(join(tmpdir(), 'vivarium-bench-'));
+  const figures: Figure[] = [];
+  let number = 0;
+  try {
+    await using host = await openHost();
+    for (const language of languages) {
+      say(`start: ${language}`);
+      const times = await repeat(options.repetitions, () => firstAnswer(host, distinct[language](folder, ++number), folder));
+      const others = (await peers[language](options)).map((other) => other('time'));
+      figures.push(figureOf(`${languageNames[language]}, cold`, 'ms', times, { target: cold[language], peers: others }));
+    }
+    return { sandbox: host.report().sandbox, figures };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
