@@ -21,7 +21,7 @@ describe('npm run bench', () => {
     expect(names.filter((name) => !readme.includes(`| \`${name}\` |`))).toEqual([]);
   });
 
-  test('measures a benchmark beside its peers and prints data of the published shape', () => {
+  test('measures a benchmark beside its peers and prints data of the published shape', { timeout: 120_000 }, () => {
     const report = reportSchema.parse(JSON.parse(bench('sizes', '--json', '--scale', '0.01', '--repetitions', '1')));
     expect(report.scale).toBe(0.01);
     expect(report.versions).toHaveProperty('isolated-vm');
