@@ -15,6 +15,7 @@ import { Supervisor } from './cells/supervisor.ts';
 import { type Deployment, demandInlets } from './deployment.ts';
 import type { Events, HostEvents } from './events.ts';
 import type { Deadlines } from './executions/deadlines.ts';
+import { idText, newId } from './executions/ids.ts';
 import { EachOutput, type OutputLimits, payloadOf } from './executions/outputs.ts';
 import type { ExecutionInput, ExecutionSettings, ExecutionStatus, TrackedExecution } from './executions/tracked.ts';
 import { Tracker } from './executions/tracker.ts';
@@ -38,8 +39,6 @@ export interface HostContext {
   readonly outputLimits: OutputLimits;
   readonly concurrency: number;
   readonly nextCell: () => number;
-  /** Different for every execution of this host, and of others. */
-  readonly newId: () => string;
 }
 
 export class Engine {
@@ -157,8 +156,8 @@ export class Engine {
   }
 
   #spontaneous(settings: Pick<ExecutionSettings, 'inputs' | 'answer'>): TrackedExecution {
-    const id = this.context.newId();
-    const sink = new EachOutput((place, payload) => this.#emitted(place, payload, id));
+    const id = newId();
+    const sink = new EachOutput((place, payload) => this.#emitted(place, payload, idText(id)));
     const inputs = settings.inputs.map((input): ExecutionInput => ({ ...input, bytes: Uint8Array.from(input.bytes) }));
     return this.begin({ id, parents: [], trace: '', deadline: 0, sink, ...settings, inputs, ended: () => undefined });
   }

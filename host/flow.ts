@@ -1,10 +1,10 @@
 /** A deployed flow in the hands of the embedder. */
-import { randomBytes } from 'node:crypto';
 import { type ErrorRecord, VivariumError } from '../sdk/errors.ts';
 import { type Budget, decode, encode, type Message, type Payload } from '../sdk/message.ts';
 import { binaryLane, textLane } from '../runtimes/protocol.ts';
 import type { Engine } from './engine.ts';
 import { type Execution, OutputReader } from './execution.ts';
+import { type ExecutionId, idText, newId } from './executions/ids.ts';
 import { FirstOutput, OutputBuffer, payloadOf } from './executions/outputs.ts';
 import { type Opened, refusedResult, resultOf, type RunResult } from './executions/result.ts';
 import type { SpontaneousOutput, SpontaneousOutputs } from './executions/spontaneous.ts';
@@ -151,7 +151,7 @@ export class Flow<Inputs extends string = string, Outputs extends string = strin
   async ask(input: Inputs, message: unknown, options: WaitOptions = {}): Promise<Message> {
     const { promise, resolve, reject } = Promise.withResolvers<Message>();
     const { shape } = this.#engine.deployment;
-    const id = this.#engine.context.newId();
+    const id = newId();
     const sink = new FirstOutput((payload, output) => settle(resolve, reject, () => decode(payload, outputBudget(shape, output))));
     this.#track({ [input]: message } as FlowInputs<Inputs>, options, {
       id,
@@ -174,11 +174,11 @@ export class Flow<Inputs extends string = string, Outputs extends string = strin
         if (inlet < 0)
           throw new VivariumError('actor.inlet', `'${name}' has no inlet '${inletName}'`, { actor: name, hint: `its inlets: ${part.inlets.join(', ')}` });
         const { promise, resolve, reject } = Promise.withResolvers<Message>();
-        const id = this.#engine.context.newId();
+        const id = newId();
         this.#trackInputs([this.#input({ actor: index, inlet }, message)], options, {
           id,
           sink: new FirstOutput(() => undefined),
-          answer: (error, lane, bytes) => settle(resolve, reject, () => answerOf(error && { ...error, execution: id }, payloadOf(lane, bytes), budget)),
+          answer: (error, lane, bytes) => settle(resolve, reject, () => answerOf(error && { ...error, execution: idText(id) }, payloadOf(lane, bytes), budget)),
           ended: ({ errors }) => reject(errors[0] === undefined ? noAnswer(id) : VivariumError.from(errors[0])),
         });
         return promise;
@@ -220,15 +220,14 @@ export class Flow<Inputs extends string = string, Outputs extends string = strin
     const { promise: result, resolve } = Promise.withResolvers<RunResult<string, Opened>>();
     const raw = options.raw ?? false;
     const sink = new OutputBuffer(context.outputLimits);
-    const id = options.id ?? context.newId();
+    const id = options.id ?? newId();
     const execution = this.#track(inputs, options, {
       id,
-      named: options.id !== undefined,
       sink,
       ended: (ended) => resolve(resultOf(ended, sink, deployment.shape, raw)),
     });
     return {
-      id,
+      id: idText(id),
       outputs: new OutputReader(sink, deployment.shape, raw),
       result,
       accepted: acceptance(execution),
@@ -242,14 +241,14 @@ export class Flow<Inputs extends string = string, Outputs extends string = strin
   #beginPiped(ports: readonly Port[], value: unknown, raw: boolean, ended: () => void): PipedExecution {
     this.#demandRunning();
     const engine = this.#engine;
-    const id = engine.context.newId();
+    const id = newId();
     try {
       const inputs = ports.map((port) => this.#input(port, value));
       const sink = new OutputBuffer(engine.context.outputLimits);
       return new PipedRun(engine, engine.begin({ id, inputs, parents: [], trace: '', deadline: 0, sink, ended }), sink, raw);
     } catch (error) {
       queueMicrotask(ended);
-      return { result: () => refusedResult(id, error, engine.deployment.shape), bytes: () => 0, accepted: undefined, cancel: () => undefined };
+      return { result: () => refusedResult(idText(id), error, engine.deployment.shape), bytes: () => 0, accepted: undefined, cancel: () => undefined };
     }
   }
 
@@ -263,7 +262,7 @@ export class Flow<Inputs extends string = string, Outputs extends string = strin
   #trackInputs(inputs: readonly ExecutionInput[], options: RunOptions, settings: NewExecution): TrackedExecution {
     this.#demandRunning();
     const { signal, parents = [], trace = '' } = options;
-    checkTexts(settings.id, parents, trace);
+    checkTexts(idText(settings.id), parents, trace);
     signal?.throwIfAborted();
     if (signal === undefined) return this.#engine.begin({ inputs, parents, trace, deadline: deadlineOf(options), ...settings });
     const abort = (): void => this.#engine.stopExecution(execution, cancelled(reasonText(signal.reason)), 'cancelled');
@@ -340,13 +339,6 @@ class PipedRun implements PipedExecution {
   }
 }
 
-/** Numbers executions of one host; the first part differs between hosts. */
-export function idSource(): () => string {
-  const prefix = randomBytes(6).toString('base64url');
-  let next = 0;
-  return () => `${prefix}.${(next++).toString(36)}`;
-}
-
 const acceptance = (execution: TrackedExecution): Promise<void> | undefined => {
   if (execution.unaccepted === 0 || execution.phase === 'ended') return undefined;
   return new Promise((resolve) => {
@@ -367,4 +359,5 @@ const answerOf = (error: ErrorRecord | null, payload: Payload, budget: Budget): 
   return decode(payload, budget);
 };
 
-const noAnswer = (id: string): VivariumError => new VivariumError('execution.no-answer', 'the execution ended without an answer', { execution: id });
+const noAnswer = (id: ExecutionId): VivariumError =>
+  new VivariumError('execution.no-answer', 'the execution ended without an answer', { execution: idText(id) });

@@ -21,7 +21,7 @@ import { Engine, type HostContext } from './engine.ts';
 import { Events, type HostEvents, type Listener } from './events.ts';
 import { Deadlines } from './executions/deadlines.ts';
 import { type SpontaneousOutput, SpontaneousOutputs } from './executions/spontaneous.ts';
-import { Flow, idSource } from './flow.ts';
+import { Flow } from './flow.ts';
 import type { ActorNames, InputNames, ManifestObject, OutputNames } from './manifest/index.ts';
 import { type CeilingInput, checkOptions, type CheckedOptions, guestConcurrency, type HostOptions } from './options.ts';
 import { type AuditEvent, type Ceiling, emptyPolicy, loadPolicyInput, type PolicyInput } from './policy/index.ts';
@@ -131,7 +131,6 @@ export class Host {
       outputLimits: options.limits.outputs,
       concurrency: guestConcurrency(),
       nextCell: () => ++cells,
-      newId: idSource(),
       broker: new Broker(
         {
           services: servicesCapability(parts.services),

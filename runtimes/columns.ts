@@ -12,17 +12,16 @@ type Place = readonly [name: string, width: number, rows: number];
 /** The messages of the protocol have no other lists that can be long. */
 const names: ReadonlySet<string> = new Set([
   'executions',
-  'actor',
-  'inlet',
-  'outlet',
+  'description',
+  'number',
+  'runs',
   'execution',
-  'sequence',
   'reply',
-  'lane',
   'length',
   'received',
-  'parts',
+  'groups',
   'work',
+  'actor',
   'messages',
 ]);
 

@@ -98,20 +98,23 @@ export type HostMessage =
   /** Stops the instance (`stop` of the guest, then its isolate); answered by `stopped`. */
   | { readonly type: 'stop'; readonly actor: number }
   /**
-   * Messages for inlets, as columns. `reply` is 0, or the number under which the host waits for an `answer`. Every execution that is
-   * delivered for is introduced: `executions` has their numbers, and before the payloads lie, in as many bytes as `described` says,
-   * their descriptions in that order, a line each: `{ id, parents, attempt, deadline, trace }`, see ExecutionInfo.
+   * Messages for inlets, as columns. `runs` has four numbers for messages in a row: actor, inlet, lane, how many; `execution` says for
+   * each message which of `executions` it belongs to, `length` how many bytes it has. `reply` has pairs: the place of a message, and the
+   * number under which the host waits for an `answer`.
+   *
+   * Every execution that is delivered for is introduced: its handle, which description it has, and the number at the end of its id (plus
+   * one; 0: the description has the whole id). Before the payloads lie, in as many bytes as `described` says, the descriptions, a line
+   * each: `{ parents, attempt, deadline, trace, id }`, see ExecutionInfo.
    */
   | {
       readonly type: 'deliver';
       readonly executions: Column;
+      readonly description: Column;
+      readonly number: Column;
       readonly described: number;
-      readonly actor: Column;
-      readonly inlet: Column;
+      readonly runs: Column;
       readonly execution: Column;
-      readonly sequence: Column;
       readonly reply: Column;
-      readonly lane: Column<Lane>;
       readonly length: Column;
     }
   /** The result of a `call` or of an `ask`. One payload if it went well. */
@@ -153,8 +156,29 @@ const column = <T extends number = number>(max: number, rows: { min?: number; ma
     return true;
   });
 const sameLength = (...columns: readonly Column[]): boolean => columns.every((column) => column.length === columns[0]?.length);
-const sum = (numbers: Column): number =>
-  Array.prototype.reduce.call<Column, [(sum: number, number: number) => number, number], number>(numbers, (total, number) => total + number, 0);
+/** Actor, outlet, lane, messages; all messages are in one of them. */
+const areRuns = (runs: Column, messages: number): boolean => {
+  if (runs.length % 4 !== 0) return false;
+  let sum = 0;
+  for (let at = 0; at < runs.length; at += 4) {
+    const [actor, outlet, lane, count] = [runs[at], runs[at + 1], runs[at + 2], runs[at + 3]] as [number, number, number, number];
+    if (actor > largest.index || outlet > largest.index || lane > largest.lane || count === 0) return false;
+    sum += count;
+  }
+  return sum === messages;
+};
+/** Executions, triples; all executions and numbers of their work are in one of them. */
+const areGroups = (groups: Column, executions: number, work: number): boolean => {
+  if (groups.length % 2 !== 0) return false;
+  let members = 0;
+  let triples = 0;
+  for (let at = 0; at < groups.length; at += 2) {
+    if (groups[at] === 0) return false;
+    members += groups[at] as number;
+    triples += groups[at + 1] as number;
+  }
+  return members === executions && 3 * triples === work;
+};
 
 const errorRecord = z.strictObject({
   code: z.custom<ErrorCode>(isErrorCode),
@@ -186,27 +210,26 @@ export const cellMessage = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('created'), actor: index, instance: handle, inlets: z.array(text(256)).max(1024), millis: z.number() }),
   z.strictObject({ type: z.literal('failed'), actor: index, error: errorRecord }),
   z.strictObject({ type: z.literal('stopped'), actor: index }),
-  /** Messages of outlets that the host wants, as columns. `execution` 0: not caused by an execution; it starts one. */
+  /**
+   * Messages of outlets that the host wants, as columns. `runs` has four numbers for messages in a row: actor, outlet, lane, how many.
+   * `execution` 0: not caused by an execution; it starts one.
+   */
   z
-    .strictObject({
-      type: z.literal('emit'),
-      actor: column(largest.index),
-      outlet: column(largest.index),
-      execution: column(largest.handle),
-      lane: column<Lane>(largest.lane),
-      length: column(largest.count),
-    })
-    .refine(({ actor, outlet, execution, lane, length }) => sameLength(actor, outlet, execution, lane, length)),
-  /** Nothing of these executions is in flight here. `work` has triples for `parts[i]` actors: actor, messages, microseconds. */
+    .strictObject({ type: z.literal('emit'), runs: column(largest.count), execution: column(largest.handle), length: column(largest.count) })
+    .refine(({ runs, execution, length }) => sameLength(execution, length) && areRuns(runs, execution.length)),
+  /**
+   * Nothing of these executions is in flight here. `groups` has two numbers for executions in a row that had the same work: how many,
+   * and how many triples of `work` tell of it: actor, messages, microseconds.
+   */
   z
     .strictObject({
       type: z.literal('settled'),
       execution: column(largest.handle),
       received: column(largest.count),
-      parts: column(largest.index),
+      groups: column(largest.count),
       work: column(largest.handle),
     })
-    .refine(({ execution, received, parts, work }) => sameLength(execution, received, parts) && work.length === 3 * sum(parts)),
+    .refine(({ execution, received, groups, work }) => sameLength(execution, received) && areGroups(groups, execution.length, work.length)),
   /** An execution failed at an actor whose `error` outlet leads nowhere. */
   z.strictObject({ type: z.literal('failure'), execution: handle, actor: index, error: errorRecord }),
   /** The answer to a delivery with `reply`. */

@@ -9,6 +9,7 @@
 import { type ErrorRecord, VivariumError } from '../../sdk/errors.ts';
 import type { Lane } from '../../runtimes/protocol.ts';
 import type { Deadline } from './deadlines.ts';
+import { type ExecutionId, idPrefix, idText } from './ids.ts';
 import type { OutputSink } from './outputs.ts';
 
 export type ExecutionStatus = 'completed' | 'failed' | 'cancelled';
@@ -22,9 +23,7 @@ export interface ExecutionInput {
 }
 
 export interface ExecutionSettings {
-  readonly id: string;
-  /** The id was chosen by a caller, who may choose one that is in use. */
-  readonly named?: boolean | undefined;
+  readonly id: ExecutionId;
   /** Given up when the execution has ended: its result may lie unread for long. */
   inputs: readonly ExecutionInput[];
   readonly parents: readonly string[];
@@ -44,9 +43,15 @@ export interface ExecutionSettings {
 /** Errors kept of one execution; an execution of a million messages may fail a million times. */
 const keptErrors = 100;
 
+/** Guests add the number at the end, so the id is last. */
+const describe = (parents: readonly string[], attempt: number, deadline: number, trace: string, id: string): string =>
+  JSON.stringify({ parents, attempt, deadline, trace, id });
+
+/** Of most executions. */
+const usual = describe([], 1, 0, '', idPrefix);
+
 export class TrackedExecution {
   readonly settings: ExecutionSettings;
-  readonly id: string;
   readonly startedAt = Date.now();
   /** The name under which cells know the present attempt. */
   handle = 0;
@@ -76,20 +81,31 @@ export class TrackedExecution {
   /** Numbers under which answers are awaited. */
   asks: number[] | undefined;
   deadline: Deadline | undefined;
-  /** The batch that introduced the execution to its cell. */
-  introduced: object | undefined;
+  /** The batch that introduced the execution to its cell, and its place in it. */
+  introducedIn: object | undefined;
+  introducedAt = 0;
 
   constructor(settings: ExecutionSettings, cells: number) {
     this.settings = settings;
-    this.id = settings.id;
     this.unaccepted = settings.inputs.length;
     this.outstanding = new Array(cells).fill(0);
   }
 
-  /** What guests may know of it, as a line of JSON. */
+  get id(): string {
+    return idText(this.settings.id);
+  }
+
+  /** What guests may know of it, as a line of JSON; of an id that Vivarium gave, what comes before its number. */
   get description(): string {
     const { id, parents, deadline, trace } = this.settings;
-    return JSON.stringify({ id, parents, attempt: this.attempt, deadline, trace });
+    const isUsual = typeof id === 'number' && this.attempt === 1 && parents.length === 0 && deadline === 0 && trace === '';
+    return isUsual ? usual : describe(parents, this.attempt, deadline, trace, typeof id === 'number' ? idPrefix : id);
+  }
+
+  /** The number at the end of its id, plus one; 0: the description has all of it. */
+  get number(): number {
+    const { id } = this.settings;
+    return typeof id === 'number' ? id + 1 : 0;
   }
 
   /** Nothing more can come: neither from a cell nor from what waits in the host. */
@@ -159,7 +175,7 @@ export class TrackedExecution {
     this.outstanding.fill(0);
     this.inFlight = 0;
     this.work.length = 0;
-    this.introduced = undefined;
+    this.introducedIn = undefined;
     this.settings.sink.restart();
   }
 }

@@ -5,6 +5,7 @@
  */
 import { type ErrorRecord, VivariumError } from '../../sdk/errors.ts';
 import type { Deadlines } from './deadlines.ts';
+import { idText } from './ids.ts';
 import { type ExecutionSettings, type ExecutionStatus, TrackedExecution } from './tracked.ts';
 
 /** What the tracker asks of the cells of its flow. */
@@ -23,7 +24,7 @@ const cancelPatience = 1_000;
 export class Tracker {
   readonly #live = new Map<number, TrackedExecution>();
   /** Those whose id was chosen by a caller, who may choose one twice. */
-  readonly #ids = new Map<string, TrackedExecution>();
+  readonly #ids = new Set<string>();
   readonly #deadlines: Deadlines;
   readonly #cells: number;
   readonly #orders: CellOrders;
@@ -57,19 +58,20 @@ export class Tracker {
 
   /** @throws VivariumError execution.duplicate, execution.deadline */
   begin(settings: ExecutionSettings): TrackedExecution {
-    if (this.#ids.has(settings.id)) {
-      throw new VivariumError('execution.duplicate', `an execution '${settings.id}' is running already`, {
-        execution: settings.id,
+    const { id } = settings;
+    if (typeof id === 'string' && this.#ids.has(id)) {
+      throw new VivariumError('execution.duplicate', `an execution '${id}' is running already`, {
+        execution: id,
         hint: 'wait for its end, or leave the id to Vivarium',
       });
     }
     if (settings.deadline > 0 && settings.deadline <= Date.now()) {
-      throw new VivariumError('execution.deadline', `the deadline of execution '${settings.id}' had passed before it began`, { execution: settings.id });
+      throw new VivariumError('execution.deadline', `the deadline of execution '${idText(id)}' had passed before it began`, { execution: idText(id) });
     }
     const execution = new TrackedExecution(settings, this.#cells);
     execution.handle = this.#next++;
     this.#live.set(execution.handle, execution);
-    if (settings.named === true) this.#ids.set(execution.id, execution);
+    if (typeof id === 'string') this.#ids.add(id);
     if (settings.deadline > 0) {
       const error = { code: 'execution.deadline', message: `the execution did not end before ${new Date(settings.deadline).toISOString()}` } as const;
       execution.deadline = this.#deadlines.at(settings.deadline, () => this.stop(execution, error, 'failed'));
@@ -130,7 +132,7 @@ export class Tracker {
     execution.phase = 'ended';
     execution.settings.inputs = [];
     this.#live.delete(execution.handle);
-    if (execution.settings.named === true) this.#ids.delete(execution.id);
+    if (typeof execution.settings.id === 'string') this.#ids.delete(execution.settings.id);
     this.#deadlines.callOff(execution.deadline);
     execution.interrupt('the execution has ended');
     this.#orders.forget(execution);

@@ -1,6 +1,7 @@
 /** Deliveries on their way to one cell, gathered into frames: everything that one turn of the host's event loop has for it. */
 import { executionSeparator } from '../../runtimes/lanes.ts';
-import type { HostMessage, Lane } from '../../runtimes/protocol.ts';
+import type { HostMessage } from '../../runtimes/protocol.ts';
+import type { TrackedExecution } from '../executions/tracked.ts';
 import type { Delivery } from './queue.ts';
 
 /** What the frames go through: the process of the cell. */
@@ -14,17 +15,22 @@ export interface Channel {
 /** A frame is closed at this many messages or bytes: large enough to be cheap, small enough to be read while the next is made. */
 const fullMessages = 4096;
 const fullBytes = 1024 * 1024;
+const runWidth = 4;
 
 interface Batch {
   executions: number[];
-  /** Of these executions, a line each. */
+  description: number[];
+  number: number[];
+  /** Descriptions, a line each, and how many they are. */
   descriptions: string;
-  actor: number[];
-  inlet: number[];
+  lines: number;
+  /** The last of them. */
+  described: string;
+  /** Actor, inlet, lane, messages. */
+  runs: number[];
+  /** Place in `executions`. */
   execution: number[];
-  sequence: number[];
   reply: number[];
-  lane: Lane[];
   length: number[];
   payloads: Uint8Array[];
   bytes: number;
@@ -32,13 +38,14 @@ interface Batch {
 
 const newBatch = (): Batch => ({
   executions: [],
+  description: [],
+  number: [],
   descriptions: '',
-  actor: [],
-  inlet: [],
+  lines: 0,
+  described: '',
+  runs: [],
   execution: [],
-  sequence: [],
   reply: [],
-  lane: [],
   length: [],
   payloads: [],
   bytes: 0,
@@ -58,27 +65,38 @@ export class Outbound {
     this.#beforeFlush = beforeFlush;
   }
 
-  deliver(delivery: Delivery, sequence: number): void {
-    const { execution, bytes } = delivery;
+  deliver({ execution, actor, inlet, lane, bytes, reply }: Delivery): void {
     const batch = this.#batch;
-    if (execution.introduced !== batch) {
-      execution.introduced = batch;
-      const { description } = execution;
-      batch.descriptions += batch.executions.length === 0 ? description : executionSeparator + description;
-      batch.executions.push(execution.handle);
-      batch.bytes += description.length;
-    }
-    batch.actor.push(delivery.actor);
-    batch.inlet.push(delivery.inlet);
-    batch.execution.push(execution.handle);
-    batch.sequence.push(sequence);
-    batch.reply.push(delivery.reply);
-    batch.lane.push(delivery.lane);
+    const row = batch.length.length;
+    batch.execution.push(this.#introduce(execution));
+    const { runs } = batch;
+    const last = runs.length - runWidth;
+    if (last >= 0 && runs[last] === actor && runs[last + 1] === inlet && runs[last + 2] === lane) runs[last + 3] = (runs[last + 3] as number) + 1;
+    else runs.push(actor, inlet, lane, 1);
+    if (reply !== 0) batch.reply.push(row, reply);
     batch.length.push(bytes.byteLength);
     batch.payloads.push(bytes);
     batch.bytes += bytes.byteLength;
-    if (batch.actor.length >= fullMessages || batch.bytes >= fullBytes) this.#close();
+    if (row + 1 >= fullMessages || batch.bytes >= fullBytes) this.#close();
     this.schedule();
+  }
+
+  /** @returns the place of the execution among those of the batch */
+  #introduce(execution: TrackedExecution): number {
+    const batch = this.#batch;
+    if (execution.introducedIn === batch) return execution.introducedAt;
+    const { description } = execution;
+    if (description !== batch.described) {
+      batch.described = description;
+      batch.descriptions += batch.lines++ === 0 ? description : executionSeparator + description;
+      batch.bytes += description.length;
+    }
+    execution.introducedIn = batch;
+    execution.introducedAt = batch.executions.length;
+    batch.executions.push(execution.handle);
+    batch.description.push(batch.lines - 1);
+    batch.number.push(execution.number);
+    return execution.introducedAt;
   }
 
   /** What has gathered is sent when the host's present task is over. */
@@ -99,7 +117,7 @@ export class Outbound {
   }
 
   #close(): void {
-    if (this.#batch.actor.length === 0) return;
+    if (this.#batch.length.length === 0) return;
     this.#closed.push(this.#batch);
     this.#batch = newBatch();
   }
@@ -109,8 +127,9 @@ export class Outbound {
     const batches = this.#closed;
     if (batches.length === 0) return;
     this.#closed = [];
-    for (const { payloads, bytes: _, descriptions, ...columns } of batches) {
+    for (const { payloads, descriptions, executions, description, number, runs, execution, reply, length } of batches) {
       const lines = Buffer.from(descriptions);
+      const columns = { executions, description, number, runs, execution, reply, length };
       this.#channel.send({ type: 'deliver', described: lines.length, ...columns }, [lines, ...payloads]);
     }
     if (!this.#channel.writable) this.#wait();

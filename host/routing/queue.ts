@@ -36,8 +36,6 @@ export class ActorQueue {
   room: number;
   /** Why nothing is delivered: the actor is in quarantine. */
   refusal: ErrorRecord | undefined;
-  /** Counts what was delivered to the actor. */
-  sequence = 0;
   /** Its turns, and the microseconds that they took together, as far as cells have settled them. */
   turns = 0;
   microseconds = 0;

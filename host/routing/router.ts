@@ -115,42 +115,44 @@ export class Router {
   }
 
   emit(cell: RoutedCell, said: Said<'emit'>, payloads: readonly Uint8Array[]): void {
-    const { actor, outlet, execution: handles, lane } = said;
+    const { runs, execution: handles } = said;
     let bytes = 0;
     for (const payload of payloads) bytes += payload.byteLength;
     if (!cell.credit.spend(payloads.length, bytes)) throw new ProtocolViolation('more messages than it had credit for');
-    for (let i = 0; i < payloads.length; i++) {
-      const from = actor[i] as number;
-      const targets = cell.routes[from]?.[outlet[i] as number];
-      if (targets === undefined) throw new ProtocolViolation(`a message from outlet ${outlet[i]} of actor ${from}, which it does not host`);
-      const payload = payloads[i] as Uint8Array;
-      if (payload.byteLength > this.#largest(from)) throw new ProtocolViolation(`a message of ${payload.byteLength} bytes, beyond the limit of its actor`);
-      this.#route(cell, targets, handles[i] as number, lane[i] as Lane, payload);
+    for (let run = 0, row = 0; run < runs.length; run += 4) {
+      const [from, outlet, lane, count] = [runs[run], runs[run + 1], runs[run + 2], runs[run + 3]] as [number, number, Lane, number];
+      const targets = cell.routes[from]?.[outlet];
+      if (targets === undefined) throw new ProtocolViolation(`a message from outlet ${outlet} of actor ${from}, which it does not host`);
+      const largest = this.#largest(from);
+      for (const end = row + count; row < end; row++) {
+        const payload = payloads[row] as Uint8Array;
+        if (payload.byteLength > largest) throw new ProtocolViolation(`a message of ${payload.byteLength} bytes, beyond the limit of its actor`);
+        this.#route(cell, targets, handles[row] as number, lane, payload);
+      }
     }
   }
 
   settled(cell: RoutedCell, said: Said<'settled'>): void {
-    const { execution: handles, received, parts, work } = said;
-    let at = 0;
-    for (let i = 0; i < handles.length; i++) {
-      const end = at + 3 * (parts[i] as number);
-      const execution = this.#known(handles[i] as number);
-      if (execution === undefined) {
-        at = end;
-        continue;
-      }
-      for (; at < end; at += 3) {
+    const { execution: handles, received, groups, work } = said;
+    let row = 0;
+    let start = 0;
+    for (let group = 0; group < groups.length; group += 2) {
+      const end = start + 3 * (groups[group + 1] as number);
+      for (let at = start; at < end; at += 3) {
         const actor = work[at] as number;
         if (cell.routes[actor] === undefined) throw new ProtocolViolation(`work of actor ${actor}, which it does not host`);
-        const turns = work[at + 1] as number;
-        const microseconds = work[at + 2] as number;
-        execution.worked(actor, turns, microseconds);
         const queue = this.#queues[actor] as ActorQueue;
-        queue.turns += turns;
-        queue.microseconds += microseconds;
+        queue.turns += (groups[group] as number) * (work[at + 1] as number);
+        queue.microseconds += (groups[group] as number) * (work[at + 2] as number);
       }
-      if (!execution.settled(cell.place, received[i] as number)) throw new ProtocolViolation('more deliveries settled than it was sent');
-      this.#tracker.check(execution);
+      for (const last = row + (groups[group] as number); row < last; row++) {
+        const execution = this.#known(handles[row] as number);
+        if (execution === undefined) continue;
+        for (let at = start; at < end; at += 3) execution.worked(work[at] as number, work[at + 1] as number, work[at + 2] as number);
+        if (!execution.settled(cell.place, received[row] as number)) throw new ProtocolViolation('more deliveries settled than it was sent');
+        this.#tracker.check(execution);
+      }
+      start = end;
     }
   }
 
@@ -284,7 +286,7 @@ export class Router {
       queue.room--;
       const { execution } = delivery;
       execution.delivered(queue.cell);
-      cell.outbound.deliver(delivery, ++queue.sequence);
+      cell.outbound.deliver(delivery);
       if (delivery.entry && execution.unaccepted > 0 && --execution.unaccepted === 0) {
         const { accepted } = execution;
         execution.accepted = undefined;

@@ -4,10 +4,12 @@
  */
 import type { ErrorRecord } from '../../sdk/errors.ts';
 import type { ActorPlan, LogLevel } from '../protocol.ts';
-import type { Lane } from '../lanes.ts';
+import { type Batch, countOf, type Payloads, type Rows } from './batch.ts';
+import type { Execution } from './executions.ts';
 import type { Instance } from './instance.ts';
-import type { CallEvent, InstanceListener, Outcome } from './instanceListener.ts';
-import { type Delivery, Mailbox } from './mailbox.ts';
+import type { CallEvent, InstanceListener } from './instanceListener.ts';
+import { Mailbox } from './mailbox.ts';
+import type { OpenTurn } from './openTurns.ts';
 
 /** Creates the isolate of an instance and loads the actor into it. */
 export type Start = (actor: Actor, number: number, listener: InstanceListener) => Instance;
@@ -17,23 +19,24 @@ export interface Router {
   started(actor: Actor, inlets: readonly string[], millis: number): void;
   failed(actor: Actor, error: ErrorRecord): void;
   stopped(actor: Actor): void;
-  emitted(actor: Actor, delivery: Delivery | undefined, outlet: number, lane: Lane, text: string): void;
-  answered(actor: Actor, delivery: Delivery, lane: Lane, text: string): void;
+  emitted(actor: Actor, turn: OpenTurn | undefined, outlet: number, payloads: Payloads, count: number): void;
+  answered(actor: Actor, turn: OpenTurn, payloads: Payloads): void;
+  settled(actor: Actor, turns: Rows, payloads: Payloads | undefined, microseconds: number): void;
   /** @param microseconds undefined if no turn of it began */
-  ended(actor: Actor, delivery: Delivery, outcome: Outcome, microseconds: number | undefined): void;
-  called(actor: Actor, event: CallEvent, delivery: Delivery | undefined): void;
-  logged(actor: Actor, level: LogLevel, text: string, dropped: number, delivery: Delivery | undefined): void;
-  violated(actor: Actor, error: ErrorRecord, delivery: Delivery | undefined): void;
-  /** A message left the mailbox. */
-  taken(actor: Actor, delivery: Delivery): void;
-  begins(actor: Actor, delivery: Delivery): void;
+  erred(actor: Actor, message: Batch, error: ErrorRecord, microseconds: number | undefined): void;
+  called(actor: Actor, event: CallEvent, turn: OpenTurn | undefined): void;
+  logged(actor: Actor, level: LogLevel, text: string, dropped: number, execution: Execution | undefined): void;
+  violated(actor: Actor, error: ErrorRecord, culprit: Batch | undefined): void;
+  /** Messages left the mailbox. */
+  taken(actor: Actor, messages: Batch): void;
+  begins(actor: Actor, message: Batch): void;
   /** How many messages the receivers of this actor have room for. */
   room(actor: Actor): number;
 }
 
-/** Messages and bytes of one batch. */
+/** Messages and characters that an instance is given at once. */
 const batchMessages = 1024;
-const batchBytes = 1024 * 1024;
+const batchCharacters = 1024 * 1024;
 
 /** Instances that broke one after another without having ended a turn: the next ones wait. */
 const patience = 3;
@@ -85,8 +88,8 @@ export class Actor implements InstanceListener {
     else this.#instance.stop();
   }
 
-  push(delivery: Delivery): void {
-    this.mailbox.push(delivery);
+  push(batch: Batch): void {
+    this.mailbox.push(batch);
     this.pump();
   }
 
@@ -98,8 +101,8 @@ export class Actor implements InstanceListener {
     if (instance.outstanding > 0 && (concurrency === 1 || instance.outstanding >= concurrency)) return;
     const room = this.#router.room(this);
     if (room <= 0) return;
-    const batch = this.#take();
-    if (batch.length > 0) instance.deliver(batch, room);
+    const batches = this.#take();
+    if (batches.length > 0) instance.deliver(batches, room);
   }
 
   /** Receivers have room again, or there is credit. */
@@ -114,28 +117,31 @@ export class Actor implements InstanceListener {
     this.pump();
   }
 
-  cancel(matches: (delivery: Delivery) => boolean, error: ErrorRecord): void {
-    for (const delivery of this.mailbox.remove(matches)) {
-      this.#router.taken(this, delivery);
-      this.#router.ended(this, delivery, { is: 'error', error }, undefined);
+  cancel(matches: (execution: Execution) => boolean, error: ErrorRecord): void {
+    for (const batch of this.mailbox.remove(matches)) {
+      this.#router.taken(this, batch);
+      this.#router.erred(this, batch, error, undefined);
     }
     this.#instance?.cancel(matches, error);
     this.pump();
   }
 
-  #take(): Delivery[] {
-    const batch: Delivery[] = [];
-    let bytes = 0;
-    for (let next = this.mailbox.peek(); next !== undefined; next = this.mailbox.peek()) {
-      if (batch.length > 0 && (batch.length >= batchMessages || bytes + next.text.length > batchBytes || next.suspect || this.careful)) break;
-      this.mailbox.shift();
-      this.#router.taken(this, next);
-      batch.push(next);
-      bytes += next.text.length;
-      if (this.careful) this.#router.begins(this, next);
-      if (next.suspect) break;
+  #take(): Batch[] {
+    const taken: Batch[] = [];
+    let messages = batchMessages;
+    let characters = batchCharacters;
+    for (let next = this.mailbox.peek(); next !== undefined && messages > 0 && characters > 0; next = this.mailbox.peek()) {
+      const alone = next.suspect || this.careful;
+      if (alone && taken.length > 0) break;
+      const batch = this.mailbox.take(alone ? 1 : messages, characters) as Batch;
+      this.#router.taken(this, batch);
+      taken.push(batch);
+      messages -= countOf(batch);
+      characters -= batch.body.length;
+      if (this.careful) this.#router.begins(this, batch);
+      if (alone) break;
     }
-    return batch;
+    return taken;
   }
 
   started(inlets: readonly string[]): void {
@@ -157,30 +163,36 @@ export class Actor implements InstanceListener {
     this.#router.stopped(this);
   }
 
-  emitted(delivery: Delivery | undefined, outlet: number, lane: Lane, text: string): void {
-    this.#router.emitted(this, delivery, outlet, lane, text);
+  emitted(turn: OpenTurn | undefined, outlet: number, payloads: Payloads, count: number): void {
+    this.#router.emitted(this, turn, outlet, payloads, count);
   }
 
-  answered(delivery: Delivery, lane: Lane, text: string): void {
-    this.#router.answered(this, delivery, lane, text);
+  answered(turn: OpenTurn, payloads: Payloads): void {
+    this.#router.answered(this, turn, payloads);
   }
 
-  ended(delivery: Delivery, outcome: Outcome, microseconds: number | undefined): void {
+  settled(turns: Rows, payloads: Payloads | undefined, microseconds: number): void {
     this.#broken = 0;
-    this.#router.ended(this, delivery, outcome, microseconds);
+    this.#router.settled(this, turns, payloads, microseconds);
     if (this.plan.concurrency > 1) this.pump();
   }
 
-  called(event: CallEvent, delivery: Delivery | undefined): void {
-    this.#router.called(this, event, delivery);
+  erred(message: Batch, error: ErrorRecord, microseconds: number | undefined): void {
+    this.#broken = 0;
+    this.#router.erred(this, message, error, microseconds);
+    if (this.plan.concurrency > 1) this.pump();
   }
 
-  logged(level: LogLevel, text: string, dropped: number, delivery: Delivery | undefined): void {
-    this.#router.logged(this, level, text, dropped, delivery);
+  called(event: CallEvent, turn: OpenTurn | undefined): void {
+    this.#router.called(this, event, turn);
   }
 
-  handedBack(deliveries: readonly Delivery[]): void {
-    this.mailbox.unshift(deliveries.map(withoutCredit));
+  logged(level: LogLevel, text: string, dropped: number, execution: Execution | undefined): void {
+    this.#router.logged(this, level, text, dropped, execution);
+  }
+
+  handedBack(batches: readonly Batch[]): void {
+    this.mailbox.unshift(batches.map(withoutCredit));
   }
 
   waits(): void {
@@ -192,13 +204,13 @@ export class Actor implements InstanceListener {
     this.pump();
   }
 
-  broke(error: ErrorRecord, culprit: Delivery | undefined, suspects: readonly Delivery[], left: Promise<void>): void {
+  broke(error: ErrorRecord, culprit: Batch | undefined, suspects: readonly Batch[], left: Promise<void>): void {
     const wasStarting = !this.#ready;
     this.#instance = undefined;
     this.#ready = false;
     this.#waitsForRoom = false;
-    this.mailbox.unshift(suspects.map((delivery) => ({ ...withoutCredit(delivery), suspect: true })));
-    if (culprit !== undefined) this.#router.ended(this, culprit, { is: 'error', error }, 0);
+    this.mailbox.unshift(suspects.map((batch) => ({ ...withoutCredit(batch), suspect: true })));
+    if (culprit !== undefined) this.#router.erred(this, culprit, error, 0);
     if (wasStarting) {
       this.#router.failed(this, error);
       return;
@@ -210,5 +222,5 @@ export class Actor implements InstanceListener {
   }
 }
 
-/** The host got its credit back when the message left the mailbox for the first time. */
-const withoutCredit = (delivery: Delivery): Delivery => (delivery.fromHost ? { ...delivery, fromHost: false } : delivery);
+/** The host got its credit back when the messages left the mailbox for the first time. */
+const withoutCredit = (batch: Batch): Batch => (batch.fromHost ? { ...batch, fromHost: false } : batch);

@@ -5,16 +5,15 @@
 import { encode } from '../../sdk/message.ts';
 import { type ErrorRecord, VivariumError } from '../../sdk/errors.ts';
 import { cutPayloads } from '../frame.ts';
-import { binaryLane, executionSeparator, type Lane, textLane } from '../lanes.ts';
-import type { ActorPlan, Column, HostMessage, LogLevel } from '../protocol.ts';
+import { binaryLane, type Lane, textLane } from '../lanes.ts';
+import type { ActorPlan, HostMessage, LogLevel } from '../protocol.ts';
 import { Actor, type Router, type Start } from './actor.ts';
+import { type Batch, type Causes, causesOf, countOf, errorOutlet, onePayload, outOutlet, part, type Payloads, type Reply, type Rows, runsOf } from './batch.ts';
+import { readDelivery } from './delivery.ts';
 import { type Execution, Executions } from './executions.ts';
-import type { CallEvent, Outcome } from './instanceListener.ts';
-import type { Delivery, Reply } from './mailbox.ts';
-import { Outbound, type Send, toBytes, toText } from './outbound.ts';
-
-const outOutlet = 0;
-const errorOutlet = 1;
+import type { CallEvent } from './instanceListener.ts';
+import type { OpenTurn } from './openTurns.ts';
+import { Outbound, type Send, toBytes } from './outbound.ts';
 
 /** How often limits are looked at that no door enforces. Milliseconds. */
 const checkInterval = 50;
@@ -29,7 +28,6 @@ export class Cell implements Router {
   /** Messages that the host still takes in `emit`. */
   #exports = 0;
   #careful = false;
-  #sequence = 0;
 
   constructor(send: Send, starter: Starter) {
     this.#outbound = new Outbound(send);
@@ -103,48 +101,24 @@ export class Cell implements Router {
   }
 
   #deliver(message: Extract<HostMessage, { type: 'deliver' }>, region: Buffer): void {
-    this.#introduce(message.executions, region.toString('utf8', 0, message.described));
-    const payloads = cutPayloads(message.length, region.subarray(message.described));
-    for (let i = 0; i < payloads.length; i++) {
-      const execution = this.#executions.get(message.execution[i] as number) as Execution;
-      const lane = message.lane[i] as Lane;
-      const reply = message.reply[i] === 0 ? undefined : ({ to: 'host', id: message.reply[i] as number } as const);
-      execution.received++;
-      this.#executions.hold(execution);
-      const delivery: Delivery = {
-        inlet: message.inlet[i] as number,
-        lane,
-        text: toText(lane, payloads[i] as Buffer),
-        execution,
-        sequence: message.sequence[i] as number,
-        reply,
-        fromHost: true,
-        suspect: false,
-      };
-      this.#push(this.#actors[message.actor[i] as number], delivery);
-    }
-    for (const actor of new Set(Array.from(message.actor))) this.#actors[actor]?.pump();
+    const receivers = new Set<Actor>();
+    readDelivery(message, region, this.#executions, (to, batch) => {
+      const actor = this.#actors[to];
+      this.#executions.hold(batch.executions);
+      if (actor === undefined) this.#unreachable(batch);
+      else {
+        actor.mailbox.push(batch);
+        receivers.add(actor);
+      }
+    });
+    for (const actor of receivers) actor.pump();
   }
 
-  #introduce(handles: Column, descriptions: string): void {
-    let start = 0;
-    for (let i = 0; i < handles.length; i++) {
-      const end = descriptions.indexOf(executionSeparator, start);
-      this.#executions.introduce(handles[i] as number, descriptions.slice(start, end === -1 ? descriptions.length : end));
-      start = end + 1;
-    }
-  }
-
-  #push(actor: Actor | undefined, delivery: Delivery): void {
-    if (actor !== undefined) actor.mailbox.push(delivery);
-    else this.#unreachable(delivery);
-  }
-
-  #unreachable(delivery: Delivery): void {
+  #unreachable(batch: Batch): void {
     const error: ErrorRecord = { code: 'actor.unknown', message: 'the actor is not in this cell' };
-    this.#fail(0, delivery.execution, error);
-    this.#respond(delivery.reply, error, textLane, '');
-    this.#executions.release(delivery.execution);
+    for (const execution of batch.executions) this.#fail(0, execution, error);
+    this.#respond(batch.reply, error, textLane, '');
+    this.#executions.release(batch.executions);
   }
 
   #reply(message: Extract<HostMessage, { type: 'reply' }>, region: Buffer): void {
@@ -157,11 +131,11 @@ export class Cell implements Router {
     for (const handle of handles) {
       const execution = this.#executions.get(handle);
       if (execution === undefined) continue;
-      execution.cancelled = error;
+      this.#executions.cancel(execution, error);
       cancelled.add(execution);
     }
     if (cancelled.size === 0) return;
-    for (const actor of this.#actors) actor?.cancel((delivery) => cancelled.has(delivery.execution), error);
+    for (const actor of this.#actors) actor?.cancel((execution) => cancelled.has(execution), error);
   }
 
   #pong(token: number): void {
@@ -220,91 +194,111 @@ export class Cell implements Router {
     return room;
   }
 
-  taken(actor: Actor, delivery: Delivery): void {
-    if (delivery.fromHost) this.#outbound.credit(actor.plan.index);
+  taken(actor: Actor, batch: Batch): void {
+    const count = countOf(batch);
+    if (batch.fromHost) this.#outbound.credit(actor.plan.index, count);
     const { size, capacity } = actor.mailbox;
-    if (size === capacity >> 1 || size === 0) for (const sender of actor.senders) if (sender !== actor) setImmediate(() => sender.resume());
+    const half = capacity >> 1;
+    if (size === 0 || (size <= half && size + count > half)) for (const sender of actor.senders) if (sender !== actor) setImmediate(() => sender.resume());
   }
 
-  begins(actor: Actor, delivery: Delivery): void {
-    this.#outbound.tell({ type: 'begin', actor: actor.plan.index, execution: delivery.execution.handle });
+  begins(actor: Actor, message: Batch): void {
+    for (const execution of message.executions) this.#outbound.tell({ type: 'begin', actor: actor.plan.index, execution: execution.handle });
   }
 
-  emitted(actor: Actor, delivery: Delivery | undefined, outlet: number, lane: Lane, text: string): void {
+  emitted(actor: Actor, turn: OpenTurn | undefined, outlet: number, payloads: Payloads, count: number): void {
+    if (turn !== undefined) {
+      this.#emit(actor, repeated(causesOf({ batch: turn.batch, from: turn.row, to: turn.row + 1 }), count), outlet, payloads);
+      return;
+    }
+    // Nothing caused it, so the host makes it an execution and sends it where it belongs, this cell included.
+    this.#exports -= count;
+    this.#outbound.emit(actor.plan.index, outlet, new Array<number>(count).fill(0), payloads);
+  }
+
+  answered(actor: Actor, { batch, row }: OpenTurn, payloads: Payloads): void {
+    this.#emit(actor, causesOf({ batch, from: row, to: row + 1 }), outOutlet, payloads);
+    this.#respond(batch.reply, null, payloads.lane, payloads.body);
+  }
+
+  settled(actor: Actor, turns: Rows, payloads: Payloads | undefined, microseconds: number): void {
+    const causes = causesOf(turns);
+    const { reply } = turns.batch;
+    Executions.worked(causes.executions, actor.plan.index, microseconds);
+    if (payloads !== undefined) this.#emit(actor, causes, outOutlet, payloads);
+    if (reply !== undefined) this.#respond(reply, null, payloads?.lane ?? textLane, payloads?.body ?? 'null');
+    this.#executions.release(causes.executions);
+  }
+
+  erred(actor: Actor, message: Batch, error: ErrorRecord, microseconds: number | undefined): void {
+    if (microseconds !== undefined) Executions.worked(message.executions, actor.plan.index, microseconds);
+    for (let row = 0; row < countOf(message); row++) this.#failed(actor, part({ batch: message, from: row, to: row + 1 }), error);
+    this.#executions.release(message.executions);
+  }
+
+  /** Sends messages to where an outlet leads. What a cancelled execution would still say is dropped. */
+  #emit(actor: Actor, causes: Causes, outlet: number, payloads: Payloads): void {
     const route = actor.plan.outlets[outlet];
     if (route === undefined) return;
-    const execution = delivery?.execution;
-    if (execution?.cancelled !== undefined) return;
-    if (execution === undefined) {
-      // Nothing caused it, so the host makes it an execution and sends it where it belongs, this cell included.
-      this.#exports--;
-      this.#outbound.emit(actor.plan.index, outlet, 0, lane, text);
+    const cancelled = ({ cancelled }: Execution): boolean => cancelled !== undefined;
+    if (this.#executions.anyCancelled && causes.executions.some(cancelled)) {
+      const all = asBatch(causes, payloads, 0);
+      for (const rows of runsOf(all, (execution) => !cancelled(execution))) {
+        const alive = part(rows);
+        this.#emit(actor, alive, outlet, alive);
+      }
       return;
     }
     if (route.host) {
-      this.#exports--;
-      this.#outbound.emit(actor.plan.index, outlet, execution.handle, lane, text);
+      this.#exports -= countOf(causes);
+      this.#outbound.emit(
+        actor.plan.index,
+        outlet,
+        causes.executions.map(({ handle }) => handle),
+        payloads,
+      );
     }
-    for (const target of route.local) this.#send(actor, target.actor, target.inlet, execution, lane, text, undefined);
+    for (const target of route.local) this.#send(actor, target.actor, asBatch(causes, payloads, target.inlet));
   }
 
-  #send(from: Actor, to: number, inlet: number, execution: Execution, lane: Lane, text: string, reply: Reply | undefined): void {
+  #send(from: Actor, to: number, batch: Batch): void {
     const receiver = this.#actors[to];
-    if (receiver !== undefined && (receiver.plan.overflow === 'reject' || receiver === from) && receiver.mailbox.room <= 0) {
-      const error: ErrorRecord = {
-        code: 'mailbox.full',
-        message: `the mailbox of \`${receiver.plan.name}\` is full`,
-        actor: receiver.plan.name,
-        hint: 'overflow: block',
-      };
-      this.#fail(to, execution, error);
-      this.#respond(reply, error, textLane, '');
-      return;
+    let accepted = batch;
+    if (receiver !== undefined && (receiver.plan.overflow === 'reject' || receiver === from) && receiver.mailbox.room < countOf(batch)) {
+      const room = Math.max(0, receiver.mailbox.room);
+      this.#refuse(receiver, part({ batch, from: room, to: countOf(batch) }));
+      if (room === 0) return;
+      accepted = part({ batch, from: 0, to: room });
     }
-    this.#executions.hold(execution);
-    const delivery: Delivery = { inlet, lane, text, execution, sequence: ++this.#sequence, reply, fromHost: false, suspect: false };
-    if (receiver === undefined) this.#unreachable(delivery);
-    else receiver.push(delivery);
+    this.#executions.hold(accepted.executions);
+    if (receiver === undefined) this.#unreachable(accepted);
+    else receiver.push(accepted);
   }
 
-  answered(actor: Actor, delivery: Delivery, lane: Lane, text: string): void {
-    this.emitted(actor, delivery, outOutlet, lane, text);
-    this.#respond(delivery.reply, null, lane, text);
-  }
-
-  ended(actor: Actor, delivery: Delivery, outcome: Outcome, microseconds: number | undefined): void {
-    const { execution } = delivery;
-    if (microseconds !== undefined) Executions.worked(execution, actor.plan.index, microseconds);
-    switch (outcome.is) {
-      case 'nothing':
-        this.#respond(delivery.reply, null, textLane, 'null');
-        break;
-      case 'value':
-        this.answered(actor, delivery, outcome.lane, outcome.text);
-        break;
-      case 'error':
-        this.#failed(actor, delivery, outcome.error);
-    }
-    this.#executions.release(execution);
+  #refuse(receiver: Actor, batch: Batch): void {
+    const { name, index } = receiver.plan;
+    const error: ErrorRecord = { code: 'mailbox.full', message: `the mailbox of \`${name}\` is full`, actor: name, hint: 'overflow: block' };
+    for (const execution of batch.executions) this.#fail(index, execution, error);
+    this.#respond(batch.reply, error, textLane, '');
   }
 
   /** To the asker, who may handle it; else to the `error` outlet, if that leads anywhere; else the execution fails. */
-  #failed(actor: Actor, delivery: Delivery, error: ErrorRecord): void {
-    if (delivery.execution.cancelled !== undefined) {
-      this.#respond(delivery.reply, delivery.execution.cancelled, textLane, '');
+  #failed(actor: Actor, message: Batch, error: ErrorRecord): void {
+    const execution = message.executions[0] as Execution;
+    if (execution.cancelled !== undefined) {
+      this.#respond(message.reply, execution.cancelled, textLane, '');
       return;
     }
-    if (delivery.reply !== undefined) {
-      this.#respond(delivery.reply, error, textLane, '');
+    if (message.reply !== undefined) {
+      this.#respond(message.reply, error, textLane, '');
       return;
     }
     const route = actor.plan.outlets[errorOutlet];
     if (route === undefined || (!route.host && route.local.length === 0)) {
-      this.#fail(actor.plan.index, delivery.execution, error);
+      this.#fail(actor.plan.index, execution, error);
       return;
     }
-    const { lane, text } = errorMessage(error);
-    this.emitted(actor, delivery, errorOutlet, lane, text);
+    this.#emit(actor, message, errorOutlet, errorMessage(error));
   }
 
   #fail(actor: number, execution: Execution, error: ErrorRecord): void {
@@ -321,13 +315,15 @@ export class Cell implements Router {
     if (instance?.number === reply.instance) instance.reply(reply.call, error, lane, text);
   }
 
-  called(actor: Actor, event: CallEvent, delivery: Delivery | undefined): void {
+  called(actor: Actor, event: CallEvent, turn: OpenTurn | undefined): void {
     const instance = actor.instance?.number ?? 0;
-    const execution = delivery?.execution;
+    const execution = turn?.execution;
     if (event.is === 'ask') {
       const peer = Object.hasOwn(actor.plan.peers, event.peer) ? actor.plan.peers[event.peer] : undefined;
-      if (peer !== null && peer !== undefined && execution !== undefined) {
-        this.#send(actor, peer.actor, peer.inlet, execution, event.lane, event.payload, { to: 'actor', actor: actor.plan.index, instance, call: event.id });
+      if (peer !== null && peer !== undefined && turn !== undefined) {
+        const causes = causesOf({ batch: turn.batch, from: turn.row, to: turn.row + 1 });
+        const reply = { to: 'actor', actor: actor.plan.index, instance, call: event.id } as const;
+        this.#send(actor, peer.actor, { ...asBatch(causes, onePayload(event.lane, event.payload), peer.inlet), reply });
         return;
       }
     }
@@ -339,7 +335,7 @@ export class Cell implements Router {
         {
           type: 'call',
           ...rest,
-          turn: delivery === undefined ? 0 : event.turn,
+          turn: turn === undefined ? 0 : event.turn,
           capability: event.capability,
           operation: event.operation,
           synchronous: event.synchronous === true,
@@ -348,20 +344,40 @@ export class Cell implements Router {
       );
   }
 
-  logged(actor: Actor, level: LogLevel, text: string, dropped: number, delivery: Delivery | undefined): void {
-    this.#outbound.tell({ type: 'log', actor: actor.plan.index, execution: delivery?.execution.handle ?? 0, level, text, dropped });
+  logged(actor: Actor, level: LogLevel, text: string, dropped: number, execution: Execution | undefined): void {
+    this.#outbound.tell({ type: 'log', actor: actor.plan.index, execution: execution?.handle ?? 0, level, text, dropped });
   }
 
-  violated(actor: Actor, error: ErrorRecord, delivery: Delivery | undefined): void {
-    this.#outbound.tell({ type: 'violation', actor: actor.plan.index, execution: delivery?.execution.handle ?? 0, error });
+  violated(actor: Actor, error: ErrorRecord, culprit: Batch | undefined): void {
+    this.#outbound.tell({ type: 'violation', actor: actor.plan.index, execution: culprit?.executions[0]?.handle ?? 0, error });
   }
 }
 
+/** Messages of these causes for an inlet of this cell. */
+const asBatch = ({ executions, description, numbers }: Causes, { lane, lengths, body }: Payloads, inlet: number): Batch => ({
+  inlet,
+  lane,
+  lengths,
+  body,
+  executions,
+  description,
+  numbers,
+  reply: undefined,
+  fromHost: false,
+  suspect: false,
+});
+
+/** One cause of several messages. */
+const repeated = (causes: Causes, count: number): Causes =>
+  count === 1
+    ? causes
+    : { executions: new Array<Execution>(count).fill(causes.executions[0] as Execution), description: causes.description, numbers: causes.numbers.repeat(count) };
+
 /** An error as a message value, for an `error` outlet. */
-function errorMessage(error: ErrorRecord): { lane: Lane; text: string } {
+function errorMessage(error: ErrorRecord): Payloads {
   const value = Object.assign(VivariumError.from(error), { name: error.name ?? 'VivariumError', stack: error.stack ?? error.message });
   const payload = encode(value);
-  return payload.lane === 'text' ? { lane: textLane, text: payload.text } : { lane: binaryLane, text: Buffer.from(payload.bytes).toString('latin1') };
+  return payload.lane === 'text' ? onePayload(textLane, payload.text) : onePayload(binaryLane, Buffer.from(payload.bytes).toString('latin1'));
 }
 
 /** Whatever went wrong in the author's code at start is one thing to the caller: the actor could not be started. */

@@ -3,57 +3,78 @@
  * forgotten here, and reported as settled, as soon as nothing of it is left.
  */
 import type { ErrorRecord } from '../../sdk/errors.ts';
+import { addWork, type Work } from './work.ts';
 
 export interface Execution {
   readonly handle: number;
-  /** What a guest may know of it, as JSON. */
+  /** What a guest may know of it, as JSON, and its number: see guest/execution.ts. */
   readonly description: string;
+  readonly number: number;
   /** Deliveries that wait or run in this cell. */
   inFlight: number;
   /** Deliveries of the host since the last report. */
   received: number;
-  /** Triples: actor, messages, microseconds. */
-  readonly work: number[];
+  work: Work | undefined;
   cancelled: ErrorRecord | undefined;
 }
 
 export class Executions {
   readonly #open = new Map<number, Execution>();
   readonly #settled: (execution: Execution) => void;
+  #cancelled = 0;
 
   constructor(settled: (execution: Execution) => void) {
     this.#settled = settled;
   }
 
-  introduce(handle: number, description: string): void {
-    if (!this.#open.has(handle)) this.#open.set(handle, { handle, description, inFlight: 0, received: 0, work: [], cancelled: undefined });
+  /** The execution under this handle: the one that is open, or a new one. */
+  introduce(handle: number, description: string, number: number): Execution {
+    const known = this.#open.get(handle);
+    if (known !== undefined) return known;
+    const execution: Execution = { handle, description, number, inFlight: 0, received: 0, work: undefined, cancelled: undefined };
+    this.#open.set(handle, execution);
+    return execution;
   }
 
   get(handle: number): Execution | undefined {
     return this.#open.get(handle);
   }
 
-  /** One delivery more is in flight. */
-  hold(execution: Execution): void {
-    execution.inFlight++;
+  /** Whether any was cancelled: else nobody needs to look. */
+  get anyCancelled(): boolean {
+    return this.#cancelled > 0;
   }
 
-  /** One delivery less. The last one settles the execution. */
-  release(execution: Execution): void {
-    execution.inFlight--;
-    if (execution.inFlight > 0) return;
-    this.#open.delete(execution.handle);
-    this.#settled(execution);
+  cancel(execution: Execution, error: ErrorRecord): void {
+    if (execution.cancelled === undefined) this.#cancelled++;
+    execution.cancelled = error;
   }
 
-  static worked(execution: Execution, actor: number, microseconds: number): void {
-    const { work } = execution;
-    for (let i = 0; i < work.length; i += 3) {
-      if (work[i] !== actor) continue;
-      work[i + 1] = (work[i + 1] as number) + 1;
-      work[i + 2] = (work[i + 2] as number) + microseconds;
-      return;
+  /** One delivery more of each is in flight. */
+  hold(executions: readonly Execution[]): void {
+    for (const execution of executions) execution.inFlight++;
+  }
+
+  /** One delivery less of each. The last one settles the execution. */
+  release(executions: readonly Execution[]): void {
+    for (const execution of executions) {
+      if (--execution.inFlight > 0) continue;
+      this.#open.delete(execution.handle);
+      if (execution.cancelled !== undefined) this.#cancelled--;
+      this.#settled(execution);
     }
-    work.push(actor, 1, microseconds);
+  }
+
+  /** An actor has had one turn for each of them. */
+  static worked(executions: readonly Execution[], actor: number, microseconds: number): void {
+    let before: Work | undefined;
+    let after: Work | undefined;
+    for (const execution of executions) {
+      if (after === undefined || execution.work !== before) {
+        before = execution.work;
+        after = addWork(before, actor, microseconds);
+      }
+      execution.work = after;
+    }
   }
 }

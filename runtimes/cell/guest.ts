@@ -5,7 +5,7 @@
  * After a time-out the isolate may be entered once more, by `postmortem`, and is then disposed.
  */
 import type { Isolate, Reference } from 'isolated-vm';
-import { decoy, type DoorName, doorNames, type Settings } from '../guest/wire.ts';
+import { decoy, type DoorName, doorNames, type Send, type Settings } from '../guest/wire.ts';
 import type { Runtime } from '../runtime.ts';
 import type { ActorPlan } from '../protocol.ts';
 import type { IsolatedVm } from './addon.ts';
@@ -25,7 +25,7 @@ export interface GuestOptions {
   readonly payloads: readonly Buffer[];
   readonly seed: Uint8Array;
   readonly shared: SharedArrayBuffer | undefined;
-  readonly receive: (records: string, events: string, body: string) => void;
+  readonly receive: Send;
   /** V8 gave up: a thread is lost, perhaps the process. */
   readonly catastrophic: (message: string) => void;
   /** The thread of a disposed isolate has not come back. */
@@ -68,8 +68,8 @@ export class Guest {
     try {
       const context = await isolate.createContext();
       const send = new ivm.Callback(
-        (records: string, events: string, body: string) => {
-          options.receive(records, events, body);
+        (records: string, lengths: string, events: string, body: string) => {
+          options.receive(records, lengths, events, body);
           drainSoon();
         },
         { ignored: true },

@@ -4,35 +4,36 @@
  */
 import type { ErrorCode, ErrorRecord } from '../../sdk/errors.ts';
 import { textLimits } from '../limits.ts';
-import { executionSeparator, binaryLane, type Lane } from '../lanes.ts';
+import { binaryLane, executionSeparator, type Lane } from '../lanes.ts';
 import type { ActorPlan } from '../protocol.ts';
 import type { StackReader } from '../runtime.ts';
-import { answered, type GuestEvent, handedBack, settledWithError, settledWithNothing, settledWithValue, slice } from '../guest/wire.ts';
+import { answered, type GuestEvent, handedBack, lengthWidth, settledWithError, settledWithNothing, settledWithValue, slice } from '../guest/wire.ts';
 import { authorsError, ownCodes } from './authorsError.ts';
 import { callsBroken, cpuBroken, memoryBroken, messageBroken, outboundBroken, startBroken, timersBroken, wallBroken } from './brokenLimits.ts';
 import { DoorClock } from './doorClock.ts';
 import { demandSound } from './events.ts';
 import { type Broken, type Guest, inBuffer } from './guest.ts';
 import { GuestTimers } from './guestTimers.ts';
-import type { CallEvent, InstanceListener, Outcome } from './instanceListener.ts';
-import type { Delivery } from './mailbox.ts';
+import { type Batch, charactersOf, countOf, lengthAt, outOutlet, partOf } from './batch.ts';
+import type { Execution } from './executions.ts';
+import type { CallEvent, InstanceListener } from './instanceListener.ts';
 import type { Meter } from './meter.ts';
 import { toText } from './outbound.ts';
-import { type OpenTurn, OpenTurns } from './openTurns.ts';
-import { deliveryHeader, endingsIn, readRecords } from './records.ts';
+import { messageOf, newTurnState, type OpenTurn, OpenTurns, type TurnState } from './openTurns.ts';
+import { batchHeader, endingsIn, type Record, readRecords } from './records.ts';
 import type { SynchronousReplies } from './synchronous.ts';
 
-/** What a turn has sent and logged so far. What belongs to no turn is counted by doors. */
-type Sent = Pick<OpenTurn, 'messages' | 'bytes' | 'logged'>;
-
 interface GivenUp {
-  readonly id: number;
   readonly turn: OpenTurn;
   /** Whether its code may have begun. */
   readonly began: boolean;
 }
 
-const nothingSent = (): Sent => ({ messages: 0, bytes: 0, logged: 0 });
+/** A turn that was given up, while its code may still run. */
+interface Stopping {
+  readonly execution: Execution;
+  readonly state: TurnState;
+}
 
 /** What a guest that was told to stop may still run before its isolate is given up. Milliseconds. */
 const cancelGrace = 50;
@@ -59,11 +60,12 @@ export class Instance {
   readonly #codesTold = new Set<ErrorCode>();
   /** How often in a row the guest gave back what it was given, without ending anything. */
   #handbacks = 0;
-  #background = nothingSent();
+  /** What was sent and logged outside any turn, counted by doors. */
+  #background = newTurnState();
   #ended = false;
   #postmortem = 0;
   /** Turns that were given up, while their code may still run. */
-  readonly #stopping = new Map<number, OpenTurn>();
+  readonly #stopping = new Map<number, Stopping>();
 
   constructor(number: number, plan: ActorPlan, listener: InstanceListener, meter: Meter, locate: StackReader, replies: SynchronousReplies | undefined) {
     this.number = number;
@@ -97,25 +99,28 @@ export class Instance {
     void this.#enter('load', files, () => this.#plan.limits.start);
   }
 
-  deliver(deliveries: readonly Delivery[], room: number): void {
+  deliver(batches: readonly Batch[], room: number): void {
     const first = this.#open.next;
-    let executions = '';
-    let described: Delivery['execution'] | undefined;
-    let number = -1;
-    let header = '';
+    let headers = '';
+    let lengths = '';
+    let numbers = '';
     let body = '';
-    for (const delivery of deliveries) {
-      const { execution, inlet, lane, text } = delivery;
-      // Messages of one execution mostly stand together: it is described once for them.
-      if (execution !== described) {
-        executions += number++ < 0 ? execution.description : executionSeparator + execution.description;
-        described = execution;
+    let descriptions = '';
+    let described: string | undefined;
+    let line = -1;
+    for (const batch of batches) {
+      // Most executions are described alike: once for all of them.
+      if (batch.description !== described) {
+        described = batch.description;
+        descriptions += line++ < 0 ? described : executionSeparator + described;
       }
-      header += deliveryHeader(inlet, lane, number, text.length);
-      body += text;
-      this.#open.add(delivery);
+      headers += batchHeader(batch.inlet, batch.lane, line, countOf(batch));
+      lengths += batch.lengths;
+      numbers += batch.numbers;
+      body += batch.body;
+      this.#open.add(batch);
     }
-    void this.#enter('deliver', [first, header, executions, body, room], () => this.#doorLimit());
+    void this.#enter('deliver', [first, headers, lengths, numbers, descriptions, body, room], () => this.#doorLimit());
   }
 
   /** The result of a call or an ask; a late one is dropped. */
@@ -143,13 +148,13 @@ export class Instance {
     deadline.unref();
   }
 
-  /** Ends the turns of which this holds, with `error`, within the grace time: by word, else by force. */
-  cancel(matches: (delivery: Delivery) => boolean, error: ErrorRecord): void {
+  /** Ends the turns of the executions of which this holds, with `error`, within the grace time: by word, else by force. */
+  cancel(matches: (execution: Execution) => boolean, error: ErrorRecord): void {
     const turns: GivenUp[] = [];
     let active = this.#plan.concurrency;
-    for (const [id, turn] of this.#open) {
+    for (const turn of this.#open) {
       const began = active-- > 0;
-      if (matches(turn.delivery)) turns.push({ id, turn, began });
+      if (matches(turn.execution)) turns.push({ turn, began });
     }
     this.#abort(turns, error);
   }
@@ -159,10 +164,11 @@ export class Instance {
     if (this.#ended) return;
     this.#checkProcessor();
     let active = this.#plan.concurrency;
-    for (const [id, turn] of this.#open) {
+    for (const turn of this.#open) {
       if (active-- <= 0) break;
-      if (turn.since === 0) turn.since = now;
-      else if (now - turn.since > this.#plan.limits.wall) this.#abort([{ id, turn, began: true }], wallBroken(this.#plan.limits));
+      const state = this.#open.state(turn.number);
+      if (state.since === 0) state.since = now;
+      else if (now - state.since > this.#plan.limits.wall) this.#abort([{ turn, began: true }], wallBroken(this.#plan.limits));
     }
   }
 
@@ -172,13 +178,13 @@ export class Instance {
   }
 
   /** What the guest's bootstrap sends. Checked, because a guest may have come to speak in its place. */
-  receive(records: string, events: string, body: string): void {
+  receive(records: string, lengths: string, events: string, body: string): void {
     if (this.#ended) return;
     try {
       const list = events === '' ? [] : (JSON.parse(events) as GuestEvent[]);
       // What belongs to a turn comes first: a record may end that turn.
       for (const event of list) if (belongsToTurn(event)) this.#readEvent(event);
-      if (!this.#ended) this.#readRecords(records, body);
+      if (!this.#ended) this.#readRecords(records, lengths, body);
       for (const event of list) if (!belongsToTurn(event)) this.#readEvent(event);
     } catch (error) {
       this.#break({
@@ -188,69 +194,82 @@ export class Instance {
     }
   }
 
-  #readRecords(records: string, body: string): void {
+  #readRecords(records: string, lengths: string, body: string): void {
     const share = this.#clock.share(endingsIn(records));
-    readRecords(records, body, (id, code, lane, text) => {
-      if (code === handedBack) this.#handBack(id);
-      else if (id === 0) this.#emit(undefined, code, lane, text);
-      else {
-        const turn = this.#open.get(id);
-        if (turn !== undefined) this.#readTurn(id, turn, code, lane, text, share);
-      }
+    readRecords(records, lengths, body, (record) => {
+      if (record.longest > this.#plan.limits.message && record.code !== settledWithError) this.#break(messageBroken(this.#plan.limits, record.longest));
+      else if (record.code === handedBack) this.#handBack(record.turn);
+      else if (record.code === settledWithValue || record.code === settledWithNothing) this.#settle(record, share);
+      else this.#readTurn(record, share);
       return !this.#ended;
     });
   }
 
-  #readTurn(id: number, turn: OpenTurn, code: number, lane: Lane, text: string, microseconds: number): void {
-    switch (code) {
-      case settledWithNothing:
-        this.#close(id, turn, { is: 'nothing' }, microseconds);
-        return;
-      case settledWithValue:
-        if (this.#admit(turn, text)) this.#close(id, turn, { is: 'value', lane, text }, microseconds);
-        return;
-      case settledWithError:
-        this.#close(id, turn, { is: 'error', error: this.#authorsError(JSON.parse(text)) }, microseconds);
-        return;
-      case answered:
-        if (this.#admit(turn, text)) this.#listener.answered(turn.delivery, lane, text);
-        return;
-      default:
-        this.#emit(turn, code, lane, text);
+  /** Turns in a row that ended well. Those that are not open any more were given up. */
+  #settle(record: Record, microseconds: number): void {
+    const { code, count, lane, lengths, body } = record;
+    let start = record.start;
+    for (let row = 0; row < count && !this.#ended; ) {
+      const number = record.turn + row;
+      const sent = this.#open.known(number);
+      if (code === settledWithValue && sent !== undefined && !this.#admit(sent, 1, lengthAt(lengths, row))) return;
+      // A turn that has sent something is looked at alone.
+      const rows = this.#open.end(number, sent === undefined ? this.#uncounted(number, count - row) : 1);
+      const to = row + (rows === undefined ? 1 : rows.to - rows.from);
+      const end = to === count ? record.end : start + charactersOf(lengths, row, to);
+      if (rows !== undefined) {
+        this.#handbacks = 0;
+        const payloads = { lane, lengths: lengths.slice(lengthWidth * row, lengthWidth * to), body: partOf(body, start, end) };
+        this.#listener.settled(rows, code === settledWithValue ? payloads : undefined, microseconds);
+      }
+      start = end;
+      row = to;
     }
   }
 
-  #emit(turn: OpenTurn | undefined, outlet: number, lane: Lane, text: string): void {
-    if (!Number.isInteger(outlet) || outlet < 0 || outlet >= this.#plan.outlets.length) throw new Error('no such outlet');
-    if (this.#admit(turn ?? this.#background, text)) this.#listener.emitted(turn?.delivery, outlet, lane, text);
+  /** How many turns from this one on, of so many, have sent nothing before they ended. */
+  #uncounted(number: number, most: number): number {
+    let count = 1;
+    while (count < most && this.#open.known(number + count) === undefined) count++;
+    return count;
+  }
+
+  #readTurn(record: Record, microseconds: number): void {
+    const { turn: number, code, count, lane, lengths, body, start, end } = record;
+    const payloads = { lane, lengths, body: partOf(body, start, end) };
+    const turn = number === 0 ? undefined : this.#open.get(number);
+    if (number !== 0 && turn === undefined) return;
+    if (code === settledWithError) {
+      if (turn !== undefined) this.#err(turn, this.#authorsError(JSON.parse(payloads.body)), microseconds);
+      return;
+    }
+    const outlet = code === answered ? outOutlet : code;
+    if (outlet < 0 || outlet >= this.#plan.outlets.length) throw new Error('no such outlet');
+    if (!this.#admit(turn === undefined ? this.#background : this.#open.state(number), count, end - start)) return;
+    if (code === answered && turn !== undefined) this.#listener.answered(turn, payloads);
+    else this.#listener.emitted(turn, outlet, payloads, count);
   }
 
   /** The bootstrap refuses before; here is where a bootstrap that was tricked ends. */
-  #admit(sender: Sent, text: string): boolean {
+  #admit(sender: TurnState, messages: number, characters: number): boolean {
     const { message, outboundMessages, outboundBytes } = this.#plan.limits;
-    sender.messages++;
-    sender.bytes += text.length;
-    if (text.length > message) this.#break(messageBroken(this.#plan.limits, text.length));
-    else if (sender.messages > outboundMessages + 1 || sender.bytes > outboundBytes + message) this.#break(outboundBroken);
+    sender.messages += messages;
+    sender.bytes += characters;
+    if (sender.messages > outboundMessages + 1 || sender.bytes > outboundBytes + message) this.#break(outboundBroken);
     return !this.#ended;
   }
 
-  #close(id: number, turn: OpenTurn, outcome: Outcome, microseconds: number): void {
-    this.#open.delete(id);
+  #err(turn: OpenTurn, error: ErrorRecord, microseconds: number): void {
+    const message = messageOf(turn);
+    this.#open.end(turn.number, 1);
     this.#handbacks = 0;
-    this.#listener.ended(turn.delivery, outcome, microseconds);
+    this.#listener.erred(message, error, microseconds);
   }
 
   #handBack(first: number): void {
     // Each time it may have begun one turn more than before, and have been held up now and then; not for ever.
     if (++this.#handbacks > this.#plan.concurrency + mostHandbacks) throw new Error('it never begins what it is given');
-    const back: Delivery[] = [];
-    for (const [id, turn] of this.#open) {
-      if (id < first) continue;
-      back.push(turn.delivery);
-      this.#open.delete(id);
-    }
-    this.#listener.handedBack(back);
+    this.#listener.handedBack(this.#open.endFrom(first));
   }
 
   #readEvent(event: GuestEvent): void {
@@ -319,7 +338,7 @@ export class Instance {
       this.#replies.expect(event.id);
       this.#clock.sleeps(true);
     }
-    this.#listener.called(event, this.#open.get(event.turn)?.delivery);
+    this.#listener.called(event, this.#open.get(event.turn));
   }
 
   /** The guest's thread sleeps until it is answered, and nothing else can enter meanwhile. */
@@ -338,12 +357,13 @@ export class Instance {
 
   #log(event: Extract<GuestEvent, { is: 'log' }>): void {
     const { text, dropped } = event;
-    const turn = this.#open.get(event.turn) ?? this.#stopping.get(event.turn);
-    const writer = turn ?? this.#background;
+    const stopping = this.#stopping.get(event.turn);
+    const execution = this.#open.get(event.turn)?.execution ?? stopping?.execution;
+    const writer = stopping?.state ?? (execution === undefined ? this.#background : this.#open.state(event.turn));
     // An empty line is a line.
     writer.logged += text.length + 1;
     if (writer.logged > this.#plan.limits.logs * 2 + textLimits.log) return;
-    this.#listener.logged(event.level, text, dropped, turn?.delivery);
+    this.#listener.logged(event.level, text, dropped, execution);
   }
 
   #authorsError(told: unknown): ErrorRecord {
@@ -355,7 +375,7 @@ export class Instance {
     const guest = this.#guest;
     if (guest === undefined || this.#ended) return;
     const entered = (): void => {
-      this.#background = nothingSent();
+      this.#background = newTurnState();
       this.#clock.opened(this.#open.head);
     };
     const broken = await guest.enter(door, args, limit, entered, () => this.#clock.closed(this.#open.head));
@@ -372,7 +392,7 @@ export class Instance {
   #checkSpent(): void {
     const head = this.#open.head;
     const turn = this.#open.get(head);
-    if (turn !== undefined && this.#clock.spentBy(head) > this.#plan.limits.cpu) this.#abort([{ id: head, turn, began: true }], cpuBroken(this.#plan.limits));
+    if (turn !== undefined && this.#clock.spentBy(head) > this.#plan.limits.cpu) this.#abort([{ turn, began: true }], cpuBroken(this.#plan.limits));
   }
 
   /**
@@ -394,22 +414,23 @@ export class Instance {
   /** Tells the guest, takes the isolate away if it does not listen, and reports the turns as failed when their code has stopped. */
   #abort(turns: readonly GivenUp[], error: ErrorRecord): void {
     if (turns.length === 0) return;
-    for (const { id, turn } of turns) {
-      this.#open.delete(id);
-      this.#stopping.set(id, turn);
+    const given = turns.map(({ turn, began }) => ({ number: turn.number, message: messageOf(turn), began }));
+    for (const { turn } of turns) {
+      this.#stopping.set(turn.number, { execution: turn.execution, state: this.#open.state(turn.number) });
+      this.#open.end(turn.number, 1);
     }
     this.#codesTold.add(error.code);
     const stopped = (): void => {
       clearTimeout(force);
-      for (const { id, turn, began } of turns) {
-        this.#stopping.delete(id);
-        this.#listener.ended(turn.delivery, { is: 'error', error: { ...error, actor: this.#plan.name } }, began ? 0 : undefined);
+      for (const { number, message, began } of given) {
+        this.#stopping.delete(number);
+        this.#listener.erred(message, { ...error, actor: this.#plan.name }, began ? 0 : undefined);
       }
       if (!this.#ended) this.#listener.free();
     };
     const force = setTimeout(() => this.#break(error, false), cancelGrace);
     // A door opens when the one before it is closed, or when the thread has left the isolate that was disposed.
-    void this.#enter('cancel', [JSON.stringify(turns.map(({ id }) => id)), JSON.stringify(error)], () => this.#doorLimit()).then(stopped);
+    void this.#enter('cancel', [JSON.stringify(given.map(({ number }) => number)), JSON.stringify(error)], () => this.#doorLimit()).then(stopped);
   }
 
   async #fellOver(guest: Guest, broken: Broken): Promise<void> {
@@ -438,8 +459,10 @@ export class Instance {
     if (this.#ended) return;
     const named = this.#open.get(this.#postmortem);
     const only = this.#open.size === 1 ? this.#open.get(this.#open.head) : undefined;
-    const culprit = blame && this.#stopping.size === 0 ? (named ?? only)?.delivery : undefined;
-    const suspects = this.#open.deliveries().filter((delivery) => delivery !== culprit);
+    const blamed = blame && this.#stopping.size === 0 ? (named ?? only) : undefined;
+    const culprit = blamed && messageOf(blamed);
+    if (blamed !== undefined) this.#open.end(blamed.number, 1);
+    const suspects = this.#open.endFrom(0);
     const left = this.dispose();
     this.#listener.broke({ ...error, actor: this.#plan.name }, culprit, suspects, left);
   }

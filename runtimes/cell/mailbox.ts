@@ -1,88 +1,153 @@
 /** The messages that wait for one actor, bounded by number and bytes. Order of arrival, save what is put back in front. */
-import type { Lane } from '../protocol.ts';
+import { type Batch, countOf, lengthAt, part, runsOf } from './batch.ts';
 import type { Execution } from './executions.ts';
-
-/** To whom the answer of a turn goes. */
-export type Reply =
-  | { readonly to: 'host'; readonly id: number }
-  | { readonly to: 'actor'; readonly actor: number; readonly instance: number; readonly call: number };
-
-export interface Delivery {
-  readonly inlet: number;
-  readonly lane: Lane;
-  /** The payload; a binary one as one character a byte. */
-  readonly text: string;
-  readonly execution: Execution;
-  readonly sequence: number;
-  readonly reply: Reply | undefined;
-  /** It came over the channel: the host gets credit back when it leaves the mailbox. */
-  readonly fromHost: boolean;
-  /** It was running, unreported, when its instance died: it runs alone, and a second death is its own. */
-  suspect: boolean;
-}
 
 /** Bytes that wait in one mailbox beyond which it counts as full. */
 const fullBytes = 16 * 1024 * 1024;
+/** Batches smaller than this are joined when they can be: each costs as much as a dozen of messages. */
+const fewMessages = 64;
+const mostJoined = 1024;
 
 export class Mailbox {
   readonly capacity: number;
-  #items: Delivery[] = [];
+  #batches: Batch[] = [];
+  /** Place of the first batch that waits, and of the first message in it. */
   #head = 0;
+  #row = 0;
+  #size = 0;
   #bytes = 0;
+  /** The executions of the last batch, if that was put together here, so that more can be added. */
+  #joined: Execution[] | undefined;
 
   constructor(capacity: number) {
     this.capacity = capacity;
   }
 
   get size(): number {
-    return this.#items.length - this.#head;
+    return this.#size;
   }
 
   /** How many more messages fit; 0 or less when full. */
   get room(): number {
-    return this.#bytes >= fullBytes ? 0 : this.capacity - this.size;
+    return this.#bytes >= fullBytes ? 0 : this.capacity - this.#size;
   }
 
-  push(delivery: Delivery): void {
-    this.#items.push(delivery);
-    this.#bytes += delivery.text.length;
+  push(batch: Batch): void {
+    this.#size += countOf(batch);
+    this.#bytes += batch.body.length;
+    if (countOf(batch) < fewMessages && this.#join(batch)) return;
+    this.#joined = undefined;
+    this.#batches.push(batch);
   }
 
-  peek(): Delivery | undefined {
-    return this.#items[this.#head];
+  /** The batch whose messages come next; they may be some of it only. */
+  peek(): Batch | undefined {
+    return this.#batches[this.#head];
   }
 
-  shift(): Delivery | undefined {
-    const delivery = this.#items[this.#head];
-    if (delivery === undefined) return undefined;
-    this.#head++;
-    this.#bytes -= delivery.text.length;
-    if (this.#head > 4096 && this.#head * 2 > this.#items.length) this.#compact();
-    return delivery;
+  /**
+   * Takes the next messages, of one batch.
+   * @param messages at most
+   * @param characters at most, save that one message is always taken if `messages` allows it
+   */
+  take(messages: number, characters: number): Batch | undefined {
+    const batch = this.#batches[this.#head];
+    if (batch === undefined || messages <= 0) return undefined;
+    const from = this.#row;
+    const most = Math.min(countOf(batch), from + messages);
+    let to = from;
+    let size = 0;
+    for (; to < most; to++) {
+      const length = lengthAt(batch.lengths, to);
+      if (to > from && size + length > characters) break;
+      size += length;
+    }
+    this.#size -= to - from;
+    this.#bytes -= size;
+    this.#joined = undefined;
+    if (to < countOf(batch)) this.#row = to;
+    else this.#next();
+    return part({ batch, from, to });
   }
 
   /** Puts back what was taken but not run, in its order. */
-  unshift(deliveries: readonly Delivery[]): void {
-    this.#items = [...deliveries, ...this.#items.slice(this.#head)];
-    this.#head = 0;
-    for (const delivery of deliveries) this.#bytes += delivery.text.length;
+  unshift(batches: readonly Batch[]): void {
+    this.#batches = [...batches, ...this.#waiting()];
+    this.#restart();
+    for (const batch of batches) {
+      this.#size += countOf(batch);
+      this.#bytes += batch.body.length;
+    }
   }
 
-  /** Takes out what fits the condition. */
-  remove(matches: (delivery: Delivery) => boolean): Delivery[] {
-    const removed: Delivery[] = [];
-    this.#compact();
-    this.#items = this.#items.filter((delivery) => {
-      if (!matches(delivery)) return true;
-      removed.push(delivery);
-      this.#bytes -= delivery.text.length;
-      return false;
-    });
+  /** Takes out the messages of executions of which this holds. */
+  remove(matches: (execution: Execution) => boolean): Batch[] {
+    const removed: Batch[] = [];
+    const kept: Batch[] = [];
+    for (const batch of this.#waiting()) {
+      const runs = runsOf(batch, matches);
+      if (runs.length === 0) {
+        kept.push(batch);
+        continue;
+      }
+      removed.push(...runs.map(part));
+      kept.push(...runsOf(batch, (execution) => !matches(execution)).map(part));
+    }
+    this.#batches = kept;
+    this.#restart();
+    for (const batch of removed) {
+      this.#size -= countOf(batch);
+      this.#bytes -= batch.body.length;
+    }
     return removed;
   }
 
-  #compact(): void {
-    this.#items = this.#items.slice(this.#head);
+  /** Puts a small batch at the end of the one before it, if nothing sets them apart. */
+  #join(batch: Batch): boolean {
+    const place = this.#batches.length - 1;
+    const last = this.#batches[place];
+    if (last === undefined || place < this.#head || !alike(last, batch) || countOf(last) + countOf(batch) > mostJoined) return false;
+    const executions = this.#joined ?? [...last.executions];
+    for (const execution of batch.executions) executions.push(execution);
+    this.#joined = executions;
+    this.#batches[place] = {
+      ...last,
+      executions,
+      numbers: last.numbers + batch.numbers,
+      lengths: last.lengths + batch.lengths,
+      body: last.body + batch.body,
+    };
+    return true;
+  }
+
+  /** What waits, as whole batches. */
+  #waiting(): Batch[] {
+    const waiting = this.#batches.slice(this.#head);
+    const [first] = waiting;
+    if (first !== undefined && this.#row > 0) waiting[0] = part({ batch: first, from: this.#row, to: countOf(first) });
+    return waiting;
+  }
+
+  #next(): void {
+    this.#batches[this.#head++] = undefined as never;
+    this.#row = 0;
+    if (this.#head < 64 || this.#head * 2 < this.#batches.length) return;
+    this.#batches = this.#batches.slice(this.#head);
     this.#head = 0;
   }
+
+  #restart(): void {
+    this.#head = 0;
+    this.#row = 0;
+    this.#joined = undefined;
+  }
 }
+
+const alike = (one: Batch, other: Batch): boolean =>
+  one.inlet === other.inlet &&
+  one.lane === other.lane &&
+  one.description === other.description &&
+  one.fromHost === other.fromHost &&
+  one.suspect === other.suspect &&
+  one.reply === undefined &&
+  other.reply === undefined;

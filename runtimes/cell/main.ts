@@ -19,7 +19,7 @@ import type { Actor } from './actor.ts';
 import { loadAddon } from './addon.ts';
 import { Cell } from './cell.ts';
 import { tryDoor } from './doorTrial.ts';
-import { Guest } from './guest.ts';
+import { Guest, type GuestOptions } from './guest.ts';
 import { Instance } from './instance.ts';
 import type { InstanceListener } from './instanceListener.ts';
 import { Meter } from './meter.ts';
@@ -97,7 +97,7 @@ function startInstance(
 ): Instance {
   const replies = runtime.synchronous ? new SynchronousReplies() : undefined;
   const instance = new Instance(number, plan, listener, meter, locate, replies);
-  const options = {
+  const options: GuestOptions = {
     ivm,
     snapshot,
     runtime,
@@ -106,7 +106,7 @@ function startInstance(
     payloads,
     seed: randomFillSync(new Uint8Array(32)),
     shared: replies?.buffer,
-    receive: (records: string, events: string, body: string) => instance.receive(records, events, body),
+    receive: (records, lengths, events, body) => instance.receive(records, lengths, events, body),
     catastrophic: (message: string) => cell.wedged(plan.index, message),
     wedged: () => cell.wedged(plan.index, 'a thread did not come back from its guest'),
   };

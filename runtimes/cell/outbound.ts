@@ -1,8 +1,11 @@
 /** What the cell tells the host, gathered over one turn of the event loop: columns first, endings of executions last. */
 import type { ErrorRecord } from '../../sdk/errors.ts';
+import { lengthWidth } from '../guest/wire.ts';
 import type { CellMessage, Lane } from '../protocol.ts';
 import { frameLimits } from '../limits.ts';
+import { lengthAt, onePayload, type Payloads } from './batch.ts';
 import type { Execution } from './executions.ts';
+import type { Work } from './work.ts';
 
 export type Send = (message: CellMessage, payloads: readonly Buffer[]) => void;
 
@@ -25,23 +28,36 @@ export class Outbound {
     this.#send = send;
   }
 
-  emit(actor: number, outlet: number, execution: number, lane: Lane, text: string): void {
-    const payload = toBytes(lane, text);
-    if (this.#emit.bytes + payload.length > fullBytes) this.#flushEmit();
-    const { columns, payloads } = this.#emit;
-    columns.actor.push(actor);
-    columns.outlet.push(outlet);
-    columns.execution.push(execution);
-    columns.lane.push(lane);
-    columns.length.push(payload.length);
-    payloads.push(payload);
-    this.#emit.bytes += payload.length;
-    if (payloads.length >= fullRows) this.#flushEmit();
+  /** @param executions handles, one for each payload; 0 for what no execution caused */
+  emit(actor: number, outlet: number, executions: readonly number[], payloads: Payloads): void {
+    const { bytes, sizes } = encoded(payloads);
+    if (this.#emit.bytes + bytes.length > fullBytes) this.#flushEmit();
+    if (bytes.length > fullBytes && executions.length > 1) {
+      this.#emitEach(actor, outlet, executions, payloads);
+      return;
+    }
+    const { columns } = this.#emit;
+    columns.runs.push(actor, outlet, payloads.lane, executions.length);
+    for (const execution of executions) columns.execution.push(execution);
+    for (const size of sizes) columns.length.push(size);
+    this.#emit.payloads.push(bytes);
+    this.#emit.bytes += bytes.length;
+    if (columns.execution.length >= fullRows) this.#flushEmit();
     this.#soon();
   }
 
-  credit(actor: number): void {
-    this.#credit.set(actor, (this.#credit.get(actor) ?? 0) + 1);
+  /** What is too much for one frame. */
+  #emitEach(actor: number, outlet: number, executions: readonly number[], { lane, lengths, body }: Payloads): void {
+    let start = 0;
+    for (const [row, execution] of executions.entries()) {
+      const end = start + lengthAt(lengths, row);
+      this.emit(actor, outlet, [execution], onePayload(lane, body.slice(start, end)));
+      start = end;
+    }
+  }
+
+  credit(actor: number, messages: number): void {
+    this.#credit.set(actor, (this.#credit.get(actor) ?? 0) + messages);
     this.#soon();
   }
 
@@ -88,29 +104,61 @@ export class Outbound {
     const settled = this.#settled;
     this.#settled = [];
     let columns = emptySettled();
-    for (const { handle, received, work } of settled) {
-      if (columns.execution.length >= fullRows || columns.work.length + work.length > fullColumn) {
+    let work: Work | undefined;
+    for (const execution of settled) {
+      const full = columns.execution.length >= fullRows || columns.work.length + workWidth * (execution.work?.length ?? 0) > fullColumn;
+      if (full) {
         this.#send({ type: 'settled', ...columns }, []);
         columns = emptySettled();
       }
-      columns.execution.push(handle);
-      columns.received.push(received);
-      columns.parts.push(work.length / workWidth);
-      for (const number of work) columns.work.push(number);
+      const { groups } = columns;
+      if (groups.length > 0 && execution.work === work) groups[groups.length - 2] = (groups.at(-2) as number) + 1;
+      else {
+        work = execution.work;
+        groups.push(1, work?.length ?? 0);
+        for (let at = work; at !== undefined; at = at.before) columns.work.push(at.actor, at.messages, at.microseconds);
+      }
+      columns.execution.push(execution.handle);
+      columns.received.push(execution.received);
     }
     if (columns.execution.length > 0) this.#send({ type: 'settled', ...columns }, []);
   }
 }
 
 interface Emit {
-  readonly columns: { readonly actor: number[]; readonly outlet: number[]; readonly execution: number[]; readonly lane: Lane[]; readonly length: number[] };
+  readonly columns: { readonly runs: number[]; readonly execution: number[]; readonly length: number[] };
   readonly payloads: Buffer[];
   bytes: number;
 }
 
-const emptyEmit = (): Emit => ({ columns: { actor: [], outlet: [], execution: [], lane: [], length: [] }, payloads: [], bytes: 0 });
+const emptyEmit = (): Emit => ({ columns: { runs: [], execution: [], length: [] }, payloads: [], bytes: 0 });
 
-const emptySettled = (): { execution: number[]; received: number[]; parts: number[]; work: number[] } => ({ execution: [], received: [], parts: [], work: [] });
+const emptySettled = (): { execution: number[]; received: number[]; groups: number[]; work: number[] } => ({ execution: [], received: [], groups: [], work: [] });
+
+/**
+ * Payloads as bytes. Those of a text that has as many bytes as characters are as long as they were; else each is encoded by itself if
+ * need be, for two halves of a character must not meet at the end of one and the beginning of the next.
+ */
+function encoded({ lane, lengths, body }: Payloads): { readonly bytes: Buffer; readonly sizes: readonly number[] } {
+  const bytes = toBytes(lane, body);
+  const plain = bytes.length === body.length;
+  const sizes: number[] = [];
+  const texts: string[] = [];
+  let sum = 0;
+  for (let row = 0, start = 0; row < lengths.length / lengthWidth; row++) {
+    const length = lengthAt(lengths, row);
+    if (plain) sizes.push(length);
+    else {
+      const text = body.slice(start, start + length);
+      const size = Buffer.byteLength(text);
+      texts.push(text);
+      sizes.push(size);
+      sum += size;
+    }
+    start += length;
+  }
+  return { bytes: plain || sum === bytes.length ? bytes : Buffer.concat(texts.map((text) => toBytes(lane, text))), sizes };
+}
 
 export const toBytes = (lane: Lane, text: string): Buffer => Buffer.from(text, lane === 0 ? 'utf8' : 'latin1');
 

@@ -1,34 +1,70 @@
 /** The cell's half of the numbers that cross the wall as characters: see guest/wire.ts. */
-import { codeOffset, paired, recordWidth, settledWithError } from '../guest/wire.ts';
+import { codeOffset, lengthWidth, paired, recordWidth, settledWithError } from '../guest/wire.ts';
 import { binaryLane, type Lane, textLane } from '../lanes.ts';
+import { lengthAt } from './batch.ts';
 
-/** What tells of one delivery. @param execution the number of its execution in the batch */
-export const deliveryHeader = (inlet: number, lane: Lane, execution: number, length: number): string =>
-  String.fromCharCode(paired(inlet, lane), execution, length, length >>> 16);
+/** What tells of one batch. @param description the number of its description in the delivery */
+export const batchHeader = (inlet: number, lane: Lane, description: number, messages: number): string =>
+  String.fromCharCode(paired(inlet, lane), description, messages);
+
+/** What an instance says: {@link count} payloads, of turns in a row or of one turn. */
+export interface Record {
+  readonly turn: number;
+  readonly code: number;
+  readonly lane: Lane;
+  readonly count: number;
+  readonly lengths: string;
+  /** All that was sent; the payloads begin at `start` and end before `end`. */
+  readonly body: string;
+  readonly start: number;
+  readonly end: number;
+  /** The longest payload. */
+  readonly longest: number;
+}
 
 /**
  * Reads what became of turns.
- * @param take gets turn, code, lane and payload of each record, and says whether to go on
+ * @param take gets each record, and says whether to go on
  * @throws Error when the records are not whole or point outside of the body
  */
-export function readRecords(records: string, body: string, take: (turn: number, code: number, lane: Lane, text: string) => boolean): void {
+export function readRecords(records: string, lengths: string, body: string, take: (record: Record) => boolean): void {
   demandWhole(records);
+  let row = 0;
   for (let at = 0; at < records.length; at += recordWidth) {
+    const count = records.charCodeAt(at + 5);
+    const to = row + count;
+    if (lengthWidth * to > lengths.length) throw new Error('a record has fewer payloads than it says');
     const start = numberAt(records, at + 3);
-    const end = start + numberAt(records, at + 5);
+    let end = start;
+    let longest = 0;
+    for (; row < to; row++) {
+      const length = lengthAt(lengths, row);
+      if (length > longest) longest = length;
+      end += length;
+    }
     if (end > body.length) throw new Error('a record points outside');
-    const lane = (records.charCodeAt(at + 2) & 1) === 0 ? textLane : binaryLane;
-    if (!take(numberAt(records, at), codeAt(records, at), lane, body.slice(start, end))) return;
+    const record: Record = {
+      turn: numberAt(records, at),
+      code: codeAt(records, at),
+      lane: (records.charCodeAt(at + 2) & 1) === 0 ? textLane : binaryLane,
+      count,
+      lengths: count * lengthWidth === lengths.length ? lengths : lengths.slice(lengthWidth * (to - count), lengthWidth * to),
+      body,
+      start,
+      end,
+      longest,
+    };
+    if (!take(record)) return;
   }
 }
 
-/** How many of the records end a turn. */
+/** How many turns end by these records. */
 export function endingsIn(records: string): number {
   demandWhole(records);
   let endings = 0;
   for (let at = 0; at < records.length; at += recordWidth) {
     const code = codeAt(records, at);
-    if (code < 0 && code >= settledWithError) endings++;
+    if (code < 0 && code >= settledWithError) endings += records.charCodeAt(at + 5);
   }
   return endings;
 }

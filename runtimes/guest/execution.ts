@@ -1,19 +1,16 @@
-/** The execution of a turn, cut out of what came with the batch only when somebody asks for it. */
-import { executionSeparator } from '../lanes.ts';
+/** The execution of a turn, put together only when somebody asks for it. */
 import type { Turn } from './kernel.ts';
-import { indexOf, slice } from './primordials.ts';
+import { numberToString, slice } from './primordials.ts';
+
+/** The last key of a description is the id, so that is where the number belongs. */
+const closing = '"}';
 
 /**
- * Turns mostly ask in their order, so the search goes on from where it last ended.
- * @returns `{ id, parents, attempt, deadline, trace }` as JSON; deadline in milliseconds since the epoch, 0 is none
+ * Most executions differ in nothing but a number at the end of their id: the rest is described once for all of them.
+ *
+ * @returns `{ parents, attempt, deadline, trace, id }` as JSON; deadline in milliseconds since the epoch, 0 is none
  */
-export function executionOf({ executions, execution }: Turn): string {
-  const { text } = executions;
-  if (execution < executions.number) executions.number = executions.start = 0;
-  while (executions.number < execution) {
-    executions.start = indexOf(text, executionSeparator, executions.start) + 1;
-    executions.number++;
-  }
-  const end = indexOf(text, executionSeparator, executions.start);
-  return slice(text, executions.start, end === -1 ? text.length : end);
+export function executionOf({ description, execution }: Turn): string {
+  if (execution === 0) return description;
+  return slice(description, 0, description.length - closing.length) + numberToString(execution - 1, 36) + closing;
 }

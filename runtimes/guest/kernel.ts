@@ -42,13 +42,6 @@ export interface Timers {
   clear(id: unknown): void;
 }
 
-/** The descriptions of the executions of one batch, and where the one was found that was asked for last. */
-export interface Descriptions {
-  readonly text: string;
-  number: number;
-  start: number;
-}
-
 /** One message in one instance. */
 export interface Turn {
   readonly id: number;
@@ -56,8 +49,8 @@ export interface Turn {
   readonly lane: Lane;
   /** The payload as it came; see {@link GuestPayload}. */
   readonly text: string;
-  /** The descriptions of executions that came with it, and which of them is that of its own: see {@link executionOf} in execution.ts. */
-  readonly executions: Descriptions;
+  /** What its execution has in common with others, and its own number: see {@link executionOf} in execution.ts. */
+  readonly description: string;
   readonly execution: number;
   /** Set once: nothing of this turn counts afterwards. */
   ended: boolean;
@@ -66,8 +59,6 @@ export interface Turn {
   bytes: number;
   /** Set by the language when the handler wants to hear of a cancellation. */
   onCancel: ((reason: unknown) => void) | undefined;
-  /** Its place among those that wait. */
-  next: Turn | undefined;
   /** Its place among those that are open. */
   before: Turn | undefined;
   after: Turn | undefined;

@@ -18,13 +18,13 @@ import { disarm, stillArmed } from './realm.ts';
 import { createTimers, installTimers } from './timers.ts';
 import { createTurns } from './turns.ts';
 import { installWebGlobals } from './web/index.ts';
-import { decoy, type Doors, type Settings } from './wire.ts';
+import { decoy, type Doors, type Send, type Settings } from './wire.ts';
 
 const realm = globalThis as unknown as Record<string, unknown>;
 
 const languages: Record<Settings['runtime'], (kernel: Kernel) => Language> = { javascript: createJavaScript, python: createPython, wasm: createWasm };
 
-function boot(settingsText: string, send: (records: string, events: string, body: string) => void, seed: ArrayBuffer, shared: ArrayBuffer | undefined): Doors {
+function boot(settingsText: string, send: Send, seed: ArrayBuffer, shared: ArrayBuffer | undefined): Doors {
   delete realm['__boot'];
   const captured = disarm(realm);
   const settings = parse(settingsText) as Settings;
@@ -101,9 +101,9 @@ function boot(settingsText: string, send: (records: string, events: string, body
   const failed = (error: unknown): void => outbox.event({ is: 'failed', error: describe(error) });
 
   const doors = table() as unknown as Doors;
-  doors.deliver = door((firstTurn, header, executions, body, room) => {
+  doors.deliver = door((firstTurn, batches, lengths, numbers, descriptions, body, room) => {
     turns.setRoom(room);
-    turns.deliver(firstTurn, header, executions, body);
+    turns.deliver(firstTurn, batches, lengths, numbers, descriptions, body);
   });
   doors.timer = door((id) => {
     if (turns.active() === 0) logs.renew();

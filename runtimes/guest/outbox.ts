@@ -3,12 +3,12 @@
  * an asynchronous continuation spoke.
  *
  * Every statement here may be the last one before the time limit ends the guest, or throw because the guest
- * stands at its stack limit. So a record names where its payload starts, the payload is appended before its
- * record, and each line leaves a state from which `flush` can go on.
+ * stands at its stack limit. So a record names where its payloads start, a payload is appended before its length, and
+ * nothing counts before its length is there: each line leaves a state from which `flush` can go on.
  */
 import type { Lane } from '../lanes.ts';
 import { fromCharCode, resolved, stringify, then } from './primordials.ts';
-import { codeOffset, type GuestEvent, paired } from './wire.ts';
+import { codeOffset, type GuestEvent, lengthWidth, mostPayloads, paired, type Send, settledWithNothing, settledWithValue } from './wire.ts';
 
 /** Beyond this the outbox is sent at once, so that a flood does not pile up inside the isolate. */
 const flushBytes = 1024 * 1024;
@@ -22,30 +22,57 @@ export interface Outbox {
   leave(): void;
 }
 
-export function createOutbox(send: (records: string, events: string, body: string) => void): Outbox {
+/** The turn that a record can go on with: the next one, if turns ended alike, or the same, if it sent to an outlet. */
+const following = (turn: number, code: number): number => {
+  if (code >= 0) return turn;
+  return code === settledWithValue || code === settledWithNothing ? turn + 1 : -1;
+};
+
+export function createOutbox(send: Send): Outbox {
+  /** Those that are complete; the last one is still open, and described by the variables below. */
   let records = '';
+  let lengths = '';
   let events = '';
   let body = '';
+  let turn = 0;
+  let code = 0;
+  let lane: Lane = 0;
+  let start = 0;
+  /** Characters of `lengths` before the open record. */
+  let before = 0;
+  /** With what the open record would go on. */
+  let nextTurn = -1;
+  let nextStart = -1;
   let entered = false;
   let queued = false;
 
   const kept = resolved(undefined);
   Object.defineProperty(kept, 'constructor', { value: undefined });
 
+  /** The records with the open one. */
+  const complete = (): string => {
+    const count = (lengths.length - before) / lengthWidth;
+    return count === 0 ? records : records + fromCharCode(turn, turn >>> 16, paired(code + codeOffset, lane), start, start >>> 16, count);
+  };
+
   const flush = (): void => {
     queued = false;
-    if (records === '' && events === '') return;
-    const told = records;
+    if (lengths === '' && events === '') return;
+    const told = complete();
     const list = events === '' ? '' : `[${events}]`;
+    const sizes = lengths;
     const payloads = body;
     records = '';
+    lengths = '';
     events = '';
     body = '';
-    send(told, list, payloads);
+    before = 0;
+    nextTurn = -1;
+    send(told, sizes, list, payloads);
   };
 
   const soon = (): void => {
-    if (body.length + events.length > flushBytes) flush();
+    if (body.length + events.length > flushBytes || lengths.length >= lengthWidth * mostPayloads) flush();
     else if (!entered && !queued) {
       then(kept, flush);
       queued = true;
@@ -53,11 +80,24 @@ export function createOutbox(send: (records: string, events: string, body: strin
   };
 
   return {
-    record(turn, code, lane, payload) {
-      const start = body.length;
-      body += payload;
+    record(ofTurn, said, inLane, payload) {
+      const at = body.length;
       const { length } = payload;
-      records += fromCharCode(turn, turn >>> 16, paired(code + codeOffset, lane), start, start >>> 16, length, length >>> 16);
+      const size = fromCharCode(length, length >>> 16);
+      const next = following(ofTurn, said);
+      body += payload;
+      if (ofTurn !== nextTurn || said !== code || inLane !== lane || at !== nextStart) {
+        records = complete();
+        before = lengths.length;
+        turn = ofTurn;
+        code = said;
+        lane = inLane;
+        start = at;
+      }
+      // From here on nothing is called, so all of it happens or none.
+      nextTurn = next;
+      nextStart = at + length;
+      lengths += size;
       soon();
     },
     event(event) {

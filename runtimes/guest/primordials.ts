@@ -30,6 +30,7 @@ export const charCodeAt = uncurry(String.prototype.charCodeAt) as unknown as (te
 export const fromCharCode = String.fromCharCode;
 export const StringIntrinsic = String;
 export const NumberIntrinsic = Number;
+export const numberToString = uncurry(Number.prototype.toString) as unknown as (number: number, radix: number) => string;
 export const Uint8ArrayIntrinsic = Uint8Array;
 export const Int32ArrayIntrinsic = Int32Array;
 export const ArrayBufferIntrinsic = ArrayBuffer;

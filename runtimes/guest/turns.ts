@@ -2,15 +2,14 @@
  * The turns of one instance: what was delivered waits here, begins when the instance is free, and hands
  * itself back when the slice is over. Order is the order of delivery.
  */
-import type { Lane } from '../protocol.ts';
 import type { GuestPayload } from './kernel.ts';
 import { describe, hostError, type HostError } from './failure.ts';
 import type { Turn } from './kernel.ts';
 import type { Outbox } from './outbox.ts';
-import { charCodeAt, now, PromiseIntrinsic, slice, stringify } from './primordials.ts';
+import { now, PromiseIntrinsic, stringify } from './primordials.ts';
+import { type Arrivals, createArrivals } from './arrivals.ts';
 import {
   answered,
-  deliveryWidth,
   handedBack,
   type Settings,
   settledWithError,
@@ -20,7 +19,7 @@ import {
 } from './wire.ts';
 
 export interface Turns {
-  deliver(firstTurn: number, header: string, executions: string, body: string): void;
+  deliver: Arrivals['add'];
   begin(run: (turn: Turn) => void): void;
   pump(): void;
   emit(turn: Turn | undefined, outlet: number, payload: GuestPayload): void;
@@ -50,8 +49,7 @@ const background = (): { messages: number; bytes: number } => ({ messages: 0, by
 /** @param ends is told before the report of a turn is written, `becameIdle` after that of the last one. */
 export function createTurns(settings: Settings, outbox: Outbox, ends: (turn: Turn) => void, becameIdle: () => void): Turns {
   const { limits, concurrency } = settings;
-  let head: Turn | undefined;
-  let tail: Turn | undefined;
+  const arrivals = createArrivals();
   /** The turns that have begun and not ended, in that order. A list: a table that is filled and emptied for each message is slow. */
   let firstOpen: Turn | undefined;
   let lastOpen: Turn | undefined;
@@ -85,11 +83,9 @@ export function createTurns(settings: Settings, outbox: Outbox, ends: (turn: Tur
   };
 
   const handBack = (): void => {
-    const first = head;
-    if (first === undefined) return;
-    head = undefined;
-    tail = undefined;
-    outbox.record(first.id, handedBack, 0, '');
+    const first = arrivals.next();
+    arrivals.clear();
+    outbox.record(first, handedBack, 0, '');
   };
 
   const start = (turn: Turn): void => {
@@ -111,15 +107,12 @@ export function createTurns(settings: Settings, outbox: Outbox, ends: (turn: Tur
     if (pumping) return;
     pumping = true;
     try {
-      while (head !== undefined && active < concurrency) {
+      while (active < concurrency && arrivals.next() !== 0) {
         if (now() - doorTime >= sliceMilliseconds) {
           handBack();
           break;
         }
-        const turn: Turn = head;
-        head = turn.next;
-        if (head === undefined) tail = undefined;
-        start(turn);
+        start(arrivals.take());
       }
     } finally {
       pumping = false;
@@ -150,20 +143,6 @@ export function createTurns(settings: Settings, outbox: Outbox, ends: (turn: Tur
     proceed();
   }
 
-  /** A turn that has not begun never will. */
-  const drop = (id: number): void => {
-    let before: Turn | undefined;
-    let turn = head;
-    while (turn !== undefined && turn.id !== id) {
-      before = turn;
-      turn = turn.next;
-    }
-    if (turn === undefined) return;
-    if (before === undefined) head = turn.next;
-    else before.next = turn.next;
-    if (tail === turn) tail = before;
-  };
-
   const find = (id: number): Turn | undefined => {
     let turn = firstOpen;
     while (turn !== undefined && turn.id !== id) turn = turn.after;
@@ -171,32 +150,8 @@ export function createTurns(settings: Settings, outbox: Outbox, ends: (turn: Tur
   };
 
   return {
-    deliver(firstTurn, header, executions, body) {
-      const descriptions = { text: executions, number: 0, start: 0 };
-      let at = 0;
-      for (let i = 0, id = firstTurn; i < header.length; i += deliveryWidth, id++) {
-        const inletAndLane = charCodeAt(header, i);
-        const length = charCodeAt(header, i + 2) + charCodeAt(header, i + 3) * 65_536;
-        const turn: Turn = {
-          id,
-          inlet: inletAndLane >> 1,
-          lane: (inletAndLane & 1) as Lane,
-          text: slice(body, at, at + length),
-          executions: descriptions,
-          execution: charCodeAt(header, i + 1),
-          ended: false,
-          messages: 0,
-          bytes: 0,
-          onCancel: undefined,
-          next: undefined,
-          before: undefined,
-          after: undefined,
-        };
-        at += length;
-        if (tail === undefined) head = turn;
-        else tail.next = turn;
-        tail = turn;
-      }
+    deliver(firstTurn, batches, lengths, numbers, descriptions, body) {
+      arrivals.add(firstTurn, batches, lengths, numbers, descriptions, body);
       pump();
     },
 
@@ -236,7 +191,7 @@ export function createTurns(settings: Settings, outbox: Outbox, ends: (turn: Tur
 
     cancel(id, error) {
       const turn = find(id);
-      if (turn === undefined) drop(id);
+      if (turn === undefined) arrivals.drop(id);
       if (turn === undefined || !end(turn)) return;
       const listener = turn.onCancel;
       turn.onCancel = undefined;

@@ -2,17 +2,19 @@
  * What passes between a cell and the bootstrap of one of its isolates. Strings and numbers only.
  *
  * Inwards: the functions of {@link Doors}, each called by the cell with a time limit.
- * Outwards: `send(records, events, body)`. `records` says what became of turns, `events` is a list of {@link GuestEvent} as JSON or
- * empty, `body` holds the payloads that the records point into. A cell believes nothing of it beyond what the instance may say anyway.
+ * Outwards: `send(records, lengths, events, body)`. `records` says what became of turns, `lengths` how long the payloads are that lie
+ * one after another in `body`, `events` is a list of {@link GuestEvent} as JSON or empty. A cell believes nothing of it beyond what
+ * the instance may say anyway.
  *
- * Numbers of which there are many, those of deliveries and records, cross as characters, 16 bits each: reading one costs a
- * tenth of reading its digits. What takes two characters has its lower half first.
+ * Messages travel in columns, and what is the same for many in a row is said once: most messages go from actor to actor without
+ * anybody but the guests doing anything for each of them. Numbers cross as characters, 16 bits each: reading one costs a tenth of
+ * reading its digits. What takes several characters has its lowest part first.
  */
 import type { ErrorRecord } from '../../sdk/errors.ts';
 import type { Limits } from '../limits.ts';
 import type { Lane, LogLevel, Mount, RuntimeName, WasmCodec } from '../protocol.ts';
 
-/** Second number of a record. From 0 upwards it is the outlet of an emitted message. */
+/** What a record says. From 0 upwards it is the outlet of emitted messages. */
 export const settledWithNothing = -1;
 /** The payload goes to `out` and answers whoever asked. */
 export const settledWithValue = -2;
@@ -23,15 +25,27 @@ export const handedBack = -4;
 /** The payload goes to `out` and is the first answer: a generator's first yield. The turn goes on. */
 export const answered = -5;
 
-/** Characters per record: turn (two), code and lane, start in the body (two), length (two). */
-export const recordWidth = 7;
-/** Characters per delivery: inlet and lane, the number of its execution in the batch, length (two). */
-export const deliveryWidth = 4;
+/**
+ * Characters per record: turn (two), code and lane, start in the body (two), payloads. A record of several payloads tells of messages
+ * that one turn sent to one outlet, or of as many turns in a row that ended alike.
+ */
+export const recordWidth = 6;
+/** Characters per batch of a delivery: inlet and lane, which description its executions have, messages. */
+export const batchWidth = 3;
+/** Characters per payload. */
+export const lengthWidth = 2;
+/** Characters per message: the number of its execution, or 0 if that is named by the description alone. */
+export const numberWidth = 3;
+/** What one `send` carries at most, so that the number of payloads in a record fits a character. */
+export const mostPayloads = 4096;
 
 /** Two numbers in one character, the second of them 0 or 1. */
 export const paired = (number: number, lane: Lane): number => number * 2 + lane;
 /** Codes begin below 0. */
 export const codeOffset = 8;
+
+/** The only way out of an isolate, see above. */
+export type Send = (records: string, lengths: string, events: string, body: string) => void;
 
 /** An error as a guest tells it; the cell adds actor and execution, and maps the stack to the author's lines. */
 export type GuestError = ErrorRecord;
@@ -106,8 +120,8 @@ export const slice = 10;
  * None returns anything, none throws.
  */
 export interface Doors {
-  /** `header`: {@link deliveryWidth} characters for each message. `executions`: a line of JSON for each execution. */
-  deliver(firstTurn: number, header: string, executions: string, body: string, room: number): void;
+  /** `descriptions`: a line of JSON for what executions have in common; see {@link executionOf}. `room`: what the receivers can take. */
+  deliver(firstTurn: number, batches: string, lengths: string, numbers: string, descriptions: string, body: string, room: number): void;
   timer(id: number): void;
   /** `error` is empty if the call went well, else an {@link ErrorRecord} as JSON. */
   /** `from`: where the payload begins in a buffer. */

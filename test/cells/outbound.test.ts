@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
+import { onePayload } from '../../runtimes/cell/batch.ts';
 import type { Execution } from '../../runtimes/cell/executions.ts';
 import { Outbound } from '../../runtimes/cell/outbound.ts';
+import { addWork, type Work } from '../../runtimes/cell/work.ts';
 import { encodeFrame } from '../../runtimes/frame.ts';
 import { type CellMessage, cellMessage } from '../../runtimes/protocol.ts';
 
@@ -15,29 +17,68 @@ function cell() {
   return { outbound, flushed };
 }
 
-const execution = (handle: number, actors: number): Execution => ({
+const ended = (handle: number, work: Work | undefined): Execution => ({
   handle,
   description: '',
+  number: 0,
   inFlight: 0,
   received: 1,
-  work: Array.from({ length: actors }, (_, actor) => [actor, 1, 5]).flat(),
+  work,
   cancelled: undefined,
 });
 
+/** By message. */
+const outletsOf = (runs: ArrayLike<number>): number[] => {
+  const outlets: number[] = [];
+  for (let run = 0; run < runs.length; run += 4) for (let row = 0; row < (runs[run + 3] as number); row++) outlets.push(runs[run + 1] as number);
+  return outlets;
+};
+
+const workOf = (actors: number): Work | undefined => {
+  let work: Work | undefined;
+  for (let actor = 0; actor < actors; actor++) work = addWork(work, actor, 5);
+  return work;
+};
+
 test('the ends of many executions at many actors fit their frames', async () => {
   const { outbound, flushed } = cell();
-  for (let handle = 1; handle <= 10_000; handle++) outbound.settled(execution(handle, 40));
+  for (let handle = 1; handle <= 10_000; handle++) outbound.settled(ended(handle, workOf(40)));
   const settled = (await flushed()).flatMap((message) => (message.type === 'settled' ? [message] : []));
   expect(settled.flatMap((message) => Array.from(message.execution))).toEqual(Array.from({ length: 10_000 }, (_, index) => index + 1));
   expect(settled.flatMap((message) => Array.from(message.work)).length).toBe(10_000 * 40 * 3);
 });
 
+test('executions that had the same work tell of it once', async () => {
+  const { outbound, flushed } = cell();
+  const [shared, other] = [workOf(2), workOf(3)];
+  for (const [handle, work] of [shared, shared, other, other, other, undefined].entries()) outbound.settled(ended(handle, work));
+  const [settled] = await flushed();
+  expect(settled).toMatchObject({ type: 'settled', execution: [0, 1, 2, 3, 4, 5], groups: [2, 2, 3, 3, 1, 0] });
+  expect(settled).toMatchObject({ work: [1, 1, 5, 0, 1, 5, 2, 1, 5, 1, 1, 5, 0, 1, 5] });
+});
+
+test('the work of an actor that had many turns is one entry in the end', () => {
+  let work: Work | undefined;
+  for (let turn = 0; turn < 10_000; turn++) work = addWork(work, turn % 3, 2);
+  const messages = [0, 0, 0];
+  for (let at = work; at !== undefined; at = at.before) messages[at.actor] = (messages[at.actor] ?? 0) + at.messages;
+  expect(messages).toEqual([3334, 3333, 3333]);
+  expect(work?.length).toBeLessThan(40);
+});
+
+test('half a character at the end of a payload does not meet the other half at the beginning of the next', async () => {
+  const { outbound, flushed } = cell();
+  outbound.emit(0, 0, [1, 2], { lane: 0, lengths: '\x03\0\x03\0', body: '"a\ud83d\ude00b"' });
+  const [emitted] = await flushed();
+  expect(emitted).toMatchObject({ type: 'emit', length: [5, 5] });
+});
+
 test('more bytes than a frame holds make several', async () => {
   const { outbound, flushed } = cell();
   const text = '\u3042'.repeat(1024 * 1024);
-  for (let number = 0; number < 40; number++) outbound.emit(0, number, 1, 0, text);
-  outbound.emit(0, 40, 1, 0, '\u3042'.repeat(16 * 1024 * 1024));
-  for (let number = 41; number < 10_000; number++) outbound.emit(0, number, 1, 0, '1');
-  const emitted = (await flushed()).flatMap((message) => (message.type === 'emit' ? Array.from(message.outlet) : []));
+  for (let number = 0; number < 40; number++) outbound.emit(0, number, [1], onePayload(0, text));
+  outbound.emit(0, 40, [1], onePayload(0, '\u3042'.repeat(16 * 1024 * 1024)));
+  for (let number = 41; number < 10_000; number++) outbound.emit(0, number, [1], onePayload(0, '1'));
+  const emitted = (await flushed()).flatMap((message) => (message.type === 'emit' ? outletsOf(message.runs) : []));
   expect(emitted).toEqual(Array.from({ length: 10_000 }, (_, index) => index));
 });

@@ -7,7 +7,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import ivm from 'isolated-vm';
 import { type Broken, Guest } from '../../runtimes/cell/guest.ts';
-import { deliveryHeader, readRecords } from '../../runtimes/cell/records.ts';
+import { asLength, asNumber, lengthAt } from '../../runtimes/cell/batch.ts';
+import { batchHeader, readRecords } from '../../runtimes/cell/records.ts';
 import { SynchronousReplies } from '../../runtimes/cell/synchronous.ts';
 import {
   answered,
@@ -111,7 +112,7 @@ export class Fallen extends Error {
 }
 
 /** The execution that every message belongs to. */
-const description = JSON.stringify({ id: 'execution-1', parents: [], attempt: 1, deadline: 0, trace: '' });
+const description = JSON.stringify({ parents: [], attempt: 1, deadline: 0, trace: '', id: 'execution-1' });
 
 export class TestInstance {
   readonly logs: LogLine[] = [];
@@ -189,7 +190,7 @@ export class TestInstance {
       payloads: payloads.map((payload) => Buffer.from(payload as string)),
       seed: randomFillSync(new Uint8Array(32)),
       shared: this.#replies?.buffer,
-      receive: (records, events, body) => this.#receive(records, events, body),
+      receive: (records, lengths, events, body) => this.#receive(records, lengths, events, body),
       catastrophic: (message) => this.#fall({ by: 'unknown', message }),
       wedged: () => this.#fall({ by: 'unknown', message: 'wedged' }),
     });
@@ -244,7 +245,7 @@ export class TestInstance {
     this.#waiting.push(
       ...payloads.map((payload, index) => ({
         turn: first + index,
-        header: deliveryHeader(number, payload.lane, 0, payload.text.length),
+        header: batchHeader(number, payload.lane, 0, 1),
         text: payload.text,
       })),
     );
@@ -260,7 +261,9 @@ export class TestInstance {
     this.#delivering = true;
     const batch = this.#waiting.splice(0, 1024);
     this.#batch = batch;
-    const args = [batch[0]?.turn, batch.map(({ header }) => header).join(''), description, batch.map(({ text }) => text).join(''), this.room];
+    const joined = (part: (message: (typeof batch)[number]) => string): string => batch.map(part).join('');
+    const columns = [joined(({ header }) => header), joined(({ text }) => asLength(text.length)), joined(() => asNumber(0))];
+    const args = [batch[0]?.turn, ...columns, description, joined(({ text }) => text), this.room];
     void this.enter('deliver', args).then(() => {
       this.#delivering = false;
       if (this.#fallen === undefined) this.#pump();
@@ -314,10 +317,14 @@ export class TestInstance {
     this.#turns.clear();
   }
 
-  #receive(records: string, events: string, body: string): void {
+  #receive(records: string, lengths: string, events: string, body: string): void {
     this.raw.push(events, body);
-    readRecords(records, body, (id, code, lane, text) => {
-      this.#record(id, code, lane, text);
+    readRecords(records, lengths, body, ({ turn, code, lane, count, lengths: sizes, start }) => {
+      for (let row = 0, at = start; row < count; row++) {
+        const end = at + lengthAt(sizes, row);
+        this.#record(code < 0 ? turn + row : turn, code, lane, body.slice(at, end));
+        at = end;
+      }
       return true;
     });
     for (const event of events === '' ? [] : (JSON.parse(events) as GuestEvent[])) this.#event(event);

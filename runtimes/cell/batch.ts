@@ -1,0 +1,114 @@
+/**
+ * Messages that travel together through the cell: from one place to one inlet of an actor, in columns. Nothing here looks at a payload,
+ * and a batch that goes on as it came is not touched for each of its messages.
+ */
+import { lengthWidth, numberWidth } from '../guest/wire.ts';
+import type { Lane } from '../lanes.ts';
+import type { Execution } from './executions.ts';
+
+/** To whom the answer of a turn goes. */
+export type Reply =
+  | { readonly to: 'host'; readonly id: number }
+  | { readonly to: 'actor'; readonly actor: number; readonly instance: number; readonly call: number };
+
+/** Payloads one after another, cut by their lengths alone. */
+export interface Payloads {
+  readonly lane: Lane;
+  /** Two characters each: see guest/wire.ts. */
+  readonly lengths: string;
+  /** A binary payload has one character a byte. */
+  readonly body: string;
+}
+
+/** The executions of messages, one each. All that guests may know of them is the same, save their numbers. */
+export interface Causes {
+  /** Shared between batches, so never changed. */
+  readonly executions: readonly Execution[];
+  readonly description: string;
+  /** Three characters each: see guest/wire.ts. */
+  readonly numbers: string;
+}
+
+export interface Batch extends Payloads, Causes {
+  readonly inlet: number;
+  /** Only of a batch of one. */
+  readonly reply: Reply | undefined;
+  /** It came over the channel: the host gets credit back when it leaves the mailbox. */
+  readonly fromHost: boolean;
+  /** It was running, unreported, when its instance died: its messages run alone, and a second death is their own. */
+  readonly suspect: boolean;
+}
+
+/** Some messages of a batch, in a row. */
+export interface Rows {
+  readonly batch: Batch;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** The outlets that every actor has, by number. */
+export const outOutlet = 0;
+export const errorOutlet = 1;
+
+/** Below this a part may keep the whole in memory; above, a small part is copied. Characters. */
+const smallBody = 64 * 1024;
+
+export const countOf = ({ executions }: Causes): number => executions.length;
+
+export const lengthAt = (lengths: string, row: number): number =>
+  lengths.charCodeAt(lengthWidth * row) + lengths.charCodeAt(lengthWidth * row + 1) * 65_536;
+
+export const asLength = (length: number): string => String.fromCharCode(length, length >>> 16);
+
+export const asNumber = (number: number): string => String.fromCharCode(number, number / 65_536, number / 4_294_967_296);
+
+export const onePayload = (lane: Lane, text: string): Payloads => ({ lane, lengths: asLength(text.length), body: text });
+
+/** Characters of the payloads from one row up to another. */
+export function charactersOf(lengths: string, from: number, to: number): number {
+  let characters = 0;
+  for (let row = from; row < to; row++) characters += lengthAt(lengths, row);
+  return characters;
+}
+
+/** A part of a text that does not keep a whole in memory that is far larger. */
+export function partOf(text: string, start: number, end: number): string {
+  const part = text.slice(start, end);
+  return text.length > smallBody && part.length * 8 < text.length ? Buffer.from(part, 'utf16le').toString('utf16le') : part;
+}
+
+export function causesOf({ batch, from, to }: Rows): Causes {
+  if (from === 0 && to === batch.executions.length) return batch;
+  const { executions, description, numbers } = batch;
+  return { executions: executions.slice(from, to), description, numbers: numbers.slice(numberWidth * from, numberWidth * to) };
+}
+
+export function payloadsOf({ batch, from, to }: Rows): Payloads {
+  const { lane, lengths, body } = batch;
+  const start = charactersOf(lengths, 0, from);
+  return {
+    lane,
+    lengths: lengths.slice(lengthWidth * from, lengthWidth * to),
+    body: partOf(body, start, start + charactersOf(lengths, from, to)),
+  };
+}
+
+/** These messages as a batch of their own. */
+export function part(rows: Rows): Batch {
+  const { batch, from, to } = rows;
+  return from === 0 && to === batch.executions.length ? batch : { ...batch, ...causesOf(rows), ...payloadsOf(rows) };
+}
+
+/** The rows for which this holds, in runs. */
+export function runsOf(batch: Batch, holds: (execution: Execution) => boolean): Rows[] {
+  const runs: Rows[] = [];
+  const { executions } = batch;
+  for (let from = 0; from < executions.length; from++) {
+    if (!holds(executions[from] as Execution)) continue;
+    let to = from + 1;
+    while (to < executions.length && holds(executions[to] as Execution)) to++;
+    runs.push({ batch, from, to });
+    from = to;
+  }
+  return runs;
+}

@@ -1,0 +1,86 @@
+/** Reads what the host delivers: columns of a frame become batches for mailboxes. */
+import { executionSeparator, type Lane, textLane } from '../lanes.ts';
+import type { HostMessage } from '../protocol.ts';
+import { asLength, asNumber, type Batch, type Payloads } from './batch.ts';
+import type { Execution, Executions } from './executions.ts';
+import { toText } from './outbound.ts';
+
+type Delivery = Extract<HostMessage, { type: 'deliver' }>;
+
+/** Numbers of a run: actor, inlet, lane, messages. */
+const runWidth = 4;
+
+/** @param take gets each batch and the actor that it is for; one whose answer is awaited is alone in its batch */
+export function readDelivery(message: Delivery, region: Buffer, executions: Executions, take: (actor: number, batch: Batch) => void): void {
+  const introduced = introduce(message, region, executions);
+  const replies = repliesOf(message);
+  const payloads = region.subarray(message.described);
+  let row = 0;
+  let at = 0;
+  for (let run = 0; run < message.runs.length; run += runWidth) {
+    const [actor, inlet, lane, count] = [0, 1, 2, 3].map((place) => message.runs[run + place]) as [number, number, Lane, number];
+    const end = row + count;
+    while (row < end) {
+      const first = introduced[message.execution[row] as number] as Execution;
+      const reply = replies?.get(row);
+      const causes: Execution[] = [];
+      let numbers = '';
+      let bytes = 0;
+      const from = row;
+      for (; row < end && (row === from || (reply === undefined && replies?.has(row) !== true)); row++) {
+        const execution = introduced[message.execution[row] as number] as Execution;
+        if (execution.description !== first.description) break;
+        execution.received++;
+        causes.push(execution);
+        numbers += asNumber(execution.number);
+        bytes += message.length[row] as number;
+      }
+      take(actor, {
+        inlet,
+        ...payloadsOf(message, from, row, lane, payloads.subarray(at, at + bytes)),
+        executions: causes,
+        description: first.description,
+        numbers,
+        reply: reply === undefined ? undefined : { to: 'host', id: reply },
+        fromHost: true,
+        suspect: false,
+      });
+      at += bytes;
+    }
+  }
+}
+
+function introduce({ executions: handles, description, number, described }: Delivery, region: Buffer, executions: Executions): Execution[] {
+  const lines = region.toString('utf8', 0, described).split(executionSeparator);
+  return Array.from(handles as ArrayLike<number>, (handle, at) => executions.introduce(handle, lines[description[at] as number] as string, number[at] as number));
+}
+
+/** By row. */
+function repliesOf({ reply }: Delivery): Map<number, number> | undefined {
+  if (reply.length === 0) return undefined;
+  const replies = new Map<number, number>();
+  for (let at = 0; at < reply.length; at += 2) replies.set(reply[at] as number, reply[at + 1] as number);
+  return replies;
+}
+
+/**
+ * The payloads of these rows. If all of them together have as many characters as bytes, so has each; and if not, each is decoded by
+ * itself: what one ends with must not become part of the next.
+ */
+function payloadsOf({ length }: Delivery, from: number, to: number, lane: Lane, bytes: Buffer): Payloads {
+  const whole = toText(lane, bytes);
+  let lengths = '';
+  if (lane !== textLane || whole.length === bytes.length) {
+    for (let row = from; row < to; row++) lengths += asLength(length[row] as number);
+    return { lane, lengths, body: whole };
+  }
+  let body = '';
+  for (let row = from, start = 0; row < to; row++) {
+    const end = start + (length[row] as number);
+    const text = toText(lane, bytes.subarray(start, end));
+    lengths += asLength(text.length);
+    body += text;
+    start = end;
+  }
+  return { lane, lengths, body };
+}

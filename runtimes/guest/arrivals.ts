@@ -1,0 +1,159 @@
+/** Messages that were delivered and have not begun. A turn is made of one when it begins, and not before. */
+import { executionSeparator } from '../lanes.ts';
+import type { Lane } from '../protocol.ts';
+import type { Turn } from './kernel.ts';
+import { charCodeAt, indexOf, slice, table } from './primordials.ts';
+import { batchWidth, lengthWidth, numberWidth } from './wire.ts';
+
+export interface Arrivals {
+  /** What the door `deliver` was given: see {@link Doors} in wire.ts. */
+  add(firstTurn: number, batches: string, lengths: string, numbers: string, descriptions: string, body: string): void;
+  /** The number of the turn that begins next; 0 if none waits. */
+  next(): number;
+  /** To be called only if there is a next one. */
+  take(): Turn;
+  /** A turn that has not begun never will. */
+  drop(turn: number): void;
+  clear(): void;
+}
+
+/** One delivery, and how far it has begun. */
+interface Delivery {
+  readonly batches: string;
+  readonly lengths: string;
+  readonly numbers: string;
+  readonly descriptions: string;
+  readonly body: string;
+  readonly end: number;
+  readonly first: number;
+  turn: number;
+  batch: number;
+  /** Messages of the present batch that have not begun. */
+  left: number;
+  inlet: number;
+  lane: Lane;
+  /** Which description that is. */
+  described: number;
+  description: string;
+  start: number;
+  after: Delivery | undefined;
+}
+
+const lineOf = (text: string, line: number): string => {
+  let start = 0;
+  for (; line > 0; line--) start = indexOf(text, executionSeparator, start) + 1;
+  const end = indexOf(text, executionSeparator, start);
+  return end === -1 ? slice(text, start) : slice(text, start, end);
+};
+
+export function createArrivals(): Arrivals {
+  let head: Delivery | undefined;
+  let tail: Delivery | undefined;
+  let dropped = table<boolean>();
+  let drops = 0;
+
+  const openBatch = (delivery: Delivery): void => {
+    const { batches, batch } = delivery;
+    const inletAndLane = charCodeAt(batches, batch);
+    const described = charCodeAt(batches, batch + 1);
+    delivery.inlet = inletAndLane >> 1;
+    delivery.lane = (inletAndLane & 1) as Lane;
+    if (described !== delivery.described) {
+      delivery.described = described;
+      delivery.description = lineOf(delivery.descriptions, described);
+    }
+    delivery.left = charCodeAt(batches, batch + 2);
+    delivery.batch = batch + batchWidth;
+  };
+
+  /** Goes on to the next message: past what was dropped, and to the next delivery when one is used up. */
+  const settle = (): void => {
+    while (head !== undefined) {
+      while (head.turn < head.end && drops > 0 && dropped[head.turn] === true) {
+        dropped[head.turn] = false;
+        drops--;
+        advance(head);
+      }
+      if (head.turn < head.end) return;
+      head = head.after;
+    }
+    tail = undefined;
+  };
+
+  const advance = (delivery: Delivery): number => {
+    while (delivery.left === 0) openBatch(delivery);
+    const at = (delivery.turn - delivery.first) * lengthWidth;
+    const length = charCodeAt(delivery.lengths, at) + charCodeAt(delivery.lengths, at + 1) * 65_536;
+    delivery.start += length;
+    delivery.left--;
+    delivery.turn++;
+    return length;
+  };
+
+  return {
+    add(firstTurn, batches, lengths, numbers, descriptions, body) {
+      const delivery: Delivery = {
+        batches,
+        lengths,
+        numbers,
+        descriptions,
+        body,
+        first: firstTurn,
+        end: firstTurn + lengths.length / lengthWidth,
+        turn: firstTurn,
+        batch: 0,
+        left: 0,
+        inlet: 0,
+        lane: 0,
+        described: -1,
+        description: '',
+        start: 0,
+        after: undefined,
+      };
+      if (tail === undefined) head = delivery;
+      else tail.after = delivery;
+      tail = delivery;
+      settle();
+    },
+
+    next: () => (head === undefined ? 0 : head.turn),
+
+    take() {
+      const delivery = head as Delivery;
+      const { turn: id, start, numbers } = delivery;
+      const length = advance(delivery);
+      const number = (id - delivery.first) * numberWidth;
+      const turn: Turn = {
+        id,
+        inlet: delivery.inlet,
+        lane: delivery.lane,
+        text: slice(delivery.body, start, start + length),
+        description: delivery.description,
+        execution: charCodeAt(numbers, number) + charCodeAt(numbers, number + 1) * 65_536 + charCodeAt(numbers, number + 2) * 4_294_967_296,
+        ended: false,
+        messages: 0,
+        bytes: 0,
+        onCancel: undefined,
+        before: undefined,
+        after: undefined,
+      };
+      if (delivery.turn === delivery.end || drops > 0) settle();
+      return turn;
+    },
+
+    drop(turn) {
+      // One that has begun, or has ended already, is none of these.
+      if (head === undefined || turn < head.turn || turn >= (tail as Delivery).end || dropped[turn] === true) return;
+      dropped[turn] = true;
+      drops++;
+      settle();
+    },
+
+    clear() {
+      head = undefined;
+      tail = undefined;
+      dropped = table<boolean>();
+      drops = 0;
+    },
+  };
+}
