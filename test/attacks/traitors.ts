@@ -23,7 +23,7 @@ const program = (betray: string): string => `
     if (message.type === 'stop') send({ type: 'stopped', actor: message.actor });
     if (message.type !== 'deliver') return;
     region = region.subarray(message.described);
-    const deliver = message, actor = message.actor[0], execution = message.execution[0], reply = message.reply[0];
+    const deliver = message, actor = message.runs[0], execution = message.executions[message.execution[0]], reply = message.reply[1] ?? 0;
     ${betray}
   });
   ready();

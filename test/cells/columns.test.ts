@@ -54,7 +54,7 @@ describe('columns that cannot be', () => {
       'more together than is there',
       [
         ['actor', 4, 10],
-        ['lane', 4, 7],
+        ['length', 4, 7],
       ],
     ],
     [

@@ -17,7 +17,7 @@ describe.each(levels)('a cell process at level %s', (level) => {
   test('reports its start, and answers', async () => {
     const { cell, messages, payloads } = await startStandIn(
       level,
-      `ready(); received((header, region) => send({ type: 'emit', actor: [1], outlet: [0], execution: [header.token], lane: [0], length: [region.length] }, region));`,
+      `ready(); received((header, region) => send({ type: 'emit', runs: [1, 0, 0, 1], execution: [header.token], length: [region.length] }, region));`,
     );
     expect((await cell.ready).node).toBe(process.versions.node);
     const large = Buffer.alloc(3 * MiB, 'vivarium');
@@ -97,7 +97,7 @@ describe.each(levels)('a cell process at level %s', (level) => {
 });
 
 describe.each(levels)('a cell at level %s that breaks the protocol is killed', (level) => {
-  const emit = { type: 'emit', actor: [0], outlet: [0], execution: [0], lane: [0], length: [1] };
+  const emit = { type: 'emit', runs: [0, 0, 0, 1], execution: [0], length: [1] };
   test.each([
     ['when it speaks before it is ready', `say('early');`],
     ['when it speaks another version', `send({ type: 'ready', version: 2, node: '', denied: {}, environment: [], boot: 0 });`],
@@ -109,15 +109,15 @@ describe.each(levels)('a cell at level %s that breaks the protocol is killed', (
     ['by a field that nobody knows', `ready(); send({ type: 'stopped', actor: 1, __proto__: null, constructor: 1 });`],
     ['by a wrong type of a field', `ready(); send({ type: 'stopped', actor: '1' });`],
     ['by an index out of range', `ready(); send({ type: 'stopped', actor: 65536 });`],
-    ['by columns of different lengths', `ready(); send(${JSON.stringify({ ...emit, actor: [0, 0] })}, Buffer.from('x'));`],
+    ['by columns of different lengths', `ready(); send(${JSON.stringify({ ...emit, execution: [0, 0] })}, Buffer.from('x'));`],
     ['by lengths that exceed the payloads', `ready(); send(${JSON.stringify(emit)});`],
     ['by payloads that exceed the lengths', `ready(); send(${JSON.stringify(emit)}, Buffer.from('xy'));`],
     ['by payloads where none belong', `ready(); send({ type: 'stopped', actor: 1 }, Buffer.from('x'));`],
     [
       'by a header of four million objects',
-      `ready(); const text = '{"type":"emit","actor":[' + '{},'.repeat(2.6e6) + '0]}'; channel.write(frame({}).subarray(0, 0)); const head = Buffer.alloc(8); head.writeUInt32LE(4 + text.length, 0); head.writeUInt32LE(text.length, 4); channel.write(head); channel.write(text);`,
+      `ready(); const text = '{"type":"emit","runs":[' + '{},'.repeat(2.6e6) + '0]}'; channel.write(frame({}).subarray(0, 0)); const head = Buffer.alloc(8); head.writeUInt32LE(4 + text.length, 0); head.writeUInt32LE(text.length, 4); channel.write(head); channel.write(text);`,
     ],
-    ['by a column of four million numbers', `ready(); send({ type: 'emit', actor: Array(4e6).fill(1), outlet: [], execution: [], lane: [], length: [] });`],
+    ['by a column of four million numbers', `ready(); send({ type: 'emit', runs: Array(4e6).fill(1), execution: [], length: [] });`],
     ['when it closes its channel and lives on', `ready(); channel.end(); setInterval(() => {}, 1e6);`],
   ])('%s', async (_, body) => {
     const { cell, exit, messages } = await startStandIn(level, body);

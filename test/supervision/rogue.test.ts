@@ -22,14 +22,14 @@ test('control: an honest stand-in is believed', async () => {
 
 /** Only the cell of `home` lies; what it says when it gets a message. Index 0 is `home`, 1 is `away`. */
 const lies: Readonly<Record<string, string>> = {
-  'a message of an actor that it does not host': `send({ type: 'emit', actor: [1], outlet: [0], execution: [execution], lane: [0], length: [1] }, Buffer.from('1'))`,
-  'a message from an outlet that there is not': `send({ type: 'emit', actor: [0], outlet: [9], execution: [execution], lane: [0], length: [1] }, Buffer.from('1'))`,
-  'a message of an execution that never was': `send({ type: 'emit', actor: [0], outlet: [0], execution: [execution + 1000], lane: [0], length: [1] }, Buffer.from('1'))`,
-  'a message beyond the limit of its actor': `send({ type: 'emit', actor: [0], outlet: [0], execution: [execution], lane: [0], length: [4194304] }, Buffer.alloc(4194304, 48))`,
-  'more messages than it had credit for': `const row = (value) => Array(20000).fill(value); send({ type: 'emit', actor: row(0), outlet: row(1), execution: row(execution), lane: row(0), length: row(1) }, Buffer.alloc(20000, 48))`,
-  'the end of more deliveries than it was sent': `send({ type: 'settled', execution: [execution], received: [2], parts: [0], work: [] })`,
+  'a message of an actor that it does not host': `send({ type: 'emit', runs: [1, 0, 0, 1], execution: [execution], length: [1] }, Buffer.from('1'))`,
+  'a message from an outlet that there is not': `send({ type: 'emit', runs: [0, 9, 0, 1], execution: [execution], length: [1] }, Buffer.from('1'))`,
+  'a message of an execution that never was': `send({ type: 'emit', runs: [0, 0, 0, 1], execution: [execution + 1000], length: [1] }, Buffer.from('1'))`,
+  'a message beyond the limit of its actor': `send({ type: 'emit', runs: [0, 0, 0, 1], execution: [execution], length: [4194304] }, Buffer.alloc(4194304, 48))`,
+  'more messages than it had credit for': `const row = (value) => Array(20000).fill(value); send({ type: 'emit', runs: [0, 1, 0, 20000], execution: row(execution), length: row(1) }, Buffer.alloc(20000, 48))`,
+  'the end of more deliveries than it was sent': `send({ type: 'settled', execution: [execution], received: [2], groups: [1, 0], work: [] })`,
   'the end of an execution that never was': `settle([execution + 1000])`,
-  'work of an actor that it does not host': `send({ type: 'settled', execution: [execution], received: [1], parts: [1], work: [1, 1, 1] })`,
+  'work of an actor that it does not host': `send({ type: 'settled', execution: [execution], received: [1], groups: [1, 1], work: [1, 1, 1] })`,
   'an answer that nobody waits for': `send({ type: 'answer', reply: 77, error: null, lane: 0, length: [1] }, Buffer.from('1'))`,
   'an answer without a payload': `send({ type: 'answer', reply: 1, error: null, lane: 0, length: [] })`,
   'room for more messages than it was sent': `send({ type: 'credit', actor: [0], messages: [2000] })`,
@@ -69,7 +69,7 @@ test('a cell cannot speak for an execution that another cell has', async () => {
     const { message } = cell;
     cell.message = function (actor, execution, reply, payload) {
       if (actor === 0) return;
-      if (++deliveries === 1) send({ type: 'emit', actor: [1], outlet: [0], execution: [execution - 1], lane: [0], length: [1] }, Buffer.from('1'));
+      if (++deliveries === 1) send({ type: 'emit', runs: [1, 0, 0, 1], execution: [execution - 1], length: [1] }, Buffer.from('1'));
       message(actor, execution, reply, payload);
     };`);
   const reasons: unknown[] = [];
@@ -99,7 +99,7 @@ describe('a call that a cell makes up', () => {
   const calling = (...calls: readonly string[]) => `
     let wanted = 0, current;
     cell.message = function (actor, execution, reply, payload) {
-      if (actor === 1) { send({ type: 'emit', actor: [1], outlet: [0], execution: [execution], lane: [0], length: [payload.length] }, payload); send({ type: 'credit', actor: [1], messages: [1] }); return settle([execution]); }
+      if (actor === 1) { send({ type: 'emit', runs: [1, 0, 0, 1], execution: [execution], length: [payload.length] }, payload); send({ type: 'credit', actor: [1], messages: [1] }); return settle([execution]); }
       current = execution;
       wanted = ${calls.length};
       ${calls.map((call, index) => `{ const [capability, operation, said = 'null'] = ${call}; send({ type: 'call', actor: 0, instance: 1, call: ${index + 1}, execution, turn: 1, capability, operation, synchronous: false, lane: 0, length: [said.length] }, Buffer.from(said)); }`).join('\n')}
@@ -111,7 +111,7 @@ describe('a call that a cell makes up', () => {
       send({ type: 'log', actor: 0, execution: current, level: 'info', text: answers.filter(Boolean).length + ' answers', dropped: 0 });
       if (--wanted > 0) return;
       const text = Buffer.from(JSON.stringify({ answers, last: errors.at(-1) }));
-      send({ type: 'emit', actor: [0], outlet: [0], execution: [current], lane: [0], length: [text.length] }, text);
+      send({ type: 'emit', runs: [0, 0, 0, 1], execution: [current], length: [text.length] }, text);
       settle([current]);
     };`;
 

@@ -15,7 +15,7 @@ import { writeStandIn } from './standIn.ts';
  */
 const honest = `
 let names = [];
-const settle = (handles) => send({ type: 'settled', execution: handles, received: handles.map(() => 1), parts: handles.map(() => 0), work: [] });
+const settle = (handles) => send({ type: 'settled', execution: handles, received: handles.map(() => 1), groups: [handles.length, 0], work: [] });
 const cell = {
   hello() {},
   create({ actor }) {
@@ -24,13 +24,17 @@ const cell = {
   },
   deliver(message, payloads) {
     let at = message.described;
-    message.actor.forEach((actor, row) => {
-      const payload = payloads.subarray(at, (at += message.length[row]));
-      this.message(actor, message.execution[row], message.reply[row], payload);
-    });
+    let row = 0;
+    for (let run = 0; run < message.runs.length; run += 4) {
+      for (const end = row + message.runs[run + 3]; row < end; row++) {
+        const payload = payloads.subarray(at, (at += message.length[row]));
+        const reply = message.reply.indexOf(row);
+        this.message(message.runs[run], message.executions[message.execution[row]], reply % 2 === 0 ? message.reply[reply + 1] : 0, payload);
+      }
+    }
   },
   message(actor, execution, reply, payload) {
-    send({ type: 'emit', actor: [actor], outlet: [0], execution: [execution], lane: [0], length: [payload.length] }, payload);
+    send({ type: 'emit', runs: [actor, 0, 0, 1], execution: [execution], length: [payload.length] }, payload);
     if (reply > 0) send({ type: 'answer', reply, error: null, lane: 0, length: [payload.length] }, payload);
     send({ type: 'credit', actor: [actor], messages: [1] });
     settle([execution]);
