@@ -130,9 +130,12 @@ async function takeSnapshot(
   try {
     const context = await isolate.createContext();
     const sent: GuestEvent[] = [];
-    const send = new ivm.Callback((_records: string, _lengths: string, events: string) => void sent.push(...(events === '' ? [] : (JSON.parse(events) as GuestEvent[]))), {
-      ignored: true,
-    });
+    const send = new ivm.Callback(
+      (_records: string, _lengths: string, events: string) => void sent.push(...(events === '' ? [] : (JSON.parse(events) as GuestEvent[]))),
+      {
+        ignored: true,
+      },
+    );
     const limits = { ...defaultLimits.python, memory: 1024 * MiB };
     const settings: Settings = {
       runtime: 'python',

@@ -55,8 +55,7 @@ const smallBody = 64 * 1024;
 
 export const countOf = ({ executions }: Causes): number => executions.length;
 
-export const lengthAt = (lengths: string, row: number): number =>
-  lengths.charCodeAt(lengthWidth * row) + lengths.charCodeAt(lengthWidth * row + 1) * 65_536;
+export const lengthAt = (lengths: string, row: number): number => lengths.charCodeAt(lengthWidth * row) + lengths.charCodeAt(lengthWidth * row + 1) * 65_536;
 
 export const asLength = (length: number): string => String.fromCharCode(length, length >>> 16);
 

@@ -371,7 +371,11 @@ const asBatch = ({ executions, description, numbers }: Causes, { lane, lengths, 
 const repeated = (causes: Causes, count: number): Causes =>
   count === 1
     ? causes
-    : { executions: new Array<Execution>(count).fill(causes.executions[0] as Execution), description: causes.description, numbers: causes.numbers.repeat(count) };
+    : {
+        executions: new Array<Execution>(count).fill(causes.executions[0] as Execution),
+        description: causes.description,
+        numbers: causes.numbers.repeat(count),
+      };
 
 /** An error as a message value, for an `error` outlet. */
 function errorMessage(error: ErrorRecord): Payloads {

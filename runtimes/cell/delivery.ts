@@ -52,7 +52,9 @@ export function readDelivery(message: Delivery, region: Buffer, executions: Exec
 
 function introduce({ executions: handles, description, number, described }: Delivery, region: Buffer, executions: Executions): Execution[] {
   const lines = region.toString('utf8', 0, described).split(executionSeparator);
-  return Array.from(handles as ArrayLike<number>, (handle, at) => executions.introduce(handle, lines[description[at] as number] as string, number[at] as number));
+  return Array.from(handles as ArrayLike<number>, (handle, at) =>
+    executions.introduce(handle, lines[description[at] as number] as string, number[at] as number),
+  );
 }
 
 /** By row. */

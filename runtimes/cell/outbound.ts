@@ -133,7 +133,12 @@ interface Emit {
 
 const emptyEmit = (): Emit => ({ columns: { runs: [], execution: [], length: [] }, payloads: [], bytes: 0 });
 
-const emptySettled = (): { execution: number[]; received: number[]; groups: number[]; work: number[] } => ({ execution: [], received: [], groups: [], work: [] });
+const emptySettled = (): { execution: number[]; received: number[]; groups: number[]; work: number[] } => ({
+  execution: [],
+  received: [],
+  groups: [],
+  work: [],
+});
 
 /**
  * Payloads as bytes. Those of a text that has as many bytes as characters are as long as they were; else each is encoded by itself if

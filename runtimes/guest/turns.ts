@@ -8,15 +8,7 @@ import type { Turn } from './kernel.ts';
 import type { Outbox } from './outbox.ts';
 import { now, PromiseIntrinsic, stringify } from './primordials.ts';
 import { type Arrivals, createArrivals } from './arrivals.ts';
-import {
-  answered,
-  handedBack,
-  type Settings,
-  settledWithError,
-  settledWithNothing,
-  settledWithValue,
-  slice as sliceMilliseconds,
-} from './wire.ts';
+import { answered, handedBack, type Settings, settledWithError, settledWithNothing, settledWithValue, slice as sliceMilliseconds } from './wire.ts';
 
 export interface Turns {
   deliver: Arrivals['add'];
