@@ -17,7 +17,7 @@ import {
   unite,
   unrestricted,
 } from './policy/index.ts';
-import { type ActorSource, type Base, loadJavaScriptTogether, type LoadedSource, loadSource, openBase } from './sources/index.ts';
+import { type ActorSource, type Base, loadJavaScriptTogether, type LoadedSource, type LoadOptions, loadSource, openBase } from './sources/index.ts';
 import { budgetOf, type FlowShape, type TopologyActor } from './routing/topology.ts';
 import { warningsOf } from './warnings.ts';
 
@@ -35,6 +35,8 @@ export interface DeploymentRequest {
   readonly secrets: SecretLookup;
   /** Names of the services that the host offers; undefined where no host is known. */
   readonly services: Iterable<string> | undefined;
+  /** What the host keeps ready for loading sources. */
+  readonly loading?: LoadOptions | undefined;
   readonly limits: PlacementLimits;
 }
 
@@ -78,10 +80,10 @@ export async function prepareDeployment(request: DeploymentRequest): Promise<Dep
   const secrets = await Promise.all(grants.map((grant) => holdSecrets(grant, namespace, request.secrets)));
   const inlets = requiredInlets(manifest);
   const sources = manifest.actors.map((actor) => sourceIn(actor, grants[actor.index] as Grant, inlets[actor.index] ?? [], file, base));
-  const bundled = await loadJavaScriptTogether(sources, base);
+  const bundled = await loadJavaScriptTogether(sources, base, request.loading);
   const loaded = await loadAll(manifest.actors, async ({ index }) => {
     const source = sources[index] as ActorSource;
-    return served(bundled.get(source) ?? (await loadSource(source, base)), source.name, inlets[index] ?? []);
+    return served(bundled.get(source) ?? (await loadSource(source, base, request.loading)), source.name, inlets[index] ?? []);
   });
   const placement = placeActors(manifest, request.limits);
   const actors = manifest.actors.map((actor, index): TopologyActor => {

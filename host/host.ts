@@ -25,6 +25,7 @@ import { Flow } from './flow.ts';
 import type { ActorNames, InputNames, ManifestObject, OutputNames } from './manifest/index.ts';
 import { type CeilingInput, checkOptions, type CheckedOptions, guestConcurrency, type HostOptions } from './options.ts';
 import { type AuditEvent, type Ceiling, emptyPolicy, loadPolicyInput, type PolicyInput } from './policy/index.ts';
+import { Bundlers } from './sources/index.ts';
 import { Store } from './store/store.ts';
 import { demandGranted } from './updates.ts';
 
@@ -108,6 +109,7 @@ export class Host {
   readonly #events: Events<HostEvents>;
   readonly #deadlines = new Deadlines();
   readonly #context: HostContext;
+  readonly #bundlers: Bundlers;
   readonly #flows = new Map<string, Flow>();
   readonly #engines = new Set<Engine>();
   readonly #heartbeat: NodeJS.Timeout;
@@ -120,6 +122,7 @@ export class Host {
     this.#parts = parts;
     this.#report = report;
     this.#events = new Events(logger);
+    this.#bundlers = new Bundlers(options.spare > 0);
     let cells = 0;
     const audit = (event: AuditEvent): void => this.#audit(event);
     this.#context = {
@@ -178,6 +181,7 @@ export class Host {
       environment: { ...this.#options.environment, ...options.environment },
       secrets: await openSecrets([options.secrets, this.#options.secrets]),
       services: this.#parts.services.keys(),
+      loading: { bundlers: this.#bundlers },
       limits: this.#options.limits,
     });
     this.#demandOpen();
@@ -204,6 +208,7 @@ export class Host {
     this.#flows.set(namespace, flow);
     await before?.stop({ drain: replacementDrain });
     setImmediate(() => outputs.release());
+    void this.#bundlers.refill();
     return flow as unknown as Flow<InputNames<M>, OutputNames<M>, ActorNames<M>>;
   }
 
@@ -237,6 +242,7 @@ export class Host {
 
   async #close(): Promise<void> {
     await Promise.all([...this.#flows.values()].map((flow) => flow.stop()));
+    this.#bundlers.close();
     await this.#parts.spares.close();
     await this.#parts.store.close();
     clearInterval(this.#heartbeat);

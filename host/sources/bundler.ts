@@ -31,6 +31,9 @@ onLines(process.stdin, (text) => {
   else waiting.get(line.question)?.(line);
 });
 
+// The host is gone: esbuild would keep this process alive.
+process.stdin.on('end', () => process.exit());
+
 function say(line: BundlerLine): void {
   process.stdout.write(`${JSON.stringify(line)}\n`);
 }

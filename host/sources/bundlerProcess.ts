@@ -1,5 +1,5 @@
-/** Starts the bundler, answers its questions, and kills it: when it is done, or when it takes too long. */
-import { spawn } from 'node:child_process';
+/** The bundler as a process: answers its questions, and kills it when it is done, or when it takes too long. */
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { realpathSync } from 'node:fs';
 import nodeModule, { createRequire } from 'node:module';
 import path from 'node:path';
@@ -9,20 +9,13 @@ import { VivariumError } from '../../sdk/errors.ts';
 import type { SandboxLevel } from '../cells/levels.ts';
 import { detectSandbox } from '../cells/sandbox.ts';
 import { type BundlerLine, type HostLine, type Refusal, readBundlerLine, type SourceLoader } from './bundlerProtocol.ts';
-import { type ConfinedProgram, confinedCommand } from './confinement.ts';
+import { type Command, type ConfinedProgram, confinedCommand } from './confinement.ts';
 import { onLines } from './lines.ts';
 
 export type BundleOutcome = Extract<BundlerLine, { type: 'bundled' | 'failed' }>;
 
 /** Milliseconds for one run; bytes that the bundler may say in all: code and map, and what it asks. */
 export const bundlerCaps = { time: 20_000, output: 64 * 1024 * 1024, complaints: 4096 } as const;
-
-export interface BundleOptions {
-  /** The sandbox level of the bundler; the best of this machine if absent. */
-  readonly level?: SandboxLevel | undefined;
-  /** Milliseconds. */
-  readonly time?: number | undefined;
-}
 
 /** What the bundler is to make, and who answers what it asks. */
 export interface BundleOrder {
@@ -34,51 +27,97 @@ export interface BundleOrder {
   load(name: string): Promise<{ readonly text: string; readonly loader: SourceLoader }>;
 }
 
-/**
- * Bundles actors in a confined process.
- *
- * @throws VivariumError `source.invalid` when it takes too much time or memory, `host.unsupported` when the bundler cannot run.
- */
-export async function runBundler(order: BundleOrder, options: BundleOptions = {}): Promise<BundleOutcome> {
-  const sandbox = await detectSandbox();
-  const { file, arguments: args } = confinedCommand(bundlerProgram(), sandbox, options.level ?? sandbox.level);
-  // A process group of its own: the bundler has esbuild for a child, and both must go together.
-  const child = spawn(file, args, { env: {}, cwd: '/', stdio: 'pipe', detached: true });
-  const killAll = (): void => {
-    if (child.pid !== undefined && child.exitCode === null && child.signalCode === null) process.kill(-child.pid, 'SIGKILL');
-  };
-  let timedOut = false;
-  const timer = setTimeout(() => {
-    timedOut = true;
-    killAll();
-  }, options.time ?? bundlerCaps.time);
+interface Ending {
+  /** It was ended by a limit, or from outside. */
+  readonly killed: boolean;
+  /** What it said last, or why it could not be started. */
+  readonly words: string;
+}
 
-  let complaints = '';
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    complaints = (complaints + text).slice(0, bundlerCaps.complaints);
-  });
-  // A bundler that has died is noticed by its exit; what was still being written to it does not matter.
-  child.stdin.on('error', () => undefined);
-  const say = (line: HostLine): void => {
-    child.stdin.write(`${JSON.stringify(line)}\n`);
-  };
+/** One run of the bundler: it is started, makes what one order names, and is gone. Never two orders: what it made of one may have changed it. */
+export class BundlerProcess {
+  readonly #child: ChildProcessWithoutNullStreams;
+  readonly #ending: Promise<Ending>;
+  #gone = false;
 
-  try {
-    return await new Promise<BundleOutcome>((resolve, reject) => {
-      child.on('error', (cause) => reject(notRunning(cause.message)));
-      child.on('close', (code, signal) => reject(timedOut || signal !== null || (code ?? 0) > 128 ? tooExpensive() : notRunning(complaints)));
-      const limited = child.stdout.pipe(limitedTo(bundlerCaps.output)).on('error', reject);
-      onLines(limited, (text) => {
-        const line = readBundlerLine(text);
-        if (line === undefined) reject(notRunning(`It said ${JSON.stringify(text.slice(0, 200))}.`));
-        else if (line.type === 'bundled' || line.type === 'failed') resolve(line);
-        else void answer(order, line).then(say, reject);
-      });
-      say({ type: 'bundle', entries: order.entries });
+  /** @param level the sandbox level; the best of this machine if absent */
+  static async start(level?: SandboxLevel): Promise<BundlerProcess> {
+    const sandbox = await detectSandbox();
+    return new BundlerProcess(confinedCommand(bundlerProgram(), sandbox, level ?? sandbox.level));
+  }
+
+  private constructor({ file, arguments: args }: Command) {
+    // A process group of its own: the bundler has esbuild for a child, and both must go together.
+    const child = spawn(file, args, { env: {}, cwd: '/', stdio: 'pipe', detached: true });
+    this.#child = child;
+    let complaints = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      complaints = (complaints + text).slice(0, bundlerCaps.complaints);
     });
-  } finally {
-    clearTimeout(timer);
-    killAll();
+    // A bundler that has died is noticed by its exit; what was still being written to it does not matter.
+    child.stdin.on('error', () => undefined);
+    this.#ending = new Promise((resolve) => {
+      child.on('error', ({ message }) => resolve({ killed: false, words: message }));
+      child.on('close', (code, signal) => resolve({ killed: signal !== null || (code ?? 0) > 128, words: complaints }));
+    });
+    void this.#ending.then(() => {
+      this.#gone = true;
+    });
+  }
+
+  get alive(): boolean {
+    return !this.#gone;
+  }
+
+  /**
+   * @param time milliseconds
+   * @throws VivariumError `source.invalid` when it takes too much time or memory, `host.unsupported` when the bundler cannot run.
+   */
+  async bundle(order: BundleOrder, time: number = bundlerCaps.time): Promise<BundleOutcome> {
+    const { stdin, stdout } = this.#child;
+    this.#keepHostAlive(true);
+    let timedOut = false;
+    const timer = setTimeout(() => {
+      timedOut = true;
+      this.kill();
+    }, time);
+    const say = (line: HostLine): void => {
+      stdin.write(`${JSON.stringify(line)}\n`);
+    };
+    try {
+      return await new Promise<BundleOutcome>((resolve, reject) => {
+        void this.#ending.then(({ killed, words }) => reject(timedOut || killed ? tooExpensive() : notRunning(words)));
+        const limited = stdout.pipe(limitedTo(bundlerCaps.output)).on('error', reject);
+        onLines(limited, (text) => {
+          const line = readBundlerLine(text);
+          if (line === undefined) reject(notRunning(`It said ${JSON.stringify(text.slice(0, 200))}.`));
+          else if (line.type === 'bundled' || line.type === 'failed') resolve(line);
+          else void answer(order, line).then(say, reject);
+        });
+        say({ type: 'bundle', entries: order.entries });
+      });
+    } finally {
+      clearTimeout(timer);
+      this.kill();
+    }
+  }
+
+  /** It waits for an order, and nobody waits for it: the process of the host may end meanwhile. */
+  rest(): void {
+    this.#keepHostAlive(false);
+  }
+
+  kill(): void {
+    const { pid, exitCode, signalCode } = this.#child;
+    if (pid !== undefined && exitCode === null && signalCode === null) process.kill(-pid, 'SIGKILL');
+  }
+
+  #keepHostAlive(on: boolean): void {
+    const { stdin, stdout, stderr } = this.#child;
+    for (const handle of [this.#child, stdin, stdout, stderr] as unknown as readonly { ref(): void; unref(): void }[]) {
+      if (on) handle.ref();
+      else handle.unref();
+    }
   }
 }
 

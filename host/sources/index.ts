@@ -1,13 +1,13 @@
 /** From what a manifest says about the code of an actor to what its cell gets. Nothing is run or compiled here. */
 import { VivariumError } from '../../sdk/errors.ts';
 import { type Base, openBase } from './base.ts';
-import type { BundleOptions } from './bundlerProcess.ts';
-import { loadJavaScript, loadJavaScriptTogether } from './javascript.ts';
+import { loadJavaScript, loadJavaScriptTogether, type LoadOptions } from './javascript.ts';
 import { loadPython } from './python.ts';
 import type { ActorSource, LoadedSource } from './source.ts';
 import { loadWasm } from './wasm.ts';
 
-export type { BundleOptions } from './bundlerProcess.ts';
+export { Bundlers } from './bundlers.ts';
+export type { LoadOptions } from './javascript.ts';
 export { linesBefore } from './functionBody.ts';
 export type { ActorSource, JavaScriptSource, LoadedSource, PythonSource, WasmSource } from './source.ts';
 export { loadJavaScriptTogether, openBase, type Base };
@@ -21,7 +21,7 @@ export { loadJavaScriptTogether, openBase, type Base };
  * @example
  * const loaded = await loadSource({ name: 'clean', runtime: 'javascript', source: './clean.ts' }, '/srv/flows/demo');
  */
-export async function loadSource(actor: ActorSource, base: string | Base, options: BundleOptions = {}): Promise<LoadedSource> {
+export async function loadSource(actor: ActorSource, base: string | Base, options: LoadOptions = {}): Promise<LoadedSource> {
   const folder = typeof base === 'string' ? await openBase(base) : base;
   if ((actor.source === undefined) === (actor.code === undefined)) {
     throw new VivariumError('source.invalid', `The actor ${actor.name} must have either a source or code.`, {

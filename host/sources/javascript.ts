@@ -1,22 +1,31 @@
 /** JavaScript and TypeScript: the entry and what it imports become one text for the isolate, with a source map. */
 import { createHash } from 'node:crypto';
-import { availableParallelism } from 'node:os';
 import { VivariumError } from '../../sdk/errors.ts';
 import { AuthorFiles, sourceCaps } from './authorFiles.ts';
 import { type Base, findEntry } from './base.ts';
-import { type BundleOptions, type BundleOrder, type BundleOutcome, runBundler } from './bundlerProcess.ts';
+import type { BundleOrder } from './bundlerProcess.ts';
+import { type BundleOptions, type Bundlers, bundlersWithoutSpare } from './bundlers.ts';
 import type { Bundle, BundleError } from './bundlerProtocol.ts';
 import { functionBody } from './functionBody.ts';
 import type { ActorSource, JavaScriptSource } from './source.ts';
+
+export interface LoadOptions extends BundleOptions {
+  /** Where bundlers come from. */
+  readonly bundlers?: Bundlers | undefined;
+}
 
 /**
  * @throws VivariumError `source.outside`, `source.missing`, `source.invalid` with all mistakes in its message and the
  * place of the first; `host.unsupported` when the bundler cannot run.
  */
-export async function loadJavaScript(actor: ActorSource, base: Base, options: BundleOptions = {}): Promise<JavaScriptSource> {
+export async function loadJavaScript(
+  actor: ActorSource,
+  base: Base,
+  { bundlers = bundlersWithoutSpare, ...options }: LoadOptions = {},
+): Promise<JavaScriptSource> {
   const files = authorFiles(actor, base);
   const [entry] = files.entries;
-  const outcome = await taking(() => runBundler(files, options));
+  const outcome = await bundlers.run(files, options);
   if (outcome.type === 'failed') throw mistakes(entry, outcome.errors);
   return sourceOf(entry, outcome.bundles[0] as Bundle);
 }
@@ -59,7 +68,11 @@ const mayImport = /\b(?:import|require|from)\b/;
  *
  * @returns what could be made of them; who is missing is wrong, or imports something, or was in company of one at whom the bundler broke: {@link loadJavaScript} tells
  */
-export async function loadJavaScriptTogether<Actor extends ActorSource>(actors: readonly Actor[], base: Base): Promise<ReadonlyMap<Actor, JavaScriptSource>> {
+export async function loadJavaScriptTogether<Actor extends ActorSource>(
+  actors: readonly Actor[],
+  base: Base,
+  { bundlers = bundlersWithoutSpare }: LoadOptions = {},
+): Promise<ReadonlyMap<Actor, JavaScriptSource>> {
   const loaded = new Map<Actor, JavaScriptSource>();
   const candidates = actors.flatMap((actor) => {
     const { code } = actor;
@@ -73,7 +86,7 @@ export async function loadJavaScriptTogether<Actor extends ActorSource>(actors: 
       resolve: (importer, specifier) => (files.get(importer) as AuthorFiles).resolve(importer, specifier),
       load: (name) => (files.get(name) as AuthorFiles).load(name),
     };
-    const outcome = await taking(() => runBundler(order)).catch(() => undefined);
+    const outcome = await bundlers.run(order).catch(() => undefined);
     if (outcome?.type === 'failed') {
       const wrong = new Set(outcome.errors.map(({ file }) => file));
       const sound = batch.filter((_, place) => !wrong.has(order.entries[place]));
@@ -128,21 +141,4 @@ function mistakes(file: string, errors: readonly BundleError[]): VivariumError {
 
 function oneLine({ file, line, column, text }: BundleError): string {
   return file === undefined ? text : `${file}:${line}:${column}: ${text}`;
-}
-
-/** Bundlers that run at once: each is a process with threads of its own. */
-const places = availableParallelism();
-const queue: (() => void)[] = [];
-let running = 0;
-
-async function taking(run: () => Promise<BundleOutcome>): Promise<BundleOutcome> {
-  if (running >= places) await new Promise<void>((resolve) => queue.push(resolve));
-  else running += 1;
-  try {
-    return await run();
-  } finally {
-    const next = queue.shift();
-    if (next === undefined) running -= 1;
-    else next();
-  }
 }

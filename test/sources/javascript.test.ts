@@ -4,14 +4,14 @@ import path from 'node:path';
 import { runInThisContext } from 'node:vm';
 import { build } from 'esbuild';
 import { describe, expect, it } from 'vitest';
-import { type BundleOptions, type JavaScriptSource, loadSource } from '../../host/sources/index.ts';
+import { type LoadOptions, type JavaScriptSource, loadSource } from '../../host/sources/index.ts';
 import { failureOf } from '../support/failure.ts';
 import { type Content, makeFolder } from '../support/folder.ts';
 import { availableLevels } from '../support/levels.ts';
 
 type Exports = Record<string, unknown>;
 
-async function load(files: Readonly<Record<string, Content>>, options?: BundleOptions): Promise<JavaScriptSource> {
+async function load(files: Readonly<Record<string, Content>>, options?: LoadOptions): Promise<JavaScriptSource> {
   const base = makeFolder(files);
   return (await loadSource({ name: 'actor', runtime: 'javascript', source: './main.ts' }, base, options)) as JavaScriptSource;
 }
