@@ -2,6 +2,7 @@
 import nodePath from 'node:path';
 import { VivariumError } from '../sdk/errors.ts';
 import type { Payload } from '../sdk/message.ts';
+import { demandCacheApart } from './cacheAccess.ts';
 import { resolveCeiling } from './ceiling.ts';
 import { Broker } from './capabilities/broker.ts';
 import { Filesystem } from './capabilities/filesystem/filesystem.ts';
@@ -25,7 +26,7 @@ import { Flow } from './flow.ts';
 import type { ActorNames, InputNames, ManifestObject, OutputNames } from './manifest/index.ts';
 import { type CeilingInput, checkOptions, type CheckedOptions, guestConcurrency, type HostOptions } from './options.ts';
 import { type AuditEvent, type Ceiling, emptyPolicy, loadPolicyInput, type PolicyInput } from './policy/index.ts';
-import { Bundlers } from './sources/index.ts';
+import { Bundlers, CacheFolder, SourceCache } from './sources/index.ts';
 import { Store } from './store/store.ts';
 import { demandGranted } from './updates.ts';
 
@@ -92,7 +93,16 @@ export async function createHost(options: HostOptions = {}): Promise<Host> {
     most: checked.limits.cells,
   });
   const missing = level === 'jail' ? undefined : { reason: sandbox.jail.reason ?? 'the option `sandbox.maximum` forbids the jail', hint: sandbox.jail.hint };
-  return new Host(checked, { services, ceiling, spares, store }, { sandbox: level, missing, weaknesses: sandbox.weaknesses, node });
+  return new Host(
+    checked,
+    { services, ceiling, spares, store, cache: await openCache(checked) },
+    { sandbox: level, missing, weaknesses: sandbox.weaknesses, node },
+  );
+}
+
+async function openCache({ cache: { folder, folderBytes, memoryCharacters }, logger }: CheckedOptions): Promise<SourceCache> {
+  const kept = folder === undefined ? undefined : await CacheFolder.open(folder, folderBytes, (text) => logger?.warn(text));
+  return new SourceCache(memoryCharacters, kept);
 }
 
 interface HostParts {
@@ -100,6 +110,7 @@ interface HostParts {
   readonly ceiling: Ceiling;
   readonly spares: SpareCells;
   readonly store: Store;
+  readonly cache: SourceCache;
 }
 
 export class Host {
@@ -181,12 +192,13 @@ export class Host {
       environment: { ...this.#options.environment, ...options.environment },
       secrets: await openSecrets([options.secrets, this.#options.secrets]),
       services: this.#parts.services.keys(),
-      loading: { bundlers: this.#bundlers },
+      loading: { bundlers: this.#bundlers, cache: this.#parts.cache },
       limits: this.#options.limits,
     });
     this.#demandOpen();
     const { namespace } = deployment;
     demandGranted(namespace, this.#flows.get(namespace)?.grants ?? deployment.grants, deployment.grants);
+    demandCacheApart(deployment.grants, this.#parts.cache.folder);
     for (const warning of deployment.warnings) this.#options.logger?.warn(warning, { namespace });
     const outputs = new SpontaneousOutputs(new Events<{ output: SpontaneousOutput }>(this.#options.logger), this.#options.limits.outputs);
     const engine = new Engine(deployment, this.#context, (output: string, payload: Payload, execution: string | undefined) =>
@@ -208,7 +220,8 @@ export class Host {
     this.#flows.set(namespace, flow);
     await before?.stop({ drain: replacementDrain });
     setImmediate(() => outputs.release());
-    void this.#bundlers.refill();
+    // Why one does not start, the next deployment tells if it lasts.
+    void this.#bundlers.refill().catch(() => undefined);
     return flow as unknown as Flow<InputNames<M>, OutputNames<M>, ActorNames<M>>;
   }
 

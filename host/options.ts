@@ -40,6 +40,18 @@ export interface HostOptions {
   readonly secrets?: SecretsInput;
   /** Where actors keep their state. Default: in memory, for as long as the host lives. */
   readonly store?: StoreOptions;
+  /**
+   * What is made of JavaScript sources is kept under the hash of all that it was made of: in memory, and in `folder` from one host to the next.
+   * Nobody but this user may have access to the folder, and no actor may be granted it.
+   */
+  readonly cache?: {
+    /** Default: none. It is made if it is not there; one that cannot be used is warned of and left alone. */
+    readonly folder?: string;
+    /** Bytes in the folder. Default 256 MiB. */
+    readonly folderBytes?: number;
+    /** Characters in memory. Default 64 Mi. */
+    readonly memoryCharacters?: number;
+  };
   /** How granted names are resolved and servers are trusted. */
   readonly network?: NetworkOptions;
   readonly logger?: Logger;
@@ -81,6 +93,19 @@ const schema = z.strictObject({
   environment: z.record(z.string(), z.string()).default({}),
   secrets: secretsSchema.optional(),
   store: z.strictObject({ path: z.string().min(1).optional() }).default({}),
+  cache: z
+    .strictObject({
+      folder: z.string().min(1).optional(),
+      folderBytes: z
+        .int()
+        .min(0)
+        .default(256 * 1024 * 1024),
+      memoryCharacters: z
+        .int()
+        .min(0)
+        .default(64 * 1024 * 1024),
+    })
+    .prefault({}),
   network: networkOptions.prefault({}),
   logger: logger.optional(),
   node: z.string().min(1).optional(),

@@ -39,6 +39,8 @@ export class BundlerProcess {
   readonly #child: ChildProcessWithoutNullStreams;
   readonly #ending: Promise<Ending>;
   #gone = false;
+  /** It has asked something: what becomes of it from then on may be the fault of a source. */
+  spoke = false;
 
   /** @param level the sandbox level; the best of this machine if absent */
   static async start(level?: SandboxLevel): Promise<BundlerProcess> {
@@ -89,6 +91,7 @@ export class BundlerProcess {
         void this.#ending.then(({ killed, words }) => reject(timedOut || killed ? tooExpensive() : notRunning(words)));
         const limited = stdout.pipe(limitedTo(bundlerCaps.output)).on('error', reject);
         onLines(limited, (text) => {
+          this.spoke = true;
           const line = readBundlerLine(text);
           if (line === undefined) reject(notRunning(`It said ${JSON.stringify(text.slice(0, 200))}.`));
           else if (line.type === 'bundled' || line.type === 'failed') resolve(line);

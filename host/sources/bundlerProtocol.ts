@@ -18,7 +18,7 @@ const bundleError = refusal.extend({ file: z.string().optional(), line: z.int().
 const question = z.int().min(1);
 
 /** One ES module, the names of its exports. `commonJs`: the entry is no ES module, so its exports cannot be known. */
-const bundle = z.object({ code: z.string(), map: z.string(), exports: z.array(z.string()), commonJs: z.boolean(), warnings: z.array(bundleError) });
+export const bundle = z.object({ code: z.string(), map: z.string(), exports: z.array(z.string()), commonJs: z.boolean(), warnings: z.array(bundleError) });
 
 const bundlerLine = z.discriminatedUnion('type', [
   /** Which file does this import of that file mean? */

@@ -33,7 +33,15 @@ export class Bundlers {
   async run(order: BundleOrder, { level, time }: BundleOptions = {}): Promise<BundleOutcome> {
     this.#wanted = true;
     const spare = level === undefined ? this.#takeSpare() : undefined;
-    return taking(async () => (spare ?? (await BundlerProcess.start(level))).bundle(order, time));
+    return taking(async () => {
+      try {
+        if (spare !== undefined) return await spare.bundle(order, time);
+      } catch (error) {
+        // One that ended while it rested has seen no source.
+        if (spare?.spoke !== false) throw error;
+      }
+      return (await BundlerProcess.start(level)).bundle(order, time);
+    });
   }
 
   /** Starts a spare where one was used, or would have been. To be called when there is time: it competes for the processor. */

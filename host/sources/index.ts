@@ -7,6 +7,8 @@ import type { ActorSource, LoadedSource } from './source.ts';
 import { loadWasm } from './wasm.ts';
 
 export { Bundlers } from './bundlers.ts';
+export { SourceCache } from './cache.ts';
+export { CacheFolder } from './cacheFolder.ts';
 export type { LoadOptions } from './javascript.ts';
 export { linesBefore } from './functionBody.ts';
 export type { ActorSource, JavaScriptSource, LoadedSource, PythonSource, WasmSource } from './source.ts';

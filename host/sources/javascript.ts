@@ -3,35 +3,41 @@ import { createHash } from 'node:crypto';
 import { VivariumError } from '../../sdk/errors.ts';
 import { AuthorFiles, sourceCaps } from './authorFiles.ts';
 import { type Base, findEntry } from './base.ts';
-import type { BundleOrder } from './bundlerProcess.ts';
+import { cachedBundles } from './bundleCache.ts';
+import type { BundleOrder, BundleOutcome } from './bundlerProcess.ts';
 import { type BundleOptions, type Bundlers, bundlersWithoutSpare } from './bundlers.ts';
 import type { Bundle, BundleError } from './bundlerProtocol.ts';
+import type { SourceCache } from './cache.ts';
 import { functionBody } from './functionBody.ts';
 import type { ActorSource, JavaScriptSource } from './source.ts';
 
 export interface LoadOptions extends BundleOptions {
   /** Where bundlers come from. */
   readonly bundlers?: Bundlers | undefined;
+  /** What was bundled before. */
+  readonly cache?: SourceCache | undefined;
 }
 
 /**
  * @throws VivariumError `source.outside`, `source.missing`, `source.invalid` with all mistakes in its message and the
  * place of the first; `host.unsupported` when the bundler cannot run.
  */
-export async function loadJavaScript(
-  actor: ActorSource,
-  base: Base,
-  { bundlers = bundlersWithoutSpare, ...options }: LoadOptions = {},
-): Promise<JavaScriptSource> {
-  const files = authorFiles(actor, base);
-  const [entry] = files.entries;
-  const outcome = await bundlers.run(files, options);
+export async function loadJavaScript(actor: ActorSource, base: Base, options: LoadOptions = {}): Promise<JavaScriptSource> {
+  const [entry] = authorFiles(actor, base).entries;
+  const outcome = await bundled(() => authorFiles(actor, base), options);
   if (outcome.type === 'failed') throw mistakes(entry, outcome.errors);
   return sourceOf(entry, outcome.bundles[0] as Bundle);
 }
 
+const bundled = (order: () => BundleOrder, { bundlers = bundlersWithoutSpare, cache, level, time }: LoadOptions): Promise<BundleOutcome> => {
+  const make = (of: BundleOrder): Promise<BundleOutcome> => bundlers.run(of, { level, time });
+  return cache === undefined ? make(order()) : cachedBundles(cache, order, make);
+};
+
 const authorFiles = (actor: ActorSource, base: Base): AuthorFiles =>
-  new AuthorFiles(base, actor.source === undefined ? { name: `${actor.name}.inline.ts`, text: actor.code ?? '' } : findEntry(base, actor.source));
+  new AuthorFiles(base, actor.source === undefined ? { name: inlineName(actor), text: actor.code ?? '' } : findEntry(base, actor.source));
+
+const inlineName = ({ name }: ActorSource): string => `${name}.inline.ts`;
 
 /** @throws VivariumError `source.invalid` */
 function sourceOf(entry: string, bundle: Bundle): JavaScriptSource {
@@ -71,7 +77,7 @@ const mayImport = /\b(?:import|require|from)\b/;
 export async function loadJavaScriptTogether<Actor extends ActorSource>(
   actors: readonly Actor[],
   base: Base,
-  { bundlers = bundlersWithoutSpare }: LoadOptions = {},
+  options: LoadOptions = {},
 ): Promise<ReadonlyMap<Actor, JavaScriptSource>> {
   const loaded = new Map<Actor, JavaScriptSource>();
   const candidates = actors.flatMap((actor) => {
@@ -80,21 +86,15 @@ export async function loadJavaScriptTogether<Actor extends ActorSource>(
   });
   const load = async (batch: typeof candidates): Promise<void> => {
     if (batch.length < 2) return;
-    const files = new Map(batch.map(({ actor }) => [`${actor.name}.inline.ts`, authorFiles(actor, base)]));
-    const order: BundleOrder = {
-      entries: [...files.keys()],
-      resolve: (importer, specifier) => (files.get(importer) as AuthorFiles).resolve(importer, specifier),
-      load: (name) => (files.get(name) as AuthorFiles).load(name),
-    };
-    const outcome = await bundlers.run(order).catch(() => undefined);
+    const outcome = await bundled(() => jointOrder(batch, base), options).catch(() => undefined);
     if (outcome?.type === 'failed') {
       const wrong = new Set(outcome.errors.map(({ file }) => file));
-      const sound = batch.filter((_, place) => !wrong.has(order.entries[place]));
+      const sound = batch.filter(({ actor }) => !wrong.has(inlineName(actor)));
       if (sound.length < batch.length) await load(sound);
     } else if (outcome?.bundles.length === batch.length) {
       for (const [place, { actor }] of batch.entries()) {
         try {
-          loaded.set(actor, sourceOf(order.entries[place] as string, outcome.bundles[place] as Bundle));
+          loaded.set(actor, sourceOf(inlineName(actor), outcome.bundles[place] as Bundle));
         } catch {
           // It is loaded alone, and says then what is wrong with it.
         }
@@ -103,6 +103,15 @@ export async function loadJavaScriptTogether<Actor extends ActorSource>(
   };
   await Promise.all(inBatches(candidates).map(load));
   return loaded;
+}
+
+function jointOrder(batch: readonly { readonly actor: ActorSource }[], base: Base): BundleOrder {
+  const files = new Map(batch.map(({ actor }) => [inlineName(actor), authorFiles(actor, base)]));
+  return {
+    entries: [...files.keys()],
+    resolve: (importer, specifier) => (files.get(importer) as AuthorFiles).resolve(importer, specifier),
+    load: (name) => (files.get(name) as AuthorFiles).load(name),
+  };
 }
 
 function inBatches<Candidate extends { readonly code: string }>(candidates: readonly Candidate[]): readonly Candidate[][] {

@@ -7,6 +7,7 @@ import { SpareCells, type SpareSettings, type UnboundProcess } from '../../host/
 import { Host } from '../../host/host.ts';
 import { checkOptions } from '../../host/options.ts';
 import { emptyPolicy } from '../../host/policy/index.ts';
+import { SourceCache } from '../../host/sources/index.ts';
 import { Store } from '../../host/store/store.ts';
 import { writeStandIn } from '../support/standIn.ts';
 
@@ -76,7 +77,7 @@ export async function createMixedHost(level: SandboxLevel): Promise<MixedHost> {
   const node = { path: process.execPath, version: process.versions.node };
   const host = new Host(
     options,
-    { services: registerServices(options.services), ceiling: emptyPolicy, spares, store: new Store() },
+    { services: registerServices(options.services), ceiling: emptyPolicy, spares, store: new Store(), cache: new SourceCache(0) },
     { sandbox: level, missing: undefined, weaknesses: [], node },
   );
   return { host, betray: (body) => spares.prepare(writeStandIn(program(body))) };

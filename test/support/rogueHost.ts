@@ -6,6 +6,7 @@ import { SpareCells } from '../../host/cells/spare.ts';
 import { Host } from '../../host/host.ts';
 import { checkOptions } from '../../host/options.ts';
 import { unrestricted } from '../../host/policy/index.ts';
+import { SourceCache } from '../../host/sources/index.ts';
 import { Store } from '../../host/store/store.ts';
 import { writeStandIn } from './standIn.ts';
 
@@ -63,7 +64,7 @@ export async function rogueHost(lie: string, services: ServiceTree = {}): Promis
   });
   const host = new Host(
     options,
-    { services: registerServices(services), ceiling: unrestricted, spares, store: new Store() },
+    { services: registerServices(services), ceiling: unrestricted, spares, store: new Store(), cache: new SourceCache(0) },
     { sandbox: level, missing: undefined, weaknesses: [], node: { path: '', version: '' } },
   );
   onTestFinished(() => host.close());

@@ -1,0 +1,77 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { expect, it, onTestFinished, vi } from 'vitest';
+import { Bundlers, loadSource } from '../../host/sources/index.ts';
+import { makeFolder } from '../support/folder.ts';
+import { gone } from '../support/processes.ts';
+
+/** Processes that this one has started, and that run the bundler. */
+function bundlerProcesses(): number[] {
+  return readdirSync('/proc').flatMap((name) => {
+    try {
+      const parent = /^PPid:\s*(\d+)/m.exec(readFileSync(`/proc/${name}/status`, 'utf8'))?.[1];
+      return Number(parent) === process.pid && readFileSync(`/proc/${name}/cmdline`, 'utf8').includes('/sources/bundler.') ? [Number(name)] : [];
+    } catch {
+      return [];
+    }
+  });
+}
+
+const load = (bundlers: Bundlers, n: number) =>
+  loadSource({ name: 'actor', runtime: 'javascript', code: `export const handle = () => ${n};` }, makeFolder({}), { bundlers });
+
+/** The spare, once the process that made the last bundle is gone. */
+const theOnly = (): Promise<number[]> =>
+  vi.waitFor(() => {
+    const processes = bundlerProcesses();
+    expect(processes).toHaveLength(1);
+    return processes;
+  });
+
+function makeBundlers(keepsSpare: boolean): Bundlers {
+  const bundlers = new Bundlers(keepsSpare);
+  onTestFinished(() => bundlers.close());
+  return bundlers;
+}
+
+it('keep one ready once something was bundled, which makes one bundle and is gone', async () => {
+  const bundlers = makeBundlers(true);
+  await bundlers.refill();
+  expect(bundlerProcesses()).toEqual([]);
+  await load(bundlers, 1);
+  await bundlers.refill();
+  const [spare] = await theOnly();
+  expect(await load(bundlers, 2)).toMatchObject({ code: expect.stringContaining('2') });
+  await gone(spare as number);
+  await bundlers.refill();
+  await bundlers.refill();
+  await vi.waitFor(() => expect(bundlerProcesses()).toHaveLength(1));
+  expect(bundlerProcesses()).not.toContain(spare);
+});
+
+it('do without one that died', async () => {
+  const bundlers = makeBundlers(true);
+  await load(bundlers, 1);
+  await bundlers.refill();
+  const [spare] = await theOnly();
+  process.kill(spare as number, 'SIGKILL');
+  await gone(spare as number);
+  expect(await load(bundlers, 3)).toMatchObject({ code: expect.stringContaining('3') });
+});
+
+it('leave nothing behind', async () => {
+  const bundlers = makeBundlers(true);
+  await load(bundlers, 1);
+  await bundlers.refill();
+  const [spare] = await theOnly();
+  bundlers.close();
+  await gone(spare as number);
+  await bundlers.refill();
+  await vi.waitFor(() => expect(bundlerProcesses()).toEqual([]));
+});
+
+it('keep none where none is wanted', async () => {
+  const bundlers = makeBundlers(false);
+  await load(bundlers, 1);
+  await bundlers.refill();
+  await vi.waitFor(() => expect(bundlerProcesses()).toEqual([]));
+});
