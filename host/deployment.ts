@@ -5,7 +5,7 @@ import type { ActorPlan } from '../runtimes/protocol.ts';
 import type { HeldSecrets } from './capabilities/secrets/held.ts';
 import { holdSecrets, type SecretLookup } from './capabilities/secrets/values.ts';
 import { type Diagnostic, type FlowActor, type FlowManifest, PolicyError, parseManifestObject, readManifest, requireFlow } from './manifest/index.ts';
-import { type PlacementLimits, placeActors } from './placement.ts';
+import { type Placement, type PlacementLimits, placeActors } from './placement.ts';
 import {
   type Ceiling,
   type Grant,
@@ -86,7 +86,7 @@ export async function prepareDeployment(request: DeploymentRequest): Promise<Dep
     return served(bundled.get(source) ?? (await loadSource(source, base, request.loading)), source.name, inlets[index] ?? []);
   });
   const placement = placeActors(manifest, request.limits);
-  const actors = manifest.actors.map((actor, index): TopologyActor => {
+  const actors = manifest.actors.map((actor, index): Omit<TopologyActor, Replicated> => {
     const grant = grants[index] as Grant;
     const services = grantedServices(grant, request.services ?? []);
     return {
@@ -97,12 +97,11 @@ export async function prepareDeployment(request: DeploymentRequest): Promise<Dep
         loaded[index] as LoadedSource,
       ),
       outlets: actor.outlets,
-      cell: placement.of[index]?.[0] as number,
       budget: budgetOf(grant.limits),
     };
   });
   const shape: FlowShape = {
-    actors,
+    actors: replicate(actors, placement),
     connections: manifest.connections.map(({ from, to }) => ({ from, to })),
     inputs: Object.fromEntries([...manifest.inputs].map(([name, inlet]) => [name, [inlet]])),
     outputs: [...manifest.outputs].flatMap(([name, outlets]) => outlets.map((outlet) => ({ name, ...outlet }))),
@@ -191,6 +190,21 @@ function served(loaded: LoadedSource, actor: string, inlets: readonly string[]):
       loaded.exports.map((exported) => (exported === 'handle' || exported === 'default' ? 'in' : exported)),
     );
   return loaded;
+}
+
+type Replicated = 'actor' | 'replicas' | 'cell';
+
+/** Each actor as often as it has replicas: the first of each, then the others. */
+function replicate(actors: readonly Omit<TopologyActor, Replicated>[], { of }: Placement): readonly TopologyActor[] {
+  const replicated: TopologyActor[] = [];
+  let next = actors.length;
+  for (const [actor, described] of actors.entries()) {
+    const places = of[actor] as readonly number[];
+    const replicas = places.map((_, replica) => (replica === 0 ? actor : next++));
+    for (const [replica, index] of replicas.entries())
+      replicated[index] = { ...described, part: { ...described.part, index }, actor, replicas, cell: places[replica] as number };
+  }
+  return replicated;
 }
 
 /** @throws VivariumError actor.inlet */

@@ -23,8 +23,8 @@ import type { Logger } from './options.ts';
 import { type AuditEvent, auditEvent, decide } from './policy/index.ts';
 import { Asks } from './routing/asks.ts';
 import { Router, type Said } from './routing/router.ts';
-import { nameOf } from './routing/topology.ts';
-import type { ActorStatus, FlowStatus } from './status.ts';
+import { actorsOf, nameOf } from './routing/topology.ts';
+import { type ActorStatus, type FlowStatus, joined } from './status.ts';
 import { escapeLine } from './telemetry/escape.ts';
 
 /** What the flows of one host share. */
@@ -77,7 +77,7 @@ export class Engine {
     this.#supervisor = new Supervisor(
       {
         shape,
-        files,
+        files: shape.actors.map(({ actor }) => files[actor] ?? []),
         spares,
         deadlines,
         nextCell,
@@ -87,7 +87,7 @@ export class Engine {
           if (event.event !== 'started')
             context.logger?.warn(`cell ${event.cell} of '${namespace}': ${event.event}`, { actor: event.actor, reason: event.reason });
         },
-        admit: (actor, inlets) => demandInlets(nameOf(shape, actor), deployment.inlets[actor] ?? [], inlets),
+        admit: (actor, inlets) => demandInlets(nameOf(shape, actor), deployment.inlets[this.#actorOf(actor)] ?? [], inlets),
       },
       this.#tracker,
       this.#router,
@@ -101,10 +101,9 @@ export class Engine {
 
   get status(): FlowStatus {
     const { namespace, shape } = this.deployment;
-    const actors = shape.actors.map(({ part: { name, runtime, concurrency } }, actor): ActorStatus => {
-      const { queued, sent, turns, microseconds } = this.#router.standing(actor);
-      const { state, cell, present } = this.#supervisor.standing(actor);
-      return { name, runtime, concurrency, state, cell, waiting: { host: queued, cell: Math.max(sent, present) }, turns, time: microseconds / 1000 };
+    const actors = actorsOf(shape).map(({ part: { name, runtime, concurrency }, replicas }): ActorStatus => {
+      const each = replicas.map((replica) => ({ ...this.#router.standing(replica), ...this.#supervisor.standing(replica) }));
+      return { name, runtime, concurrency: concurrency * replicas.length, ...joined(each) };
     });
     return { namespace, executions: this.#tracker.size, actors };
   }
@@ -130,8 +129,8 @@ export class Engine {
     this.#tracker.stop(execution, error, status);
   }
 
-  release(actor: number): Promise<void> {
-    return this.#supervisor.release(actor);
+  async release(actor: number): Promise<void> {
+    for (const replica of this.deployment.shape.actors[actor]?.replicas ?? []) await this.#supervisor.release(replica);
   }
 
   tick(): void {
@@ -176,6 +175,11 @@ export class Engine {
     events.emit('execution', { time, namespace: this.deployment.namespace, id, status, attempt, duration: time - startedAt, errors: [...errors] });
   }
 
+  /** What replicas of one actor share stands at the first of them. */
+  #actorOf(replica: number): number {
+    return this.deployment.shape.actors[replica]?.actor ?? replica;
+  }
+
   #auditEnvironment(): void {
     const { namespace, grants } = this.deployment;
     for (const grant of grants) {
@@ -191,7 +195,7 @@ export class Engine {
     const { events, logger } = this.context;
     const { namespace, shape } = this.deployment;
     const name = nameOf(shape, actor);
-    const line = escapeLine(this.deployment.secrets[actor]?.redact(text) ?? text);
+    const line = escapeLine(this.deployment.secrets[this.#actorOf(actor)]?.redact(text) ?? text);
     logger?.[level](line, { namespace, actor: name });
     events.emit('log', { time: Date.now(), namespace, actor: name, execution: this.#tracker.get(execution)?.id, level, text: line, dropped });
   }
@@ -222,8 +226,17 @@ export class Engine {
     const cancelled = (): void => answer({ code: 'call.cancelled', message: 'the call was cancelled' });
     signal.addEventListener('abort', cancelled, { once: true });
     const caller = { namespace, actor: nameOf(shape, actor), execution: execution?.id, signal };
-    const grant = grants[actor] as Deployment['grants'][number];
-    const request = { capability, operation, payload: payloadOf(lane, bytes), caller, turn, grant, holdings, secrets: secrets[actor] ?? noSecrets };
+    const grant = grants[this.#actorOf(actor)] as Deployment['grants'][number];
+    const request = {
+      capability,
+      operation,
+      payload: payloadOf(lane, bytes),
+      caller,
+      turn,
+      grant,
+      holdings,
+      secrets: secrets[this.#actorOf(actor)] ?? noSecrets,
+    };
     const settled = (error: ErrorRecord | null, payload?: Answer): void => {
       if (signal.aborted) return;
       signal.removeEventListener('abort', cancelled);

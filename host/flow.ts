@@ -10,14 +10,14 @@ import { type Opened, refusedResult, resultOf, type RunResult } from './executio
 import type { SpontaneousOutput, SpontaneousOutputs } from './executions/spontaneous.ts';
 import type { ExecutionInput, ExecutionSettings, TrackedExecution } from './executions/tracked.ts';
 import { Pipe, type PipedExecution } from './pipe.ts';
-import { cancelled, checkTexts, deadlineOf, reasonText, type RunOptions, type WaitOptions } from './request.ts';
-import { outputBudget, type Port } from './routing/topology.ts';
+import { cancelled, checkTexts, deadlineOf, partitionIn, reasonText, type RunOptions, type WaitOptions } from './request.ts';
+import { actorsOf, outputBudget, type Port } from './routing/topology.ts';
 import type { FlowStatus } from './status.ts';
 
 type Raw = { readonly raw: true };
 
 /** What an execution is to its caller. */
-type NewExecution = Omit<ExecutionSettings, 'inputs' | 'parents' | 'trace' | 'deadline'>;
+type NewExecution = Omit<ExecutionSettings, 'inputs' | 'parents' | 'trace' | 'deadline' | 'partition'>;
 
 /** Messages by input. */
 export type FlowInputs<Inputs extends string> = { readonly [Input in Inputs]?: unknown };
@@ -27,6 +27,10 @@ export interface PipeOptions<Inputs extends string> {
   readonly input: Inputs;
   /** Executions under way or unread at once. Default 1024. */
   readonly window?: number;
+  /**
+   * The key of a message, as `partition` of a run; undefined: it has none. What it throws is the failure of that message.
+   */
+  readonly partition?: (message: unknown) => string | undefined;
   /** When it is aborted, no more messages are taken; what is under way is cancelled, its results come, and then the results end. */
   readonly signal?: AbortSignal;
   /** Outputs come as payloads, undecoded. */
@@ -71,7 +75,7 @@ export class Flow<Inputs extends string = string, Outputs extends string = strin
 
   /** Names of the actors, in the order of the manifest. */
   get actors(): readonly Actors[] {
-    return this.#engine.deployment.shape.actors.map(({ part }) => part.name as Actors);
+    return actorsOf(this.#engine.deployment.shape).map(({ part }) => part.name as Actors);
   }
 
   /** Names of the inputs. */
@@ -137,10 +141,10 @@ export class Flow<Inputs extends string = string, Outputs extends string = strin
   pipe(source: Iterable<unknown> | AsyncIterable<unknown>, options: PipeOptions<Inputs> & Raw): AsyncIterableIterator<RunResult<Outputs, Payload>, undefined>;
   pipe(source: Iterable<unknown> | AsyncIterable<unknown>, options: PipeOptions<Inputs>): AsyncIterableIterator<RunResult<Outputs>, undefined>;
   pipe(source: Iterable<unknown> | AsyncIterable<unknown>, options: PipeOptions<Inputs>): AsyncIterableIterator<RunResult<Outputs, never>, undefined> {
-    const { input, window = usualWindow, raw = false, signal } = options;
+    const { input, window = usualWindow, raw = false, signal, partition } = options;
     if (!Number.isSafeInteger(window) || window < 1) throw new VivariumError('host.option', `the window of a pipe is a whole number from 1, and not ${window}`);
     const port = this.#demandInput(input);
-    const begin = (value: unknown, ended: () => void): PipedExecution => this.#beginPiped(port, value, raw, ended);
+    const begin = (value: unknown, ended: () => void): PipedExecution => this.#beginPiped(port, value, partition, raw, ended);
     return new Pipe(source, window, begin, signal) as AsyncIterableIterator<RunResult<Outputs, never>, undefined>;
   }
 
@@ -238,14 +242,15 @@ export class Flow<Inputs extends string = string, Outputs extends string = strin
     };
   }
 
-  #beginPiped(ports: readonly Port[], value: unknown, raw: boolean, ended: () => void): PipedExecution {
+  #beginPiped(ports: readonly Port[], value: unknown, keyOf: PipeOptions<Inputs>['partition'], raw: boolean, ended: () => void): PipedExecution {
     this.#demandRunning();
     const engine = this.#engine;
     const id = newId();
     try {
       const inputs = ports.map((port) => this.#input(port, value));
+      const partition = keyOf === undefined ? undefined : partitionIn({ partition: keyFor(value, keyOf) });
       const sink = new OutputBuffer(engine.context.outputLimits);
-      return new PipedRun(engine, engine.begin({ id, inputs, parents: [], trace: '', deadline: 0, sink, ended }), sink, raw);
+      return new PipedRun(engine, engine.begin({ id, inputs, parents: [], trace: '', deadline: 0, partition, sink, ended }), sink, raw);
     } catch (error) {
       queueMicrotask(ended);
       return { result: () => refusedResult(idText(id), error, engine.deployment.shape), bytes: () => 0, accepted: undefined, cancel: () => undefined };
@@ -264,13 +269,14 @@ export class Flow<Inputs extends string = string, Outputs extends string = strin
     const { signal, parents = [], trace = '' } = options;
     checkTexts(idText(settings.id), parents, trace);
     signal?.throwIfAborted();
-    if (signal === undefined) return this.#engine.begin({ inputs, parents, trace, deadline: deadlineOf(options), ...settings });
+    const asked = { inputs, parents, trace, deadline: deadlineOf(options), partition: partitionIn(options), ...settings };
+    if (signal === undefined) return this.#engine.begin(asked);
     const abort = (): void => this.#engine.stopExecution(execution, cancelled(reasonText(signal.reason)), 'cancelled');
     const ended = (tracked: TrackedExecution): void => {
       signal.removeEventListener('abort', abort);
       settings.ended(tracked);
     };
-    const execution = this.#engine.begin({ inputs, parents, trace, deadline: deadlineOf(options), ...settings, ended });
+    const execution = this.#engine.begin({ ...asked, ended });
     if (execution.phase !== 'ended') signal.addEventListener('abort', abort, { once: true });
     return execution;
   }
@@ -357,6 +363,15 @@ const settle = (resolve: (message: Message) => void, reject: (error: unknown) =>
 const answerOf = (error: ErrorRecord | null, payload: Payload, budget: Budget): Message => {
   if (error !== null) throw VivariumError.from(error);
   return decode(payload, budget);
+};
+
+/** @throws VivariumError host.option */
+const keyFor = (message: unknown, keyOf: (message: unknown) => string | undefined): string | undefined => {
+  try {
+    return keyOf(message);
+  } catch (error) {
+    throw new VivariumError('host.option', `\`partition\` of the pipe threw: ${String(error)}`);
+  }
 };
 
 const noAnswer = (id: ExecutionId): VivariumError =>

@@ -1,11 +1,17 @@
 /** How an execution is asked for: the options that callers give, checked, and how they are told that it was cancelled. */
 import { type ErrorRecord, VivariumError } from '../sdk/errors.ts';
+import { partitionOfKey } from '../runtimes/replicas.ts';
 
 export interface WaitOptions {
   /** Milliseconds until the execution fails with `execution.deadline`. */
   readonly timeout?: number;
   /** Cancels the execution when it is aborted. */
   readonly signal?: AbortSignal;
+  /**
+   * A key, 1 to 256 characters: executions with the same key are served by the same replica of every actor, in the order in which they
+   * were accepted. Without one, executions are spread over the replicas.
+   */
+  readonly partition?: string;
 }
 
 export interface RunOptions extends WaitOptions {
@@ -39,6 +45,14 @@ export const deadlineOf = ({ timeout, deadline }: RunOptions): number => {
   if (!Number.isFinite(point)) throw new VivariumError('host.option', 'a deadline is a valid Date, a timeout a number of milliseconds');
   return Math.max(1, Math.floor(point));
 };
+
+/** @throws VivariumError host.option */
+export function partitionIn({ partition: key }: { readonly partition?: string | undefined }): number | undefined {
+  if (key === undefined) return undefined;
+  if (typeof key !== 'string' || key.length === 0 || key.length > longestText)
+    throw new VivariumError('host.option', `the key of a partition is a text of 1 to ${longestText} characters`);
+  return partitionOfKey(key);
+}
 
 /** @throws VivariumError host.option */
 export function checkTexts(id: string, parents: readonly string[], trace: string): void {

@@ -10,11 +10,12 @@ export type ActorState = 'live' | 'absent' | 'quarantined';
 export interface ActorStatus<Actors extends string = string> {
   readonly name: Actors;
   readonly runtime: RuntimeName;
-  /** Turns that it may have at once. */
+  /** Turns that it may have at once, in all of its replicas. */
   readonly concurrency: number;
+  /** Of several replicas, the worst. */
   readonly state: ActorState;
-  /** The number of the cell that it lives in, as in events of cells; undefined if there is none. */
-  readonly cell: number | undefined;
+  /** The numbers of the cells that it lives in, as in events of cells: one for each replica that is there. */
+  readonly cells: readonly number[];
   /** Messages that have not ended there. */
   readonly waiting: {
     /** In the host: its mailbox is full, or its cell is being replaced. */
@@ -34,4 +35,30 @@ export interface FlowStatus<Actors extends string = string> {
   readonly executions: number;
   /** In the order of the manifest. */
   readonly actors: readonly ActorStatus<Actors>[];
+}
+
+/** What is known of one replica. Times in microseconds. */
+interface ReplicaStanding {
+  readonly state: ActorState;
+  readonly cell: number | undefined;
+  readonly queued: number;
+  /** Messages in its cell: as the host has sent them, and as the cell tells. */
+  readonly sent: number;
+  readonly present: number;
+  readonly turns: number;
+  readonly microseconds: number;
+}
+
+const fromWorst: readonly ActorState[] = ['quarantined', 'absent', 'live'];
+
+/** The replicas of an actor as one. */
+export function joined(replicas: readonly ReplicaStanding[]): Omit<ActorStatus, 'name' | 'runtime' | 'concurrency'> {
+  const sum = (of: (replica: ReplicaStanding) => number): number => replicas.reduce((total, replica) => total + of(replica), 0);
+  return {
+    state: fromWorst.find((state) => replicas.some((replica) => replica.state === state)) ?? 'absent',
+    cells: replicas.flatMap(({ cell }) => cell ?? []),
+    waiting: { host: sum(({ queued }) => queued), cell: sum(({ sent, present }) => Math.max(sent, present)) },
+    turns: sum(({ turns }) => turns),
+    time: sum(({ microseconds }) => microseconds) / 1000,
+  };
 }

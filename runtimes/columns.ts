@@ -12,6 +12,7 @@ type Place = readonly [name: string, width: number, rows: number];
 /** The messages of the protocol have no other lists that can be long. */
 const names: ReadonlySet<string> = new Set([
   'executions',
+  'partition',
   'description',
   'number',
   'runs',

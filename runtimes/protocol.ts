@@ -18,6 +18,7 @@ import { z } from 'zod';
 import { type ErrorCode, type ErrorRecord, isErrorCode } from '../sdk/errors.ts';
 import { binaryLane, type Lane, protocolVersion, textLane } from './lanes.ts';
 import { frameLimits, type Limits, textLimits } from './limits.ts';
+import type { Share } from './replicas.ts';
 
 export { protocolVersion };
 
@@ -32,12 +33,20 @@ export type RuntimeName = (typeof runtimeNames)[number];
 /** How a WASM actor takes and gives messages. */
 export type WasmCodec = 'json' | 'text' | 'bytes' | 'msgpack';
 
+/** An inlet of an actor, or of one of its replicas, which then receives its share only. */
+export interface Target extends Share {
+  readonly actor: number;
+  readonly inlet: number;
+}
+
 /** Where an outlet leads: to inlets of actors in the same cell, and whether the host wants it too. */
 export interface OutletRoute {
   readonly name: string;
-  readonly local: readonly { readonly actor: number; readonly inlet: number }[];
+  readonly local: readonly Target[];
   /** The outlet is an output of the flow, or leads to another cell. */
   readonly host: boolean;
+  /** Empty: the host wants every message. Otherwise those of these shares: other replicas of the receiver are in the cell. */
+  readonly away: readonly Share[];
 }
 
 export interface Mount {
@@ -46,7 +55,7 @@ export interface Mount {
   readonly writable: boolean;
 }
 
-/** An actor as a cell needs it. `index` is its place in the flow, the same in every cell. */
+/** An actor as a cell needs it, or one of its replicas. `index` is its place in the flow, the same in every cell. */
 export interface ActorPlan {
   readonly index: number;
   readonly name: string;
@@ -55,7 +64,7 @@ export interface ActorPlan {
   readonly inlets: readonly string[];
   /** `out` and `error` are always the first two. */
   readonly outlets: readonly OutletRoute[];
-  /** Actors that a connection leads to, by name: whom `context.ask` may ask. A `null` lives in another cell. */
+  /** Actors that a connection leads to, by name: whom `context.ask` may ask. A `null` is asked through the host: it lives in another cell, or has replicas. */
   readonly peers: Readonly<Record<string, { readonly actor: number; readonly inlet: number } | null>>;
   readonly config: unknown;
   readonly environment: Readonly<Record<string, string>>;
@@ -103,12 +112,14 @@ export type HostMessage =
    * number under which the host waits for an `answer`.
    *
    * Every execution that is delivered for is introduced: its handle, which description it has, and the number at the end of its id (plus
-   * one; 0: the description has the whole id). Before the payloads lie, in as many bytes as `described` says, the descriptions, a line
+   * one; 0: the description has the whole id). `partition` has pairs for those that were given a key: the place in `executions`, and the
+   * partition; that of the others follows from their handle. Before the payloads lie, in as many bytes as `described` says, the descriptions, a line
    * each: `{ parents, attempt, deadline, trace, id }`, see ExecutionInfo.
    */
   | {
       readonly type: 'deliver';
       readonly executions: Column;
+      readonly partition: Column;
       readonly description: Column;
       readonly number: Column;
       readonly described: number;

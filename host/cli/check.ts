@@ -3,6 +3,7 @@ import { demandThisNode } from '../cells/versions.ts';
 import { resolveCeiling } from '../ceiling.ts';
 import { checkDeployment } from '../deployment.ts';
 import { type Grant, grantLines, refusalText } from '../policy/index.ts';
+import { actorsOf } from '../routing/topology.ts';
 import { escapeText } from '../telemetry/escape.ts';
 import { type Command, exitCodes } from './command.ts';
 import { grantText } from './grants.ts';
@@ -23,12 +24,12 @@ export const checkCommand: Command = {
     demandThisNode();
     const { namespace, shape, grants, warnings } = await checkDeployment(manifest, resolveCeiling(options['ceiling'] as string | undefined, 'ceiling'));
     if (options['json'] === true) {
-      const actors = shape.actors.map(({ part: { name, runtime, inlets } }, index) => ({ name, runtime, inlets, ...toldOf(grants[index] as Grant) }));
+      const actors = actorsOf(shape).map(({ part: { name, runtime, inlets } }, index) => ({ name, runtime, inlets, ...toldOf(grants[index] as Grant) }));
       process.stdout.write(jsonLine({ namespace, actors, warnings }));
       return exitCodes.ok;
     }
     for (const warning of warnings) process.stderr.write(`${escapeText(`warning: ${warning}`)}\n`);
-    const rows = shape.actors.map(({ part: { name, runtime } }, index) => [name, runtime, grantText(grants[index] as Grant)]);
+    const rows = actorsOf(shape).map(({ part: { name, runtime } }, index) => [name, runtime, grantText(grants[index] as Grant)]);
     const text = [
       `${manifest} is well formed: ${counted(rows.length, 'actor')} for the namespace ${namespace}`,
       '',

@@ -8,6 +8,7 @@
  */
 import { type ErrorRecord, VivariumError } from '../../sdk/errors.ts';
 import type { Lane } from '../../runtimes/protocol.ts';
+import { partitionOf } from '../../runtimes/replicas.ts';
 import type { Deadline } from './deadlines.ts';
 import { type ExecutionId, idPrefix, idText } from './ids.ts';
 import type { OutputSink } from './outputs.ts';
@@ -32,6 +33,8 @@ export interface ExecutionSettings {
   /** W3C `traceparent`, or empty. */
   readonly trace: string;
   readonly sink: OutputSink;
+  /** That of its key, if it was given one. */
+  readonly partition?: number | undefined;
   /** Waits for the answer to its only input: an actor is asked from outside. */
   readonly answer?: ((error: ErrorRecord | null, lane: Lane, bytes: Uint8Array) => void) | undefined;
   /** The execution has ended; called once. */
@@ -93,6 +96,11 @@ export class TrackedExecution {
 
   get id(): string {
     return idText(this.settings.id);
+  }
+
+  /** Decides which replicas serve it; without a key, each attempt anew. */
+  get partition(): number {
+    return this.settings.partition ?? partitionOf(this.handle);
   }
 
   /** What guests may know of it, as a line of JSON; of an id that Vivarium gave, what comes before its number. */

@@ -61,11 +61,11 @@ const checkActor = (report: Report, name: string, actor: Loose): void => {
 const checkCells = (report: Report, stated: unknown, actors: readonly Loose[]): void => {
   const cells = cellsShape.safeParse(stated).data;
   if (cells === undefined || actors.length === 0) return;
-  const sharing = actors.filter(({ cell }) => cell !== 'own').length;
+  const sharing = actors.filter(({ cell }) => cell !== 'own').reduce((sum, { replicas }) => sum + (replicasShape.safeParse(replicas).data ?? 1), 0);
   if (cells <= Math.max(1, sharing)) return;
   report.error(
     ['cells'],
-    `${cells} cells, and ${sharing === 0 ? 'no actor' : sharing === 1 ? 'only 1 actor' : `only ${sharing} actors`} to share them`,
+    `${cells} cells, and ${sharing === 0 ? 'no actor' : sharing === 1 ? 'only 1 actor' : `only ${sharing} actors, replicas counted,`} to share them`,
     sharing < 2 ? 'Remove `cells`.' : `Write \`cells: ${sharing}\` at most.`,
   );
 };
@@ -236,6 +236,7 @@ const warnOfUnreached = (report: Report, actors: ReadonlyMap<string, Loose>, con
 };
 
 const cellsShape = manifestSchema.shape.cells;
+const replicasShape = actorSchema.shape.replicas;
 const connectionShape = manifestSchema.shape.connections.unwrap().element;
 const endpointShape = manifestSchema.shape.inputs.unwrap().valueType;
 

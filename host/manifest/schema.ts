@@ -5,7 +5,7 @@ import { policySchema } from '../policy/schema.ts';
 import { functionPattern, nameSchema, namespacePattern, portSchema } from './names.ts';
 
 /** What a flow can have at most: its numbers travel in 16 bits, each actor costs an isolate, and each cell a process. */
-export const manifestLimits = { actors: 1000, connections: 10_000, ports: 64, concurrency: 256, cells: 64 } as const;
+export const manifestLimits = { actors: 1000, connections: 10_000, ports: 64, concurrency: 256, replicas: 64, cells: 64 } as const;
 
 const place = String.raw`[A-Za-z][A-Za-z0-9_-]{0,63}(?:\.[A-Za-z_][A-Za-z0-9_]{0,63})?`;
 const endpoint = z.string().regex(new RegExp(`^${place}$`), 'write `actor` or `actor.port`');
@@ -51,9 +51,12 @@ export const actorSchema = z
     replicas: z
       .int()
       .min(1)
-      .max(1, 'this version runs one instance of an actor: write 1, or leave it out')
+      .max(manifestLimits.replicas)
       .optional()
-      .meta({ description: 'Instances of the actor. This version knows 1 only.', examples: [1] }),
+      .meta({
+        description: 'Instances of the actor, which work at the same time. All messages of an execution go to the same one. 1 if nothing is said.',
+        examples: [2],
+      }),
     cell: z
       .literal('own')
       .optional()

@@ -19,6 +19,8 @@ const runWidth = 4;
 
 interface Batch {
   executions: number[];
+  /** Pairs: a place in `executions`, and the partition that was asked for. */
+  partition: number[];
   description: number[];
   number: number[];
   /** Descriptions, a line each, and how many they are. */
@@ -38,6 +40,7 @@ interface Batch {
 
 const newBatch = (): Batch => ({
   executions: [],
+  partition: [],
   description: [],
   number: [],
   descriptions: '',
@@ -93,6 +96,7 @@ export class Outbound {
     }
     execution.introducedIn = batch;
     execution.introducedAt = batch.executions.length;
+    if (execution.settings.partition !== undefined) batch.partition.push(batch.executions.length, execution.settings.partition);
     batch.executions.push(execution.handle);
     batch.description.push(batch.lines - 1);
     batch.number.push(execution.number);
@@ -127,9 +131,9 @@ export class Outbound {
     const batches = this.#closed;
     if (batches.length === 0) return;
     this.#closed = [];
-    for (const { payloads, descriptions, executions, description, number, runs, execution, reply, length } of batches) {
+    for (const { payloads, descriptions, executions, partition, description, number, runs, execution, reply, length } of batches) {
       const lines = Buffer.from(descriptions);
-      const columns = { executions, description, number, runs, execution, reply, length };
+      const columns = { executions, partition, description, number, runs, execution, reply, length };
       this.#channel.send({ type: 'deliver', described: lines.length, ...columns }, [lines, ...payloads]);
     }
     if (!this.#channel.writable) this.#wait();

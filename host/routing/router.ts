@@ -7,6 +7,7 @@
 import type { ErrorRecord } from '../../sdk/errors.ts';
 import type { Payload } from '../../sdk/message.ts';
 import { type CellMessage, type Lane, textLane } from '../../runtimes/protocol.ts';
+import { serves } from '../../runtimes/replicas.ts';
 import { ProtocolViolation } from '../cells/violation.ts';
 import { payloadOf } from '../executions/outputs.ts';
 import type { ExecutionInput, ExecutionSettings, TrackedExecution } from '../executions/tracked.ts';
@@ -15,7 +16,7 @@ import type { Asks, Settle } from './asks.ts';
 import type { ExportCredit } from './credit.ts';
 import type { Outbound } from './outbound.ts';
 import { ActorQueue, type Delivery } from './queue.ts';
-import { type CellRoutes, type FlowShape, nameOf, type OutletTargets, peerOf } from './topology.ts';
+import { type CellRoutes, type FlowShape, nameOf, type OutletTargets, peerOf, replicaOf } from './topology.ts';
 
 /** A cell as the router sees it. */
 export interface RoutedCell {
@@ -105,9 +106,10 @@ export class Router {
   /** Takes the inputs of an execution into the flow; `execution.accepted` is called when a cell has room for all. */
   enter(execution: TrackedExecution): void {
     const { inputs, answer } = execution.settings;
-    const { epoch } = execution;
+    const { epoch, partition } = execution;
     execution.queued += inputs.length;
-    for (const { actor, inlet, lane, bytes } of inputs) {
+    for (const { actor: named, inlet, lane, bytes } of inputs) {
+      const actor = replicaOf(this.#shape, named, partition);
       const reply = answer === undefined ? 0 : this.#asks.open(execution, this.#cellOf(actor), nameOf(this.#shape, actor), answer);
       this.#enqueue({ execution, epoch, actor, inlet, lane, bytes, reply, entry: true, credit: undefined });
     }
@@ -148,7 +150,7 @@ export class Router {
       for (const last = row + (groups[group] as number); row < last; row++) {
         const execution = this.#known(handles[row] as number);
         if (execution === undefined) continue;
-        for (let at = start; at < end; at += 3) execution.worked(work[at] as number, work[at + 1] as number, work[at + 2] as number);
+        for (let at = start; at < end; at += 3) execution.worked(this.#actorOf(work[at] as number), work[at + 1] as number, work[at + 2] as number);
         if (!execution.settled(cell.place, received[row] as number)) throw new ProtocolViolation('more deliveries settled than it was sent');
         this.#tracker.check(execution);
       }
@@ -188,8 +190,19 @@ export class Router {
       return;
     }
     execution.queued++;
-    const reply = this.#asks.open(execution, this.#cellOf(peer.actor), said.peer, settle);
-    this.#enqueue({ execution, epoch: execution.epoch, ...peer, lane: said.lane, bytes: Uint8Array.from(payload), reply, entry: false, credit: undefined });
+    const asked = replicaOf(this.#shape, peer.actor, execution.partition);
+    const reply = this.#asks.open(execution, this.#cellOf(asked), said.peer, settle);
+    this.#enqueue({
+      execution,
+      epoch: execution.epoch,
+      actor: asked,
+      inlet: peer.inlet,
+      lane: said.lane,
+      bytes: Uint8Array.from(payload),
+      reply,
+      entry: false,
+      credit: undefined,
+    });
   }
 
   credit(cell: RoutedCell, said: Said<'credit'>): void {
@@ -237,7 +250,9 @@ export class Router {
       );
       return;
     }
-    for (const { actor, inlet } of targets.remote) {
+    for (const target of targets.remote) {
+      if (!serves(target, execution.partition)) continue;
+      const { actor, inlet } = target;
       if (!cell.credit.fits(payload.byteLength)) {
         this.#tracker.stop(
           execution,
@@ -303,6 +318,11 @@ export class Router {
     if (reply === 0) execution.fail(named);
     else this.#asks.settle(reply, named, textLane, nothing);
     this.#tracker.check(execution);
+  }
+
+  /** Of a replica, the actor. */
+  #actorOf(replica: number): number {
+    return (this.#shape.actors[replica] as FlowShape['actors'][number]).actor;
   }
 
   #cellOf(actor: number): number {

@@ -6,7 +6,8 @@
  */
 import { type Budget, defaultBudget } from '../../sdk/message.ts';
 import type { Limits } from '../../runtimes/limits.ts';
-import type { ActorPlan, OutletRoute } from '../../runtimes/protocol.ts';
+import type { ActorPlan, OutletRoute, Target } from '../../runtimes/protocol.ts';
+import { onlyReplica, replicaFor, type Share } from '../../runtimes/replicas.ts';
 
 export interface Port {
   readonly actor: number;
@@ -18,6 +19,10 @@ export type ActorPart = Omit<ActorPlan, 'outlets' | 'peers'>;
 
 export interface TopologyActor {
   readonly part: ActorPart;
+  /** Its actor: where the first of its replicas stands, which may be itself. */
+  readonly actor: number;
+  /** Where the replicas of its actor stand, this one among them. */
+  readonly replicas: readonly number[];
   readonly outlets: readonly string[];
   /** Place of its cell in the flow. */
   readonly cell: number;
@@ -36,6 +41,7 @@ export interface Connection {
 }
 
 export interface FlowShape {
+  /** The first replica of each actor, in the order of the manifest; then the other replicas. What else names an actor names the first. */
   readonly actors: readonly TopologyActor[];
   readonly connections: readonly Connection[];
   readonly inputs: Readonly<Record<string, readonly Port[]>>;
@@ -48,11 +54,14 @@ export interface FlowShape {
 export interface OutletTargets {
   /** Places of outputs of the flow. */
   readonly outputs: readonly number[];
-  readonly remote: readonly Port[];
+  /** In the same cell. */
+  readonly local: readonly Target[];
+  readonly remote: readonly Target[];
   /** All connections, for a message that starts an execution. */
   readonly all: readonly Port[];
-  /** Whether the cell sends the messages of this outlet to the host. */
+  /** Whether the cell sends messages of this outlet to the host, and if not all: which. */
   readonly host: boolean;
+  readonly away: readonly Share[];
 }
 
 /** By actor and outlet; undefined for an actor whose cell is another. */
@@ -64,14 +73,15 @@ export const cellRoutes = (shape: FlowShape, cell: number, elsewhere: ReadonlySe
 export function actorPlan(shape: FlowShape, elsewhere: ReadonlySet<number>, index: number): ActorPlan {
   const actor = shape.actors[index] as TopologyActor;
   const isLocal = localTo(shape, actor.cell, elsewhere);
-  const outlets: OutletRoute[] = outletTargets(shape, elsewhere, index).map(({ all, host }, outlet) => ({
+  const outlets: OutletRoute[] = outletTargets(shape, elsewhere, index).map(({ local, host, away }, outlet) => ({
     name: actor.outlets[outlet] as string,
-    local: all.filter((port) => isLocal(port.actor)),
+    local,
     host,
+    away,
   }));
   const peers: Record<string, Port | null> = {};
   for (const { from, to } of shape.connections) {
-    if (from.actor === index) peers[nameOf(shape, to.actor)] ??= isLocal(to.actor) ? to : null;
+    if (from.actor === actor.actor) peers[nameOf(shape, to.actor)] ??= isLocal(to.actor) && replicasOf(shape, to.actor).length === 1 ? to : null;
   }
   return { ...actor.part, outlets, peers };
 }
@@ -80,21 +90,49 @@ function outletTargets(shape: FlowShape, elsewhere: ReadonlySet<number>, index: 
   const actor = shape.actors[index] as TopologyActor;
   const isLocal = localTo(shape, actor.cell, elsewhere);
   return actor.outlets.map((_, outlet) => {
-    const all = shape.connections.filter(({ from }) => from.actor === index && from.outlet === outlet).map(({ to }) => to);
-    const outputs = shape.outputs.flatMap((output, place) => (output.actor === index && output.outlet === outlet ? [place] : []));
-    const remote = all.filter((port) => !isLocal(port.actor));
-    return { outputs, remote, all, host: outputs.length > 0 || remote.length > 0 };
+    const all = shape.connections.filter(({ from }) => from.actor === actor.actor && from.outlet === outlet).map(({ to }) => to);
+    const outputs = shape.outputs.flatMap((output, place) => (output.actor === actor.actor && output.outlet === outlet ? [place] : []));
+    const [local, remote] = partition(
+      all.flatMap((port) => targetsOf(shape, index, port)),
+      (target) => isLocal(target.actor),
+    );
+    const always = outputs.length > 0 || all.some((port) => !targetsOf(shape, index, port).some((target) => isLocal(target.actor)));
+    return { outputs, local, remote, all, host: always || remote.length > 0, away: always ? [] : remote.map(({ replica, of }) => ({ replica, of })) };
   });
 }
 
+/** The replicas of a receiver. An actor that sends to itself sends to the same replica: it is that of the execution. */
+function targetsOf(shape: FlowShape, sender: number, { actor, inlet }: Port): readonly Target[] {
+  if (shape.actors[sender]?.actor === actor) return [{ actor: sender, inlet, ...onlyReplica }];
+  const replicas = replicasOf(shape, actor);
+  return replicas.map((index, replica) => ({ actor: index, inlet, replica, of: replicas.length }));
+}
+
+const partition = <Item>(items: readonly Item[], belongs: (item: Item) => boolean): readonly [Item[], Item[]] => [
+  items.filter(belongs),
+  items.filter((item) => !belongs(item)),
+];
+
 /** The inlet that `context.ask(name)` of an actor reaches: that of its first connection to the actor of that name. */
 export function peerOf(shape: FlowShape, asker: number, name: string): Port | undefined {
-  return shape.connections.find(({ from, to }) => from.actor === asker && nameOf(shape, to.actor) === name)?.to;
+  const { actor } = shape.actors[asker] as TopologyActor;
+  return shape.connections.find(({ from, to }) => from.actor === actor && nameOf(shape, to.actor) === name)?.to;
 }
 
 /** How an output of the flow is decoded. */
 export const outputBudget = (shape: FlowShape, output: number): Budget =>
   (shape.actors[(shape.outputs[output] as FlowShape['outputs'][number]).actor] as TopologyActor).budget;
+
+/** The actors, each by the first of its replicas. */
+export const actorsOf = ({ actors }: FlowShape): readonly TopologyActor[] => actors.filter(({ actor }, index) => actor === index);
+
+const replicasOf = (shape: FlowShape, actor: number): readonly number[] => (shape.actors[actor] as TopologyActor).replicas;
+
+/** The replica of an actor that serves a partition. */
+export function replicaOf(shape: FlowShape, actor: number, partition: number): number {
+  const replicas = replicasOf(shape, actor);
+  return replicas.length === 1 ? actor : (replicas[replicaFor(partition, replicas.length)] as number);
+}
 
 export const nameOf = (shape: FlowShape, actor: number): string => (shape.actors[actor] as TopologyActor).part.name;
 

@@ -7,6 +7,7 @@ import { type ErrorRecord, VivariumError } from '../../sdk/errors.ts';
 import { cutPayloads } from '../frame.ts';
 import { binaryLane, type Lane, textLane } from '../lanes.ts';
 import type { ActorPlan, HostMessage, LogLevel } from '../protocol.ts';
+import { type Share, serves } from '../replicas.ts';
 import { Actor, type Router, type Start } from './actor.ts';
 import { type Batch, type Causes, causesOf, countOf, errorOutlet, onePayload, outOutlet, part, type Payloads, type Reply, type Rows, runsOf } from './batch.ts';
 import { readDelivery } from './delivery.ts';
@@ -249,16 +250,23 @@ export class Cell implements Router {
       }
       return;
     }
-    if (route.host) {
-      this.#exports -= countOf(causes);
-      this.#outbound.emit(
-        actor.plan.index,
-        outlet,
-        causes.executions.map(({ handle }) => handle),
-        payloads,
-      );
+    if (route.host && route.away.length === 0) this.#export(actor, causes, outlet, payloads);
+    else if (route.host) for (const some of servedBy(route.away, causes, payloads)) this.#export(actor, some, outlet, some);
+    for (const target of route.local) {
+      const { inlet, of } = target;
+      if (of === 1) this.#send(actor, target.actor, asBatch(causes, payloads, inlet));
+      else for (const some of servedBy([target], causes, payloads)) this.#send(actor, target.actor, { ...some, inlet });
     }
-    for (const target of route.local) this.#send(actor, target.actor, asBatch(causes, payloads, target.inlet));
+  }
+
+  #export(actor: Actor, { executions }: Causes, outlet: number, payloads: Payloads): void {
+    this.#exports -= executions.length;
+    this.#outbound.emit(
+      actor.plan.index,
+      outlet,
+      executions.map(({ handle }) => handle),
+      payloads,
+    );
   }
 
   #send(from: Actor, to: number, batch: Batch): void {
@@ -366,6 +374,10 @@ const asBatch = ({ executions, description, numbers }: Causes, { lane, lengths, 
   fromHost: false,
   suspect: false,
 });
+
+/** Those messages whose executions these replicas serve. */
+const servedBy = (shares: readonly Share[], causes: Causes, payloads: Payloads): readonly Batch[] =>
+  runsOf(asBatch(causes, payloads, 0), ({ partition }) => shares.some((share) => serves(share, partition))).map(part);
 
 /** One cause of several messages. */
 const repeated = (causes: Causes, count: number): Causes =>

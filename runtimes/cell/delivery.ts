@@ -50,11 +50,13 @@ export function readDelivery(message: Delivery, region: Buffer, executions: Exec
   }
 }
 
-function introduce({ executions: handles, description, number, described }: Delivery, region: Buffer, executions: Executions): Execution[] {
+function introduce({ executions: handles, partition, description, number, described }: Delivery, region: Buffer, executions: Executions): Execution[] {
   const lines = region.toString('utf8', 0, described).split(executionSeparator);
-  return Array.from(handles as ArrayLike<number>, (handle, at) =>
+  const introduced = Array.from(handles as ArrayLike<number>, (handle, at) =>
     executions.introduce(handle, lines[description[at] as number] as string, number[at] as number),
   );
+  for (let at = 0; at < partition.length; at += 2) (introduced[partition[at] as number] as Execution).partition = partition[at + 1] as number;
+  return introduced;
 }
 
 /** By row. */

@@ -25,8 +25,8 @@ const plan: ActorPlan = {
   runtime: 'javascript',
   inlets: ['in'],
   outlets: [
-    { name: 'out', local: [], host: false },
-    { name: 'error', local: [], host: false },
+    { name: 'out', local: [], host: false, away: [] },
+    { name: 'error', local: [], host: false, away: [] },
   ],
   peers: {},
   config: null,

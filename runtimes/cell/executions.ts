@@ -3,6 +3,7 @@
  * forgotten here, and reported as settled, as soon as nothing of it is left.
  */
 import type { ErrorRecord } from '../../sdk/errors.ts';
+import { partitionOf } from '../replicas.ts';
 import { addWork, type Work } from './work.ts';
 
 export interface Execution {
@@ -10,6 +11,8 @@ export interface Execution {
   /** What a guest may know of it, as JSON, and its number: see guest/execution.ts. */
   readonly description: string;
   readonly number: number;
+  /** Decides which replicas serve it. */
+  partition: number;
   /** Deliveries that wait or run in this cell. */
   inFlight: number;
   /** Deliveries of the host since the last report. */
@@ -31,7 +34,16 @@ export class Executions {
   introduce(handle: number, description: string, number: number): Execution {
     const known = this.#open.get(handle);
     if (known !== undefined) return known;
-    const execution: Execution = { handle, description, number, inFlight: 0, received: 0, work: undefined, cancelled: undefined };
+    const execution: Execution = {
+      handle,
+      description,
+      number,
+      partition: partitionOf(handle),
+      inFlight: 0,
+      received: 0,
+      work: undefined,
+      cancelled: undefined,
+    };
     this.#open.set(handle, execution);
     return execution;
   }

@@ -21,6 +21,7 @@ const ended = (handle: number, work: Work | undefined): Execution => ({
   handle,
   description: '',
   number: 0,
+  partition: 0,
   inFlight: 0,
   received: 1,
   work,

@@ -27,7 +27,7 @@ test('a flow at rest says what its actors have done', async () => {
     { name: 'twice', runtime: 'javascript', concurrency: 1, state: 'live', turns: 3, waiting: { host: 0 } },
     { name: 'once', runtime: 'javascript', concurrency: 3, state: 'live', turns: 6, waiting: { host: 0 } },
   ]);
-  expect(actors.map(({ cell }) => cell).toSorted()).toEqual(cells.toSorted());
+  expect(actors.flatMap((actor) => actor.cells).toSorted()).toEqual(cells.toSorted());
   // What the flow has taken is what its executions have.
   for (const { name, time } of actors) expect(time).toBeCloseTo(results.reduce((sum, result) => sum + (result.actors[name]?.time ?? 0), 0));
   await vi.waitFor(() => expect(waitingIn(flow.status())).toBe(0), 5_000);

@@ -68,7 +68,7 @@ describe('every mistake has its place and its mending', () => {
     {
       name: 'more cells than actors to share them',
       text: 'vivarium: 1\ncells: 3\nactors:\n  a: { source: a.ts }\n  b: { source: b.ts }\n  c: { source: c.ts, cell: own }\ninputs: { a: a, b: b, c: c }',
-      expected: 'vivarium.yaml:2:8: 3 cells, and only 2 actors to share them\n    Write `cells: 2` at most.',
+      expected: 'vivarium.yaml:2:8: 3 cells, and only 2 actors, replicas counted, to share them\n    Write `cells: 2` at most.',
     },
     {
       name: 'cells that nobody shares',
@@ -177,9 +177,19 @@ describe('every mistake has its place and its mending', () => {
       expected: 'vivarium.yaml:5:18: `stop` is reserved and cannot name a port',
     },
     {
-      name: 'several instances',
-      text: withActor('source: a.py', 'replicas: 3'),
-      expected: 'vivarium.yaml:5:15: this version runs one instance of an actor: write 1, or leave it out\n    For example: `replicas: 1`.',
+      name: 'no replicas',
+      text: withActor('source: a.py', 'replicas: 0'),
+      expected: 'vivarium.yaml:5:15: expected at least 1\n    For example: `replicas: 2`.',
+    },
+    {
+      name: 'more replicas than anybody should have',
+      text: withActor('source: a.py', 'replicas: 65'),
+      expected: 'vivarium.yaml:5:15: expected at most 64\n    For example: `replicas: 2`.',
+    },
+    {
+      name: 'more cells than replicas',
+      text: `cells: 4\n${withActor('source: a.py', 'replicas: 3')}`,
+      expected: 'vivarium.yaml:1:8: 4 cells, and only 3 actors, replicas counted, to share them\n    Write `cells: 3` at most.',
     },
     {
       name: 'no concurrency',

@@ -173,7 +173,7 @@ export class TestInstance {
       index: 0,
       name: 'actor',
       runtime: source.runtime,
-      outlets: this.#outlets.map((name) => ({ name, local: [], host: true })),
+      outlets: this.#outlets.map((name) => ({ name, local: [], host: true, away: [] })),
       peers: Object.fromEntries(peers.map((peer) => [peer, null])),
       overflow: 'block',
       effects: false,
