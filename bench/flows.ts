@@ -1,6 +1,6 @@
 /** Actors and flows that several benchmarks measure. */
 import { join } from 'node:path';
-import type { Flow, Host, ManifestObject } from '../host/index.ts';
+import type { DeployOptions, Flow, Host, ManifestObject } from '../host/index.ts';
 
 export const languages = ['javascript', 'python', 'wasm'] as const;
 export type Language = (typeof languages)[number];
@@ -33,8 +33,8 @@ export function line(actors: readonly Actor[]): ManifestObject {
 }
 
 /** Deploys a manifest of a benchmark. Sources may lie where plugins are built. */
-export const deploy = async (host: Host, manifest: ManifestObject): Promise<Flow> =>
-  (await host.deploy(manifest, { base: join(import.meta.dirname, '..') })) as unknown as Flow;
+export const deploy = async (host: Host, manifest: ManifestObject, options: DeployOptions = {}): Promise<Flow> =>
+  (await host.deploy(manifest, { base: join(import.meta.dirname, '..'), ...options })) as unknown as Flow;
 
 export function* numbered(count: number): Generator<{ n: number }> {
   for (let n = 0; n < count; n++) yield { n };

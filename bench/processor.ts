@@ -12,17 +12,22 @@ const statOf = (pid: number): readonly string[] | undefined => {
   }
 };
 
-/** Milliseconds of the processor that cells and their starters have used so far. */
-export function processorOfChildren(): number {
+/** Cells and their starters: the processes below this one. */
+export function descendants(): number[] {
   const parents = new Map<number, number>();
   for (const name of readdirSync('/proc')) if (/^\d+$/.test(name)) parents.set(Number(name), Number(statOf(Number(name))?.[1] ?? 0));
   const isBelow = (pid: number): boolean => {
     for (let at = parents.get(pid) ?? 0; at > 1; at = parents.get(at) ?? 0) if (at === process.pid) return true;
     return false;
   };
+  return [...parents.keys()].filter(isBelow);
+}
+
+/** Milliseconds of the processor that cells and their starters have used so far. */
+export function processorOfChildren(): number {
   let total = 0;
-  for (const pid of parents.keys()) {
-    const stat = isBelow(pid) ? statOf(pid) : undefined;
+  for (const pid of descendants()) {
+    const stat = statOf(pid);
     if (stat !== undefined) total += (Number(stat[11]) + Number(stat[12])) * tick;
   }
   return total;

@@ -34,6 +34,8 @@ const figure = z.strictObject({
   target: verdict.optional(),
   /** Processor time of host and cells together for each piece of work. */
   processorMicroseconds: z.number().optional(),
+  /** The figure as the work went on. */
+  curve: z.array(z.strictObject({ /** How much of the work was done. */ at: z.number(), value: z.number() })).optional(),
   peers: z.array(peer),
 });
 export type Figure = z.infer<typeof figure>;
@@ -62,10 +64,16 @@ export interface FigureDetails {
   readonly target?: Target | undefined;
   readonly peers?: readonly Peer[];
   readonly processorMicroseconds?: number | undefined;
+  readonly curve?: Figure['curve'];
 }
 
 /** The figure of several repetitions of one measurement. */
-export function figureOf(name: string, unit: string, values: readonly number[], { target, peers = [], processorMicroseconds }: FigureDetails = {}): Figure {
+export function figureOf(
+  name: string,
+  unit: string,
+  values: readonly number[],
+  { target, peers = [], processorMicroseconds, curve }: FigureDetails = {},
+): Figure {
   const value = median(values);
   return {
     name,
@@ -76,6 +84,7 @@ export function figureOf(name: string, unit: string, values: readonly number[], 
     repetitions: values.length,
     ...(target !== undefined && { target: judged(value, target) }),
     ...(processorMicroseconds !== undefined && { processorMicroseconds }),
+    ...(curve !== undefined && { curve }),
     peers: peers.map((beside) => compared(value, beside)),
   };
 }
@@ -98,11 +107,12 @@ export function tableOf(measured: BenchmarkResult): string {
   return `${head}${measured.figures.map(lines).join('')}${legend === '' ? '' : `  What the others lack:\n${legend.replaceAll(/^/gm, '  ').trimEnd()}\n`}`;
 }
 
-function lines({ name, unit, value, lowest, highest, target, processorMicroseconds, peers }: Figure): string {
+function lines({ name, unit, value, lowest, highest, target, processorMicroseconds, curve = [], peers }: Figure): string {
   const spread = lowest === highest ? '' : `  (${shown(lowest)}–${shown(highest)})`;
   const processor = processorMicroseconds === undefined ? '' : `  ${shown(processorMicroseconds)} µs of processor each`;
+  const course = curve.map(({ at, value }) => `${' '.repeat(14)}${shown(value).padStart(8)} at ${shown(at)}\n`).join('');
   const beside = peers.map((one) => `${' '.repeat(8)}${'absent' in one ? `     – ${one.name}: ${one.absent}` : ratioText(one)}\n`).join('');
-  return `  ${name.padEnd(54)} ${shown(value).padStart(11)} ${unit}${spread}${processor}${verdictText(target)}\n${beside}`;
+  return `  ${name.padEnd(54)} ${shown(value).padStart(11)} ${unit}${spread}${processor}${verdictText(target)}\n${course}${beside}`;
 }
 
 const ratioText = ({ ratio, name, value, target }: Extract<Figure['peers'][number], { ratio: number }>): string =>
