@@ -62,8 +62,13 @@ export async function measure(options: Options): Promise<Measured> {
     for (const language of languages) {
       say(`start: ${language}`);
       const times = await repeat(options.repetitions, () => firstAnswer(host, distinct[language](folder, ++number), folder));
+      const seen = distinct[language](folder, number);
+      const again = await repeat(options.repetitions, () => firstAnswer(host, seen, folder));
       const others = (await peers[language](options)).map((other) => other('time'));
-      figures.push(figureOf(`${languageNames[language]}, cold`, 'ms', times, { target: cold[language], peers: others }));
+      figures.push(
+        figureOf(`${languageNames[language]}, cold`, 'ms', times, { target: cold[language], peers: others }),
+        figureOf(`${languageNames[language]}, cold, of a source deployed before`, 'ms', again, { target: cold[language], peers: others }),
+      );
     }
     return { sandbox: host.report().sandbox, figures };
   } finally {
