@@ -5,7 +5,7 @@
  * input, and asks the host for every import and every text. It opens no file of an author by itself.
  */
 import { createRequire } from 'node:module';
-import type { BuildResult, Message, Plugin } from 'esbuild';
+import type { BuildResult, Message, OnLoadResult, Plugin } from 'esbuild';
 import type { Bundle, BundleError, BundlerLine, HostLine, Refusal } from './bundlerProtocol.ts';
 import { onLines } from './lines.ts';
 
@@ -22,13 +22,17 @@ const esbuild = createRequire(import.meta.url)(library) as typeof import('esbuil
 // Whether esbuild works at all: what fails afterwards is the fault of the author's code.
 await esbuild.transform('');
 
+const given = new Map<string, OnLoadResult>();
 const waiting = new Map<number, (answer: Answer) => void>();
 let questions = 0;
 
 onLines(process.stdin, (text) => {
   const line = JSON.parse(text) as HostLine;
-  if (line.type === 'bundle') void bundle(line.entries).then(say);
-  else waiting.get(line.question)?.(line);
+  if (line.type === 'bundle') {
+    say({ type: 'begun' });
+    for (const { name, text: contents, loader } of line.given) given.set(name, { contents, loader });
+    void bundle(line.entries).then(say);
+  } else waiting.get(line.question)?.(line);
 });
 
 // The host is gone: esbuild would keep this process alive.
@@ -59,6 +63,8 @@ const filesOfTheHost: Plugin = {
       return answer.type === 'resolved' ? { path: answer.name, namespace } : { errors: [refused(answer)] };
     });
     build.onLoad({ filter: /.*/ }, async ({ path }) => {
+      const known = given.get(path);
+      if (known !== undefined) return known;
       const answer = await ask({ type: 'load', name: path });
       return answer.type === 'loaded' ? { contents: answer.text, loader: answer.loader } : { errors: [refused(answer)] };
     });

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { VivariumError } from '../../sdk/errors.ts';
 import type { SandboxLevel } from '../cells/levels.ts';
 import { detectSandbox } from '../cells/sandbox.ts';
-import { type BundlerLine, type HostLine, type Refusal, readBundlerLine, type SourceLoader } from './bundlerProtocol.ts';
+import { type BundlerLine, type Given, type HostLine, type Refusal, readBundlerLine, type SourceLoader } from './bundlerProtocol.ts';
 import { type Command, type ConfinedProgram, confinedCommand } from './confinement.ts';
 import { onLines } from './lines.ts';
 
@@ -39,8 +39,7 @@ export class BundlerProcess {
   readonly #child: ChildProcessWithoutNullStreams;
   readonly #ending: Promise<Ending>;
   #gone = false;
-  /** It has asked something: what becomes of it from then on may be the fault of a source. */
-  spoke = false;
+  #begun = false;
 
   /** @param level the sandbox level; the best of this machine if absent */
   static async start(level?: SandboxLevel): Promise<BundlerProcess> {
@@ -71,6 +70,11 @@ export class BundlerProcess {
     return !this.#gone;
   }
 
+  /** It has had its order. One that ended before has seen no source. */
+  get begun(): boolean {
+    return this.#begun;
+  }
+
   /**
    * @param time milliseconds
    * @throws VivariumError `source.invalid` when it takes too much time or memory, `host.unsupported` when the bundler cannot run.
@@ -91,13 +95,13 @@ export class BundlerProcess {
         void this.#ending.then(({ killed, words }) => reject(timedOut || killed ? tooExpensive() : notRunning(words)));
         const limited = stdout.pipe(limitedTo(bundlerCaps.output)).on('error', reject);
         onLines(limited, (text) => {
-          this.spoke = true;
           const line = readBundlerLine(text);
           if (line === undefined) reject(notRunning(`It said ${JSON.stringify(text.slice(0, 200))}.`));
+          else if (line.type === 'begun') this.#begun = true;
           else if (line.type === 'bundled' || line.type === 'failed') resolve(line);
           else void answer(order, line).then(say, reject);
         });
-        say({ type: 'bundle', entries: order.entries });
+        void givenOf(order).then((given) => say({ type: 'bundle', entries: order.entries, given }));
       });
     } finally {
       clearTimeout(timer);
@@ -122,6 +126,17 @@ export class BundlerProcess {
       else handle.unref();
     }
   }
+}
+
+/** The texts of the entries. One that is refused is left out: the bundler asks for it, and tells where. */
+async function givenOf(order: BundleOrder): Promise<readonly Given[]> {
+  const given = await Promise.all(
+    order.entries.map(async (name) => {
+      const loaded = await order.load(name).catch(() => undefined);
+      return loaded === undefined ? [] : [{ name, ...loaded }];
+    }),
+  );
+  return given.flat();
 }
 
 async function answer(order: BundleOrder, line: Extract<BundlerLine, { question: number }>): Promise<HostLine> {

@@ -21,6 +21,8 @@ const question = z.int().min(1);
 export const bundle = z.object({ code: z.string(), map: z.string(), exports: z.array(z.string()), commonJs: z.boolean(), warnings: z.array(bundleError) });
 
 const bundlerLine = z.discriminatedUnion('type', [
+  /** It has its order: what becomes of it from now on may be the fault of a source. */
+  z.object({ type: z.literal('begun') }),
   /** Which file does this import of that file mean? */
   z.object({ type: z.literal('resolve'), question, importer: z.string(), specifier: z.string() }),
   /** The text of a file that was resolved. */
@@ -35,8 +37,15 @@ export type BundleError = z.infer<typeof bundleError>;
 export type Bundle = z.infer<typeof bundle>;
 export type BundlerLine = z.infer<typeof bundlerLine>;
 
+export interface Given {
+  readonly name: string;
+  readonly text: string;
+  readonly loader: SourceLoader;
+}
+
 export type HostLine =
-  | { readonly type: 'bundle'; readonly entries: readonly string[] }
+  /** `given`: texts that need not be asked for, those of the entries. */
+  | { readonly type: 'bundle'; readonly entries: readonly string[]; readonly given: readonly Given[] }
   | { readonly type: 'resolved'; readonly question: number; readonly name: string }
   | { readonly type: 'loaded'; readonly question: number; readonly text: string; readonly loader: SourceLoader }
   | { readonly type: 'refused'; readonly question: number; readonly refusal: Refusal };

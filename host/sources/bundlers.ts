@@ -37,8 +37,7 @@ export class Bundlers {
       try {
         if (spare !== undefined) return await spare.bundle(order, time);
       } catch (error) {
-        // One that ended while it rested has seen no source.
-        if (spare?.spoke !== false) throw error;
+        if (spare?.begun !== false) throw error;
       }
       return (await BundlerProcess.start(level)).bundle(order, time);
     });

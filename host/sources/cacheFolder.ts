@@ -60,8 +60,8 @@ export class CacheFolder {
     const file = path.join(this.path, name);
     try {
       await using handle = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-      const { size, uid } = await handle.stat();
-      if (size > largest || uid !== process.getuid?.()) return undefined;
+      const status = await handle.stat();
+      if (!status.isFile() || status.size > largest || status.uid !== process.getuid?.()) return undefined;
       const content = await handle.readFile('utf8');
       const text = content.slice(hashLength + 1);
       if (content.slice(0, hashLength) !== hashOf(name, text)) return undefined;
