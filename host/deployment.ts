@@ -38,12 +38,16 @@ export interface DeploymentRequest {
   /** What the host keeps ready for loading sources. */
   readonly loading?: LoadOptions | undefined;
   readonly limits: PlacementLimits;
+  /** When actors start; default `deploy`. See DeployOptions. */
+  readonly start?: 'deploy' | 'message' | undefined;
 }
 
 export interface Deployment {
   readonly namespace: string;
   readonly manifest: FlowManifest;
   readonly shape: FlowShape;
+  /** Whether actors start with the flow, as many as there are places for, or each when its first message comes. */
+  readonly startsWith: 'flow' | 'message';
   /** By actor. */
   readonly grants: readonly Grant[];
   /** By actor. Values are in here, and nowhere else. */
@@ -111,6 +115,7 @@ export async function prepareDeployment(request: DeploymentRequest): Promise<Dep
     namespace,
     manifest,
     shape,
+    startsWith: request.start === 'message' ? 'message' : 'flow',
     grants,
     secrets,
     files: loaded.map(filesOf),
@@ -130,7 +135,7 @@ export function checkDeployment(manifest: string, ceiling: Ceiling = unrestricte
     environment: anyEnvironment,
     secrets: async () => 'any value',
     services: undefined,
-    limits: { isolates: Number.MAX_SAFE_INTEGER, cells: Number.MAX_SAFE_INTEGER },
+    limits: { cells: Number.MAX_SAFE_INTEGER },
   });
 }
 

@@ -10,6 +10,7 @@ import { type Broker, toldToGuest } from './capabilities/broker.ts';
 import { noSecrets } from './capabilities/secrets/held.ts';
 import type { GuestCall } from './cells/calls.ts';
 import type { Cell } from './cells/cell.ts';
+import type { Population } from './cells/population.ts';
 import type { SpareCells } from './cells/spare.ts';
 import { Supervisor } from './cells/supervisor.ts';
 import { type Deployment, demandInlets } from './deployment.ts';
@@ -30,6 +31,9 @@ import { escapeLine } from './telemetry/escape.ts';
 /** What the flows of one host share. */
 export interface HostContext {
   readonly spares: SpareCells;
+  readonly population: Population;
+  /** Milliseconds without anything to do after which an actor is hibernated; 0: never. */
+  readonly idle: number;
   readonly deadlines: Deadlines;
   readonly broker: Broker;
   readonly events: Events<HostEvents>;
@@ -51,8 +55,8 @@ export class Engine {
   readonly #output: (output: string, payload: Payload, execution: string | undefined) => void;
 
   constructor(deployment: Deployment, context: HostContext, output: (output: string, payload: Payload, execution: string | undefined) => void) {
-    const { shape, namespace, files } = deployment;
-    const { deadlines, events, spares, nextCell, concurrency } = context;
+    const { shape, namespace, files, startsWith } = deployment;
+    const { deadlines, events, spares, nextCell, concurrency, population, idle } = context;
     this.deployment = deployment;
     this.context = context;
     this.#output = output;
@@ -73,6 +77,7 @@ export class Engine {
       asks,
       (settings) => this.#spontaneous(settings),
       (place, payload) => this.#emitted(place, payload, undefined),
+      (actor) => this.#supervisor.wake(actor),
     );
     this.#supervisor = new Supervisor(
       {
@@ -82,6 +87,9 @@ export class Engine {
         deadlines,
         nextCell,
         concurrency,
+        population,
+        idle,
+        startsWith,
         tell: (event) => {
           events.emit('cell', { time: Date.now(), namespace, ...event });
           if (event.event !== 'started')

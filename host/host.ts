@@ -14,6 +14,7 @@ import { servicesCapability } from './capabilities/services/services.ts';
 import { stateCapability } from './capabilities/state/state.ts';
 import { cellFiles } from './cells/files.ts';
 import type { SandboxLevel } from './cells/levels.ts';
+import { Population } from './cells/population.ts';
 import { chooseLevel, detectSandbox } from './cells/sandbox.ts';
 import { SpareCells } from './cells/spare.ts';
 import { checkVersions, demandThisNode } from './cells/versions.ts';
@@ -42,6 +43,11 @@ export interface DeployOptions {
    * from it.
    */
   readonly learn?: PolicyInput;
+  /**
+   * When actors start. `deploy` (default): before `deploy` resolves, as many as may live at once, so that a mistake in `start` fails it; the
+   * others with their first message. `message`: each with its first message.
+   */
+  readonly start?: 'deploy' | 'message';
   /** Values that may be granted as environment, beside the host's. */
   readonly environment?: Readonly<Record<string, string>>;
   /** Values of secrets that may be granted, looked for here first and then in those of the host. */
@@ -59,6 +65,8 @@ export interface HostReport {
   readonly node: { readonly path: string; readonly version: string };
   /** Cells that live, spares included. */
   readonly cells: number;
+  /** Actors that live, and those that wait for a place. */
+  readonly actors: { readonly live: number; readonly waiting: number };
   readonly namespaces: readonly string[];
 }
 
@@ -121,6 +129,7 @@ export class Host {
   readonly #deadlines = new Deadlines();
   readonly #context: HostContext;
   readonly #bundlers: Bundlers;
+  readonly #population: Population;
   readonly #flows = new Map<string, Flow>();
   readonly #engines = new Set<Engine>();
   readonly #heartbeat: NodeJS.Timeout;
@@ -134,11 +143,14 @@ export class Host {
     this.#report = report;
     this.#events = new Events(logger);
     this.#bundlers = new Bundlers(options.spare > 0);
+    this.#population = new Population({ cell: options.limits.isolates, host: options.limits.hostIsolates });
     let cells = 0;
     const audit = (event: AuditEvent): void => this.#audit(event);
     this.#context = {
       audit,
       spares: parts.spares,
+      population: this.#population,
+      idle: options.idle,
       deadlines: this.#deadlines,
       events: this.#events,
       logger,
@@ -158,6 +170,7 @@ export class Host {
     };
     this.#heartbeat = setInterval(() => {
       for (const engine of this.#engines) engine.tick();
+      this.#population.look();
     }, heartbeat).unref();
   }
 
@@ -194,6 +207,7 @@ export class Host {
       services: this.#parts.services.keys(),
       loading: { bundlers: this.#bundlers, cache: this.#parts.cache },
       limits: this.#options.limits,
+      start: startOf(options.start),
     });
     this.#demandOpen();
     const { namespace } = deployment;
@@ -240,7 +254,12 @@ export class Host {
   }
 
   report(): HostReport {
-    return { ...this.#report, cells: this.#parts.spares.living, namespaces: [...this.#flows.keys()] };
+    return {
+      ...this.#report,
+      cells: this.#parts.spares.living,
+      actors: { live: this.#population.live, waiting: this.#population.waiting },
+      namespaces: [...this.#flows.keys()],
+    };
   }
 
   /** Stops every flow and every cell. Executions that have not ended are cancelled. */
@@ -265,6 +284,12 @@ export class Host {
   #demandOpen(): void {
     if (this.#closed !== undefined) throw new VivariumError('host.closed', 'the host has been closed');
   }
+}
+
+/** @throws VivariumError host.option */
+function startOf(start: unknown): 'deploy' | 'message' {
+  if (start === undefined || start === 'deploy' || start === 'message') return start ?? 'deploy';
+  throw new VivariumError('host.option', `deploy: \`start\` is 'deploy' or 'message', and not ${JSON.stringify(start)}`, { hint: 'see DeployOptions' });
 }
 
 /** Paths of a policy that comes with a deployment are relative to its manifest. */

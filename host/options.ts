@@ -58,8 +58,10 @@ export interface HostOptions {
   /** The Node executable for cells. Default: that of this process. */
   readonly node?: string;
   readonly limits?: {
-    /** Actors in one cell. Default 300. */
+    /** Actors that live at once in one cell; the others sleep until a message comes. Default 300. */
     readonly isolates?: number;
+    /** Actors that live at once in all cells of this host. Default 1000. */
+    readonly hostIsolates?: number;
     /** Cells of this host at once, spares included. Default 64. */
     readonly cells?: number;
     /** Bytes that the guests of one cell may use together. Default 256 MiB, or what its largest actor may use. */
@@ -67,6 +69,11 @@ export interface HostOptions {
     /** Unread outputs of one execution. Default 100,000 messages, 64 MiB. */
     readonly outputs?: { readonly messages?: number; readonly bytes?: number };
   };
+  /**
+   * Milliseconds for which an actor has nothing to do before it is hibernated: its `stop` runs and its memory is freed, until its next
+   * message wakes it. Default 300,000; 0: only when others need its place.
+   */
+  readonly idle?: number;
   /** Processes kept ready to replace a cell that died: how many, or whether one. Default 1. A spare costs about 32 MB. */
   readonly spare?: boolean | number;
 }
@@ -82,6 +89,9 @@ const policy = z.custom<CeilingInput>(
   (value) => typeof value === 'string' || (typeof value === 'object' && value !== null),
   'a policy is a name, a file, an object, or a list of these',
 );
+
+/** Milliseconds. An actor that slept between any two messages would do nothing but wake. */
+const shortestIdle = 100;
 
 const schema = z.strictObject({
   sandbox: z
@@ -112,6 +122,7 @@ const schema = z.strictObject({
   limits: z
     .strictObject({
       isolates: z.int().min(1).max(1000).default(300),
+      hostIsolates: z.int().min(1).max(100_000).default(1000),
       cells: z.int().min(1).max(4096).default(64),
       cellMemory: z
         .int()
@@ -128,6 +139,12 @@ const schema = z.strictObject({
         .prefault({}),
     })
     .prefault({}),
+  idle: z
+    .int()
+    .min(0)
+    .max(2 ** 31 - 1)
+    .refine((idle) => idle === 0 || idle >= shortestIdle, `0, or ${shortestIdle} at least`)
+    .default(300_000),
   spare: z
     .union([z.boolean(), z.int().min(0).max(16)])
     .default(true)

@@ -17,8 +17,6 @@ export interface Placement {
 }
 
 export interface PlacementLimits {
-  /** Replicas in one cell, at most. */
-  readonly isolates: number;
   /** Cells at once, at most. */
   readonly cells: number;
 }
@@ -38,21 +36,8 @@ export function placeActors({ actors, connections, cells, file }: FlowManifest, 
       hint: 'createHost({ limits: { cells: … } })',
     });
   }
-  if (replicasOf(sharing) > shared * limits.isolates) {
-    throw new VivariumError(
-      'cell.start',
-      `${replicasOf(sharing)} actors would share ${shared === 1 ? 'a cell' : `${shared} cells`}, and one holds ${limits.isolates}`,
-      {
-        hint: 'createHost({ limits: { isolates: … } }), `cells: …`, or `cell: own` for some of them',
-      },
-    );
-  }
   const of: (readonly number[])[] = new Array(actors.length);
-  const places = new SharedPlaces(
-    shared,
-    Math.ceil(sharing.reduce((sum, actor) => sum + actor.replicas * weights[actor.runtime], 0) / shared),
-    limits.isolates,
-  );
+  const places = new SharedPlaces(shared, Math.ceil(sharing.reduce((sum, actor) => sum + actor.replicas * weights[actor.runtime], 0) / shared));
   const neighbours = neighboursOf(actors.length, connections);
   for (const actor of connectedInTurn(sharing, neighbours))
     of[actor.index] = places.place(
@@ -69,16 +54,12 @@ const replicasOf = (actors: readonly FlowActor[]): number => actors.reduce((sum,
 /** The cells that actors share, as they fill. */
 class SharedPlaces {
   readonly #loads: number[];
-  readonly #isolates: number[];
   /** What each would bear if the load were spread evenly. */
   readonly #share: number;
-  readonly #most: number;
 
-  constructor(count: number, share: number, most: number) {
+  constructor(count: number, share: number) {
     this.#loads = new Array(count).fill(0);
-    this.#isolates = new Array(count).fill(0);
     this.#share = share;
-    this.#most = most;
   }
 
   /** @param neighbours where the actors live that this one is connected with */
@@ -88,7 +69,6 @@ class SharedPlaces {
     for (let replica = 0; replica < replicas; replica++) {
       const best = this.#best(weight, siblings, neighbours);
       this.#loads[best] = (this.#loads[best] as number) + weight;
-      this.#isolates[best] = (this.#isolates[best] as number) + 1;
       siblings.push(best);
     }
     return siblings;
@@ -98,7 +78,6 @@ class SharedPlaces {
     let best = -1;
     let least: readonly number[] = [];
     for (const [place, load] of this.#loads.entries()) {
-      if ((this.#isolates[place] as number) >= this.#most) continue;
       // What decides, and what decides where that is equal.
       const cost = [occurrences(siblings, place), Math.max(0, load + weight - this.#share), -occurrences(neighbours, place), load];
       if (best >= 0 && !isLess(cost, least)) continue;

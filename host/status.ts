@@ -2,10 +2,11 @@
 import type { RuntimeName } from '../runtimes/protocol.ts';
 
 /**
- * What an actor is doing. `live`: it takes messages. `absent`: its cell is being replaced, what is meant for it waits.
+ * What an actor is doing. `live`: it takes messages. `asleep`: it has no instance, its next message wakes it. `waking`: it is being
+ * started, or waits for a place, and so do its messages. `absent`: its cell is being replaced, what is meant for it waits.
  * `quarantined`: what is meant for it is answered with an error, until it is released.
  */
-export type ActorState = 'live' | 'absent' | 'quarantined';
+export type ActorState = 'live' | 'asleep' | 'waking' | 'absent' | 'quarantined';
 
 export interface ActorStatus<Actors extends string = string> {
   readonly name: Actors;
@@ -49,7 +50,7 @@ interface ReplicaStanding {
   readonly microseconds: number;
 }
 
-const fromWorst: readonly ActorState[] = ['quarantined', 'absent', 'live'];
+const fromWorst: readonly ActorState[] = ['quarantined', 'absent', 'waking', 'live', 'asleep'];
 
 /** The replicas of an actor as one. */
 export function joined(replicas: readonly ReplicaStanding[]): Omit<ActorStatus, 'name' | 'runtime' | 'concurrency'> {

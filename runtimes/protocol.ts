@@ -39,10 +39,17 @@ export interface Target extends Share {
   readonly inlet: number;
 }
 
+/** One in the same cell. The actor may be asleep, so what is to be known of its mailbox stands here. */
+export interface LocalTarget extends Target {
+  /** Messages that its mailbox holds. */
+  readonly mailbox: number;
+  readonly overflow: 'block' | 'reject';
+}
+
 /** Where an outlet leads: to inlets of actors in the same cell, and whether the host wants it too. */
 export interface OutletRoute {
   readonly name: string;
-  readonly local: readonly Target[];
+  readonly local: readonly LocalTarget[];
   /** The outlet is an output of the flow, or leads to another cell. */
   readonly host: boolean;
   /** Empty: the host wants every message. Otherwise those of these shares: other replicas of the receiver are in the cell. */
@@ -65,7 +72,7 @@ export interface ActorPlan {
   /** `out` and `error` are always the first two. */
   readonly outlets: readonly OutletRoute[];
   /** Actors that a connection leads to, by name: whom `context.ask` may ask. A `null` is asked through the host: it lives in another cell, or has replicas. */
-  readonly peers: Readonly<Record<string, { readonly actor: number; readonly inlet: number } | null>>;
+  readonly peers: Readonly<Record<string, LocalTarget | null>>;
   readonly config: unknown;
   readonly environment: Readonly<Record<string, string>>;
   /** What stands for secrets that were granted, by name. No value is known here. */
@@ -101,11 +108,20 @@ export type HostMessage =
       readonly credit: number;
       readonly careful: boolean;
       readonly concurrency: number;
+      /** For how many milliseconds an actor has nothing to do before it is hibernated; 0: however long. */
+      readonly idle: number;
     }
-  /** Creates an instance of an actor; answered by `created` or `failed`. Payloads: see ActorPlan.source. */
-  | { readonly type: 'create'; readonly actor: ActorPlan; readonly length: readonly number[] }
+  /** Creates an instance of an actor, under this number; answered by `created` or `failed`. Payloads: see ActorPlan.source. */
+  | { readonly type: 'create'; readonly actor: ActorPlan; readonly instance: number; readonly length: readonly number[] }
   /** Stops the instance (`stop` of the guest, then its isolate); answered by `stopped`. */
   | { readonly type: 'stop'; readonly actor: number }
+  /**
+   * So many actors more are to be hibernated, as soon as they have nothing to do, those first that have had nothing to do for longest.
+   * `busy`: those too that have messages, between two turns. Each is answered by `stopped`, in its time.
+   */
+  | { readonly type: 'rest'; readonly actors: number; readonly busy: boolean }
+  /** What waits in the cell for an actor without an instance is answered with this error. */
+  | { readonly type: 'refuse'; readonly actor: number; readonly error: ErrorRecord }
   /**
    * Messages for inlets, as columns. `runs` has four numbers for messages in a row: actor, inlet, lane, how many; `execution` says for
    * each message which of `executions` it belongs to, `length` how many bytes it has. `reply` has pairs: the place of a message, and the
@@ -220,7 +236,10 @@ export const cellMessage = z.discriminatedUnion('type', [
   }),
   z.strictObject({ type: z.literal('created'), actor: index, instance: handle, inlets: z.array(text(256)).max(1024), millis: z.number() }),
   z.strictObject({ type: z.literal('failed'), actor: index, error: errorRecord }),
+  /** The instance is gone: it was stopped, or hibernated. */
   z.strictObject({ type: z.literal('stopped'), actor: index }),
+  /** A message waits in the cell for an actor that has no instance. */
+  z.strictObject({ type: z.literal('wanted'), actor: index }),
   /**
    * Messages of outlets that the host wants, as columns. `runs` has four numbers for messages in a row: actor, outlet, lane, how many.
    * `execution` 0: not caused by an execution; it starts one.
@@ -282,7 +301,8 @@ export const cellMessage = z.discriminatedUnion('type', [
   /** A thread of this cell does not come back from its guest: kill the cell. */
   z.strictObject({ type: z.literal('wedged'), actor: index, reason: text(1024) }),
   /**
-   * `oldest`: for how many milliseconds the longest guest call has run. `live`: isolates alive. The columns name the actors that have
+   * `oldest`: for how many milliseconds the longest guest call has run. `live`: isolates alive. `idle`: for how many milliseconds the
+   * actor that has been idle for longest has been so; 0 if none is. The columns name the actors that have
    * messages which have not ended, and how many: in the mailbox, or taken from it.
    */
   z
@@ -291,6 +311,7 @@ export const cellMessage = z.discriminatedUnion('type', [
       token: handle,
       oldest: z.number(),
       live: count,
+      idle: z.number().min(0),
       cpu: z.number(),
       actor: column(largest.index),
       messages: column(largest.count),

@@ -5,13 +5,14 @@
  * claims beyond that is checked. A violation ends the cell.
  */
 import { type ErrorRecord, VivariumError } from '../../sdk/errors.ts';
-import { type CellMessage, type Lane, protocolVersion } from '../../runtimes/protocol.ts';
+import { type CellMessage, type Lane, protocolVersion, type RuntimeName } from '../../runtimes/protocol.ts';
 import { ExportCredit, firstCredit } from '../routing/credit.ts';
 import { Outbound } from '../routing/outbound.ts';
 import type { RoutedCell, Router, Said } from '../routing/router.ts';
-import { actorPlan, type CellRoutes, cellRoutes, type FlowShape, nameOf } from '../routing/topology.ts';
+import { actorPlan, CellRoutes, type FlowShape, nameOf, type TopologyActor } from '../routing/topology.ts';
 import { type GuestCall, GuestCalls } from './calls.ts';
 import { escapeError, escapeText } from '../telemetry/escape.ts';
+import type { Residence } from './population.ts';
 import type { CellProcess } from './process.ts';
 import type { UnboundProcess } from './spare.ts';
 import { ProtocolViolation } from './violation.ts';
@@ -20,6 +21,10 @@ import { ProtocolViolation } from './violation.ts';
 export interface CellListener {
   /** The cell is gone; said once, after the last message. */
   died(cell: Cell, reason: ErrorRecord): void;
+  /** An actor was hibernated. */
+  rested(cell: Cell, actor: number): void;
+  /** A message waits in the cell for an actor that has no instance. */
+  wanted(cell: Cell, actor: number): void;
   /** An actor that had started cannot be brought up again. */
   failed(cell: Cell, actor: number, error: ErrorRecord): void;
   /** An actor broke a limit; a fresh instance takes its place. */
@@ -27,6 +32,21 @@ export interface CellListener {
   logged(cell: Cell, said: Said<'log'>): void;
   /** A guest calls a capability. The answer goes through {@link Cell.reply}. */
   called(cell: Cell, said: Said<'call'>, payload: Uint8Array, call: GuestCall): void;
+}
+
+/** An actor that has an instance. */
+interface Hosted {
+  /** The number of the instance. */
+  instance: number;
+  inlets: readonly string[];
+  /** When the actor woke. Milliseconds since the epoch. */
+  readonly since: number;
+}
+
+/** An actor that is being created. */
+interface Creation {
+  readonly instance: number;
+  settle(error: ErrorRecord | undefined): void;
 }
 
 export interface CellIdentity {
@@ -46,7 +66,10 @@ const stopPatience = 2_000;
 /** What a cell may take to create an actor, beyond the limit that the actor has for its start. Milliseconds. */
 const createGrace = 5_000;
 
-export class Cell implements RoutedCell {
+/** Actors that may start at the same time: one that takes its time holds up nobody else, and many do not hold up those that work. */
+const startsAtOnce = 8;
+
+export class Cell implements RoutedCell, Residence {
   readonly place: number;
   readonly number: number;
   readonly generation: number;
@@ -64,15 +87,27 @@ export class Cell implements RoutedCell {
   readonly #shape: FlowShape;
   readonly #router: Router;
   readonly #listener: CellListener;
-  /** By actor: the number of its instance. */
-  readonly #instances = new Map<number, number>();
-  readonly #inlets = new Map<number, readonly string[]>();
+  readonly #hosted = new Map<number, Hosted>();
+  readonly #creations = new Map<number, Creation>();
+  /** By actor that was here: the number of its last instance. A number never returns, so what was meant for an earlier life goes nowhere. */
+  readonly #lastInstances = new Map<number, number>();
+  readonly #isolates: Record<RuntimeName, number> = { javascript: 0, python: 0, wasm: 0 };
+  /** What turns of the actors that are here may send without waiting. Messages. */
+  #overshoot = 0;
+  /** Actors that were being created when the cell died. */
+  unborn: readonly number[] = [];
+  readonly startsAtOnce = startsAtOnce;
+  /** For how many milliseconds the actor that has been idle for longest has been so, as the cell told last; 0 if none is. */
+  idle = 0;
   /** By actor: messages that have not ended, as the cell told last. */
   #present: ReadonlyMap<number, number> = new Map();
   readonly #calls = new GuestCalls();
   readonly #longestCall: number;
-  #waiting: { readonly actor: number; settle(error: ErrorRecord | undefined): void } | undefined;
   #stopping: { readonly actors: Set<number>; done(): void } | undefined;
+  #idleLimit = 0;
+  /** Actors that were asked to rest and have not gone yet, and those that were told to stop. */
+  #rests = 0;
+  readonly #dismissed = new Set<number>();
   #pings = 0;
   #answered = 0;
   #dead: ErrorRecord | undefined;
@@ -83,16 +118,15 @@ export class Cell implements RoutedCell {
     this.number = identity.number;
     this.generation = identity.generation;
     this.elsewhere = elsewhere;
-    this.routes = cellRoutes(shape, identity.place, elsewhere);
+    this.routes = new CellRoutes(shape, identity.place, elsewhere);
     this.#process = unbound.process;
     this.#shape = shape;
     this.#router = router;
     this.#listener = listener;
-    const limits = shape.actors.filter(({ cell }) => cell === identity.place).map(({ part }) => part);
-    this.#longestCall = Math.max(...limits.map((part) => Math.max(part.limits.wall, part.limits.start))) + limitGrace;
-    const overshoot = limits.reduce((sum, part) => sum + part.limits.outboundMessages * part.concurrency, 0);
+    const limits = shape.actors.filter(({ cell }) => cell === identity.place).map(({ part }) => part.limits);
+    this.#longestCall = limits.reduce((longest, { wall, start }) => Math.max(longest, wall, start), 0) + limitGrace;
     this.outbound = new Outbound(unbound.process, () => this.#grant());
-    this.credit = new ExportCredit(overshoot, () => this.outbound.schedule());
+    this.credit = new ExportCredit(() => this.outbound.schedule());
     unbound.bind({ onMessage: (message, payloads) => this.#receive(message, payloads), onExit: (reason) => this.#died(reason) });
   }
 
@@ -104,10 +138,14 @@ export class Cell implements RoutedCell {
     return this.#dead === undefined;
   }
 
-  /** How many processors the guests of this cell may use at once. */
-  hello(concurrency: number): void {
+  /**
+   * @param concurrency how many processors the guests of this cell may use at once
+   * @param idle milliseconds without anything to do after which an actor is hibernated; 0: never
+   */
+  hello(concurrency: number, idle: number): void {
+    this.#idleLimit = idle;
     const { number, generation } = this;
-    this.outbound.send({ type: 'hello', version: protocolVersion, cell: number, generation, credit: firstCredit, careful: false, concurrency });
+    this.outbound.send({ type: 'hello', version: protocolVersion, cell: number, generation, credit: firstCredit, careful: false, concurrency, idle });
   }
 
   /**
@@ -116,37 +154,68 @@ export class Cell implements RoutedCell {
    */
   async create(actor: number, files: readonly Uint8Array[]): Promise<void> {
     const plan = actorPlan(this.#shape, this.elsewhere, actor);
-    await this.#process.reserve(this.#isolatesWith(actor));
-    await new Promise<void>((resolve, reject) => {
-      if (this.#dead !== undefined) {
-        reject(VivariumError.from(this.#dead));
-        return;
-      }
-      const { start } = plan.limits;
-      const overdue = setTimeout(
-        () => this.kill({ code: 'limit.start', message: `'${plan.name}' had not started after ${start} ms, and its cell does not end it` }),
-        start + createGrace,
-      );
-      this.#waiting = {
-        actor,
-        settle: (error) => {
-          clearTimeout(overdue);
-          this.#waiting = undefined;
-          if (error === undefined) resolve();
-          else reject(VivariumError.from({ ...escapeError(error), actor: plan.name }));
-        },
-      };
-      this.outbound.send({ type: 'create', actor: plan, length: files.map((file) => file.byteLength) }, files);
+    const instance = (this.#lastInstances.get(actor) ?? 0) + 1;
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    promise.catch(() => undefined);
+    const overdue = setTimeout(() => {
+      const message = `'${plan.name}' had not started after ${plan.limits.start} ms, and its cell does not end it`;
+      this.kill({ code: 'limit.start', message });
+    }, plan.limits.start + createGrace);
+    this.#creations.set(actor, {
+      instance,
+      settle: (error) => {
+        clearTimeout(overdue);
+        this.#creations.delete(actor);
+        if (error === undefined) resolve();
+        else reject(VivariumError.from({ ...escapeError(error), actor: plan.name }));
+      },
     });
+    this.#enter(actor);
+    try {
+      await this.#process.reserve(this.#isolates);
+      if (this.#dead !== undefined) throw VivariumError.from(this.#dead);
+      this.outbound.send({ type: 'create', actor: plan, instance, length: files.map((file) => file.byteLength) }, files);
+      await promise;
+    } catch (error) {
+      this.#creations.get(actor)?.settle(recordOf(error));
+      this.#isolateGone(actor);
+      throw error;
+    }
   }
 
   hosts(actor: number): boolean {
-    return this.#instances.has(actor);
+    return this.#hosted.has(actor);
+  }
+
+  /** Actors that have an instance. */
+  hosted(): Iterable<number> {
+    return this.#hosted.keys();
+  }
+
+  residents(): readonly (readonly [name: string, since: number])[] {
+    return [...this.#hosted].map(([actor, { since }]) => [nameOf(this.#shape, actor), since]);
+  }
+
+  /** Stops one actor. */
+  dismiss(actor: number): void {
+    this.#dismissed.add(actor);
+    this.outbound.send({ type: 'stop', actor });
+  }
+
+  /** Has so many actors hibernated as soon as they have nothing to do. @param busy also those that have, between two turns */
+  rest(actors: number, busy: boolean): void {
+    this.#rests += actors;
+    this.outbound.send({ type: 'rest', actors, busy });
+  }
+
+  /** What waits in the cell for an actor without an instance is answered with this error. */
+  refuse(actor: number, error: ErrorRecord): void {
+    this.outbound.send({ type: 'refuse', actor, error });
   }
 
   /** The inlets that the actor's source serves. */
   inlets(actor: number): readonly string[] {
-    return this.#inlets.get(actor) ?? [];
+    return this.#hosted.get(actor)?.inlets ?? [];
   }
 
   /** Messages of an actor that had not ended when the cell was asked last. */
@@ -166,7 +235,7 @@ export class Cell implements RoutedCell {
   /** @param taken told when the bytes may change again, if they have gone */
   reply(actor: number, instance: number, call: number, error: ErrorRecord | null, lane: Lane, bytes: Uint8Array | undefined, taken?: () => void): void {
     // An instance calls before it is reported as created: from its `start`.
-    if (this.#dead !== undefined || instance < (this.#instances.get(actor) ?? 0)) return;
+    if (this.#dead !== undefined || instance < (this.#hosted.get(actor)?.instance ?? 0)) return;
     const payloads = bytes === undefined ? [] : [bytes];
     this.outbound.send({ type: 'reply', actor, instance, call, error, lane, length: payloads.map((payload) => payload.byteLength) }, payloads, taken);
   }
@@ -184,7 +253,7 @@ export class Cell implements RoutedCell {
 
   /** Stops every actor, then the process; resolves when it is gone. */
   async stop(): Promise<void> {
-    const actors = new Set(this.#instances.keys());
+    const actors = new Set(this.#hosted.keys());
     if (this.#dead === undefined && actors.size > 0) {
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, stopPatience);
@@ -244,6 +313,10 @@ export class Cell implements RoutedCell {
       case 'stopped':
         this.#stopped(message.actor);
         return;
+      case 'wanted':
+        this.#demandOwn(message.actor);
+        this.#listener.wanted(this, message.actor);
+        return;
       case 'violation':
         this.#demandOwn(message.actor);
         this.#calls.abort(message.actor);
@@ -269,36 +342,84 @@ export class Cell implements RoutedCell {
 
   #created({ actor, instance, inlets }: Said<'created'>): void {
     this.#demandOwn(actor);
-    const before = this.#instances.get(actor);
-    if (before === undefined && this.#waiting?.actor !== actor) throw new ProtocolViolation(`an instance of actor ${actor}, which nobody asked for`);
-    if (before !== undefined && instance <= before) throw new ProtocolViolation(`instance ${instance} of actor ${actor} a second time`);
-    this.#instances.set(actor, instance);
-    this.#inlets.set(actor, inlets);
-    if (this.#waiting?.actor === actor) this.#waiting.settle(undefined);
+    const creation = this.#creations.get(actor);
+    const hosted = this.#hosted.get(actor);
+    if (hosted === undefined && creation === undefined) throw new ProtocolViolation(`an instance of actor ${actor}, which nobody asked for`);
+    if (instance <= (this.#lastInstances.get(actor) ?? 0)) throw new ProtocolViolation(`instance ${instance} of actor ${actor} a second time`);
+    this.#lastInstances.set(actor, instance);
+    if (hosted === undefined) {
+      this.#hosted.set(actor, { instance, inlets, since: Date.now() });
+      creation?.settle(undefined);
+    } else Object.assign(hosted, { instance, inlets });
   }
 
   #failed({ actor, error }: Said<'failed'>): void {
     this.#demandOwn(actor);
     this.#calls.abort(actor);
-    if (this.#waiting?.actor === actor) this.#waiting.settle(error);
-    else if (this.#instances.delete(actor)) this.#listener.failed(this, actor, this.#attributed(actor, error));
-    else throw new ProtocolViolation(`the failure of actor ${actor}, which it was not asked to create`);
+    const creation = this.#creations.get(actor);
+    if (creation !== undefined) {
+      this.#lastInstances.set(actor, creation.instance);
+      creation.settle(error);
+    } else if (this.#hosted.has(actor)) {
+      this.#leave(actor);
+      this.#listener.failed(this, actor, this.#attributed(actor, error));
+    } else throw new ProtocolViolation(`the failure of actor ${actor}, which it was not asked to create`);
   }
 
   #stopped(actor: number): void {
+    const hosted = this.#hosted.get(actor);
+    if (hosted === undefined) throw new ProtocolViolation(`the stop of actor ${actor}, which does not live there`);
     const stopping = this.#stopping;
-    if (stopping === undefined) throw new ProtocolViolation(`the stop of actor ${actor}, which nobody asked for`);
-    stopping.actors.delete(actor);
-    if (stopping.actors.size === 0) stopping.done();
+    if (stopping === undefined) {
+      this.#demandReason(actor, hosted);
+      this.#leave(actor);
+      this.#listener.rested(this, actor);
+      return;
+    }
+    this.#leave(actor);
+    if (stopping.actors.delete(actor) && stopping.actors.size === 0) stopping.done();
+  }
+
+  /** An actor goes because it was told to, because it had nothing to do for long, or because room is needed. What waits for it would be lost else. */
+  #demandReason(actor: number, { since }: Hosted): void {
+    if (this.#dismissed.delete(actor)) return;
+    // A host that was held up heard late that it lived.
+    if (this.#idleLimit > 0 && Date.now() - since >= this.#idleLimit / 2) return;
+    if (this.#rests === 0) throw new ProtocolViolation(`the stop of actor ${actor}, which nobody asked for`);
+    this.#rests--;
+  }
+
+  /** The instance is gone, and what it had in the host goes. */
+  #leave(actor: number): void {
+    this.#hosted.delete(actor);
+    this.routes.forget(actor);
+    this.#calls.abort(actor);
+    this.#isolateGone(actor);
+  }
+
+  /** From now on there is room for its isolate, and its turns may send without waiting in `emit`: what they owe then may be owed for long. */
+  #enter(actor: number): void {
+    const { runtime, limits, concurrency } = this.#actor(actor).part;
+    this.#isolates[runtime]++;
+    this.#overshoot += limits.outboundMessages * concurrency;
+    this.credit.overshoot = Math.max(this.credit.overshoot, this.#overshoot);
+  }
+
+  #isolateGone(actor: number): void {
+    const { runtime, limits, concurrency } = this.#actor(actor).part;
+    this.#isolates[runtime]--;
+    this.#overshoot -= limits.outboundMessages * concurrency;
+    // Failing to lower the limit leaves the slack of an isolate that is gone; the next creation tries again and reports.
+    if (this.#dead === undefined) this.#process.reserve(this.#isolates).catch(() => undefined);
   }
 
   /** A call or an ask of a guest: its instance must be the present one, and have calls left. */
   #call(message: Said<'call'> | Said<'ask'>, payload: Uint8Array): void {
     const { actor, instance, call: number, lane } = message;
     this.#demandOwn(actor);
-    const present = this.#instances.get(actor) ?? (this.#waiting?.actor === actor ? instance : undefined);
+    const present = this.#hosted.get(actor)?.instance ?? this.#creations.get(actor)?.instance;
     if (present === undefined || instance > present + 1) throw new ProtocolViolation(`a call of instance ${instance} of actor ${actor}, which never was`);
-    const { limits } = (this.#shape.actors[actor] as FlowShape['actors'][number]).part;
+    const { limits } = this.#actor(actor).part;
     const call = this.#calls.begin(actor, limits);
     if (call === undefined) {
       const error = {
@@ -317,9 +438,10 @@ export class Cell implements RoutedCell {
     this.kill({ code, message: `'${nameOf(this.#shape, actor)}' holds a thread that cannot be taken back: ${escapeText(reason)}` });
   }
 
-  #pong({ token, oldest, actor, messages }: Said<'pong'>): void {
+  #pong({ token, oldest, idle, actor, messages }: Said<'pong'>): void {
     if (token > this.#pings || token <= this.#answered) throw new ProtocolViolation('an answer to a ping that was not sent');
     this.#answered = token;
+    this.idle = idle;
     const present = new Map<number, number>();
     for (let i = 0; i < actor.length; i++) {
       this.#demandOwn(actor[i] as number);
@@ -333,7 +455,8 @@ export class Cell implements RoutedCell {
     if (this.#dead !== undefined) return;
     this.#dead = reason;
     this.#calls.abortAll();
-    this.#waiting?.settle(reason);
+    this.unborn = [...this.#creations.keys()];
+    for (const creation of [...this.#creations.values()]) creation.settle(reason);
     this.#stopping?.done();
     this.#listener.died(this, reason);
     this.#gone.resolve();
@@ -344,14 +467,8 @@ export class Cell implements RoutedCell {
     if (messages > 0) this.outbound.send({ type: 'credit', messages });
   }
 
-  /** The runtimes of the isolates that there will be with this actor. */
-  #isolatesWith(actor: number): Partial<Record<'javascript' | 'python' | 'wasm', number>> {
-    const counts: Partial<Record<'javascript' | 'python' | 'wasm', number>> = {};
-    for (const index of new Set([...this.#instances.keys(), actor])) {
-      const { runtime } = (this.#shape.actors[index] as FlowShape['actors'][number]).part;
-      counts[runtime] = (counts[runtime] ?? 0) + 1;
-    }
-    return counts;
+  #actor(actor: number): TopologyActor {
+    return this.#shape.actors[actor] as TopologyActor;
   }
 
   /** The name of an actor is the host's to say. */
@@ -360,6 +477,9 @@ export class Cell implements RoutedCell {
   }
 
   #demandOwn(actor: number): void {
-    if (this.routes[actor] === undefined) throw new ProtocolViolation(`something about actor ${actor}, which it does not host`);
+    if (!this.routes.includes(actor)) throw new ProtocolViolation(`something about actor ${actor}, which it does not host`);
   }
 }
+
+const recordOf = (error: unknown): ErrorRecord =>
+  error instanceof VivariumError ? error.record : { code: 'cell.start', message: error instanceof Error ? error.message : String(error) };

@@ -12,11 +12,13 @@ import { Recovery } from '../executions/recovery.ts';
 import type { TrackedExecution } from '../executions/tracked.ts';
 import type { Tracker } from '../executions/tracker.ts';
 import type { Router } from '../routing/router.ts';
-import { type FlowShape, nameOf } from '../routing/topology.ts';
+import { type FlowShape, nameOf, type TopologyActor } from '../routing/topology.ts';
 import type { ActorState } from '../status.ts';
 import { Blame, tolerance } from './blame.ts';
 import { Cell, type CellListener } from './cell.ts';
+import type { Population } from './population.ts';
 import type { SpareCells } from './spare.ts';
+import { Wakes } from './wakes.ts';
 
 export interface SupervisorSettings {
   readonly shape: FlowShape;
@@ -28,6 +30,11 @@ export interface SupervisorSettings {
   readonly nextCell: () => number;
   /** Processors that the guests of one cell may use at once. */
   readonly concurrency: number;
+  readonly population: Population;
+  /** Milliseconds without anything to do after which an actor is hibernated; 0: never. */
+  readonly idle: number;
+  /** Whether actors start with the flow, as many as there are places for, or each when its first message comes. */
+  readonly startsWith: 'flow' | 'message';
   readonly tell: (event: Omit<CellEvent, 'time' | 'namespace'>) => void;
   /** Checks an actor that has started for the first time. */
   readonly admit: (actor: number, inlets: readonly string[]) => void;
@@ -48,8 +55,11 @@ const mostAttempts = 5;
 
 interface Place {
   readonly index: number;
-  readonly actors: readonly number[];
   readonly memoryBudget: number;
+  /** Actors that the next cell is to begin with: at first all, then those that lived in the one before. */
+  awake: readonly number[];
+  /** Those of them that were starting when the cell before died. */
+  unborn: ReadonlySet<number>;
   cell: Cell | undefined;
   /** One whose actors are just being created. */
   starting: Cell | undefined;
@@ -68,19 +78,28 @@ export class Supervisor implements CellListener {
   readonly #quarantine = new Map<number, ErrorRecord>();
   readonly #blame = new Blame();
   readonly #recovery: Recovery;
+  readonly #wakes: Wakes;
   readonly #pauses = new Set<() => void>();
   #stopped = false;
 
   constructor(settings: SupervisorSettings, tracker: Tracker, router: Router, guests: GuestListener) {
-    const { shape, deadlines } = settings;
+    const { shape, deadlines, startsWith } = settings;
     this.#settings = settings;
     this.#tracker = tracker;
     this.#router = router;
     this.#guests = guests;
     this.#places = Array.from({ length: shape.cells }, (_, index) => {
       const actors = shape.actors.flatMap(({ cell }, actor) => (cell === index ? [actor] : []));
-      const memoryBudget = Math.max(...actors.map((actor) => (shape.actors[actor] as FlowShape['actors'][number]).part.limits.memory));
-      return { index, actors, memoryBudget, cell: undefined, starting: undefined, generation: 0, startedAt: 0, failures: 0 };
+      const memoryBudget = actors.reduce((most, actor) => Math.max(most, (shape.actors[actor] as TopologyActor).part.limits.memory), 0);
+      const awake = startsWith === 'flow' ? actors : [];
+      return { index, memoryBudget, awake, unborn: new Set<number>(), cell: undefined, starting: undefined, generation: 0, startedAt: 0, failures: 0 };
+    });
+    this.#wakes = new Wakes(settings, {
+      woke: (actor) => router.pump(actor),
+      refuse: (cell, actor, error) => {
+        router.reject(actor, error);
+        cell.refuse(actor, error);
+      },
     });
     this.#recovery = new Recovery(
       {
@@ -93,14 +112,19 @@ export class Supervisor implements CellListener {
   }
 
   /**
-   * Starts every cell and every actor.
+   * Starts every cell, and the actors that start with the flow.
    * @throws VivariumError actor.start or another code that says why an actor did not start; actor.inlet; cell.start
    */
   async start(): Promise<void> {
     const started = await Promise.allSettled(this.#places.map((place) => this.#bringUp(place)));
     const failure = started.find((result) => result.status === 'rejected');
     if (failure !== undefined) throw failure.reason;
-    for (const { actors, cell } of this.#places) for (const actor of actors) this.#settings.admit(actor, cell?.inlets(actor) ?? []);
+  }
+
+  /** Something waits in the host for an actor that has no instance. */
+  wake(actor: number): void {
+    const { cell } = this.#placeOf(actor);
+    if (cell !== undefined && !this.#stopped) this.#wakes.wake(cell, actor);
   }
 
   async stop(): Promise<void> {
@@ -135,8 +159,9 @@ export class Supervisor implements CellListener {
   standing(actor: number): { readonly state: ActorState; readonly cell: number | undefined; readonly present: number } {
     const { cell } = this.#placeOf(actor);
     const hosted = cell?.hosts(actor) === true;
-    const state = this.#quarantine.has(actor) ? 'quarantined' : hosted ? 'live' : 'absent';
-    return { state, cell: hosted ? cell.number : undefined, present: hosted ? cell.present(actor) : 0 };
+    const away = cell === undefined ? 'absent' : this.#wakes.isWaking(actor) ? 'waking' : 'asleep';
+    const state = this.#quarantine.has(actor) ? 'quarantined' : hosted ? 'live' : away;
+    return { state, cell: hosted ? cell.number : undefined, present: cell?.present(actor) ?? 0 };
   }
 
   /**
@@ -147,7 +172,7 @@ export class Supervisor implements CellListener {
     if (!this.#quarantine.has(actor)) return;
     const place = this.#placeOf(actor);
     const { cell } = place;
-    if (cell?.alive === true && !cell.hosts(actor)) await cell.create(actor, this.#settings.files[actor] ?? []);
+    if (cell?.alive === true && !cell.hosts(actor)) await this.#wakes.create(cell, actor);
     this.#quarantine.delete(actor);
     this.#blame.forgive(actor);
     this.#router.refuse(actor, undefined);
@@ -156,8 +181,11 @@ export class Supervisor implements CellListener {
 
   died(cell: Cell, reason: ErrorRecord): void {
     const place = this.#places[cell.place] as Place;
+    this.#settings.population.vanish(cell);
     if (place.cell !== cell) return;
     place.cell = undefined;
+    place.awake = [...cell.hosted(), ...cell.unborn];
+    place.unborn = new Set(cell.unborn);
     this.#router.detach(place.index);
     if (this.#stopped) {
       this.#endAll(place, reason);
@@ -175,6 +203,17 @@ export class Supervisor implements CellListener {
     // Its mailbox lies in the cell and will never be emptied: the cell goes, and its executions run again without the actor.
     this.#holdBack(this.#places[cell.place] as Place, actor, error);
     cell.kill({ ...error, code: 'actor.start' });
+  }
+
+  rested(cell: Cell, actor: number): void {
+    this.#settings.population.leave(cell, true);
+    this.#router.pump(actor);
+  }
+
+  wanted(cell: Cell, actor: number): void {
+    const quarantine = this.#quarantine.get(actor);
+    if (quarantine !== undefined) cell.refuse(actor, quarantine);
+    else if (!this.#stopped) this.#wakes.wake(cell, actor);
   }
 
   violated(cell: Cell, { actor, error }: Parameters<CellListener['violated']>[1]): void {
@@ -252,7 +291,7 @@ export class Supervisor implements CellListener {
   /** @throws why the cell, or an actor in it, did not start; after a deploy such an actor is in quarantine then */
   async #bringUp(place: Place): Promise<void> {
     const began = performance.now();
-    const { shape, spares, nextCell, concurrency } = this.#settings;
+    const { shape, spares, nextCell, concurrency, idle, population } = this.#settings;
     const isFirst = place.generation === 0;
     const unbound = await spares.take(place.memoryBudget);
     const identity = { number: nextCell(), generation: place.generation, place: place.index };
@@ -261,9 +300,10 @@ export class Supervisor implements CellListener {
     place.starting = cell;
     try {
       if (this.#stopped) throw VivariumError.from(stopped);
-      cell.hello(concurrency);
+      cell.hello(concurrency, idle);
       await this.#createActors(place, cell, isFirst);
     } catch (error) {
+      population.vanish(cell);
       cell.kill(recordOf(error));
       throw error;
     } finally {
@@ -279,19 +319,32 @@ export class Supervisor implements CellListener {
     spares.refill();
   }
 
-  /** One after another, so that it is known who kills the cell; those that are released meanwhile too. */
+  /** One after another, so that it is known who kills the cell; as long as there are places. The others wake when something waits for them. */
   async #createActors(place: Place, cell: Cell, isFirst: boolean): Promise<void> {
-    const missing = (): number | undefined => place.actors.find((actor) => !cell.hosts(actor) && !this.#quarantine.has(actor));
-    for (let actor = missing(); actor !== undefined; actor = missing()) {
+    for (const actor of place.awake) {
+      if (this.#quarantine.has(actor)) continue;
+      if (!this.#settings.population.tryEnter(cell)) break;
       try {
-        await cell.create(actor, this.#settings.files[actor] ?? []);
+        await this.#wakes.occupy(cell, actor);
       } catch (error) {
         const record = this.#startError(actor, error, !cell.alive);
-        if (!isFirst && !this.#stopped && (cell.alive || this.#blame.died(actor))) this.#holdBack(place, actor, record);
+        if (!isFirst && !this.#stopped) this.#setBack(place, cell, actor, record);
         throw VivariumError.from(record);
       }
     }
     if (!cell.alive) throw new VivariumError('cell.start', 'the cell ended as soon as it had started');
+  }
+
+  /** An actor did not come up again after a death. One that had not started before has a message that may be to blame: that is answered. */
+  #setBack(place: Place, cell: Cell, actor: number, error: ErrorRecord): void {
+    const isUnborn = place.unborn.has(actor);
+    if (isUnborn) {
+      place.awake = place.awake.filter((other) => other !== actor);
+      this.#wakes.setBack(actor, error);
+      this.#router.reject(actor, error);
+    }
+    const blamed = !cell.alive && this.#blame.died(actor);
+    if (blamed || (cell.alive && !isUnborn)) this.#holdBack(place, actor, error);
   }
 
   #startError(actor: number, error: unknown, died: boolean): ErrorRecord {
@@ -331,7 +384,7 @@ export class Supervisor implements CellListener {
   }
 
   #placeOf(actor: number): Place {
-    return this.#places.find(({ actors }) => actors.includes(actor)) as Place;
+    return this.#places[(this.#settings.shape.actors[actor] as TopologyActor).cell] as Place;
   }
 
   /** Keeps the process of the host alive: somebody waits for what comes after. */
@@ -372,6 +425,8 @@ class StartingCell implements CellListener {
     else cell.kill(error);
   }
 
+  rested: CellListener['rested'] = (cell, actor) => this.#listener.rested(cell, actor);
+  wanted: CellListener['wanted'] = (cell, actor) => this.#listener.wanted(cell, actor);
   violated: CellListener['violated'] = (cell, said) => this.#listener.violated(cell, said);
   logged: CellListener['logged'] = (cell, said) => this.#listener.logged(cell, said);
   called: CellListener['called'] = (cell, said, payload, call) => this.#listener.called(cell, said, payload, call);

@@ -24,21 +24,18 @@ export class ExportCredit {
   #unread = 0;
   #heldBytes = 0;
   #overdraft = 0;
-  readonly #overshoot: number;
+  /** What turns that do not wait in `emit` may send beyond their credit: as much as their limits let them. Messages. */
+  overshoot = 0;
   readonly #changed: () => void;
 
-  /**
-   * @param overshoot what turns that do not wait in `emit` may send beyond their credit: as much as their limits let them
-   * @param changed called when there may be something to grant
-   */
-  constructor(overshoot: number, changed: () => void) {
-    this.#overshoot = overshoot;
+  /** @param changed called when there may be something to grant */
+  constructor(changed: () => void) {
     this.#changed = changed;
   }
 
   /** @returns false if the cell sent more than it was allowed to */
   spend(messages: number, bytes: number): boolean {
-    if (messages > this.#allowance + this.#overshoot) return false;
+    if (messages > this.#allowance + this.overshoot) return false;
     this.#allowance -= messages;
     if (messages > 0) this.#averageBytes += (bytes / messages - this.#averageBytes) * Math.min(1, messages / 64);
     this.#changed();

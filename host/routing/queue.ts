@@ -61,6 +61,15 @@ export class ActorQueue {
     delivery.credit?.queue(delivery.bytes.byteLength);
   }
 
+  /** Whether there is a {@link next}. */
+  has(only?: TrackedExecution): boolean {
+    for (let at = this.#first; at < this.#waiting.length; at++) {
+      const delivery = this.#waiting[at] as Delivery;
+      if (!isStale(delivery) && (only === undefined || delivery.execution === only || isAsk(delivery))) return true;
+    }
+    return false;
+  }
+
   /**
    * The next delivery. If an execution is named: the next of that one, past those of others, save what a guest asks and waits for,
    * because it may hold up the execution that was named.

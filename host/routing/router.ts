@@ -24,6 +24,8 @@ export interface RoutedCell {
   readonly routes: CellRoutes;
   readonly outbound: Outbound;
   readonly credit: ExportCredit;
+  /** Whether the actor has an instance there. */
+  hosts(actor: number): boolean;
   /** Answers a call of a guest. */
   reply(actor: number, instance: number, call: number, error: ErrorRecord | null, lane: Lane, bytes: Uint8Array | undefined): void;
 }
@@ -46,6 +48,8 @@ export class Router {
   readonly #spontaneous: (settings: Pick<ExecutionSettings, 'inputs' | 'answer'>) => TrackedExecution | undefined;
   /** An output outside any execution. */
   readonly #output: (output: number, payload: Payload) => void;
+  /** Something waits for an actor that has no instance. {@link pump} when it has one. */
+  readonly #wanted: (actor: number) => void;
 
   constructor(
     shape: FlowShape,
@@ -53,12 +57,14 @@ export class Router {
     asks: Asks,
     spontaneous: (settings: Pick<ExecutionSettings, 'inputs' | 'answer'>) => TrackedExecution | undefined,
     output: (output: number, payload: Payload) => void,
+    wanted: (actor: number) => void,
   ) {
     this.#shape = shape;
     this.#tracker = tracker;
     this.#asks = asks;
     this.#spontaneous = spontaneous;
     this.#output = output;
+    this.#wanted = wanted;
     this.#queues = shape.actors.map(({ cell, part }) => new ActorQueue(cell, part.limits.mailbox));
     this.#gates = new Array(shape.cells).fill('closed');
     this.#cells = new Array(shape.cells).fill(undefined);
@@ -79,15 +85,20 @@ export class Router {
 
   gate(place: number, gate: Gate): void {
     this.#gates[place] = this.#cells[place] === undefined ? 'closed' : gate;
-    for (let actor = 0; actor < this.#queues.length; actor++) if (this.#queues[actor]?.cell === place) this.#pump(actor);
+    for (let actor = 0; actor < this.#queues.length; actor++) if (this.#queues[actor]?.cell === place) this.pump(actor);
   }
 
   /** From now on what is meant for the actor is answered by this error; undefined admits it again. */
   refuse(actor: number, error: ErrorRecord | undefined): void {
     const queue = this.#queues[actor] as ActorQueue;
     queue.refusal = error;
-    if (error === undefined) this.#pump(actor);
-    else for (const delivery of queue.clear()) this.#refused(delivery, error);
+    if (error === undefined) this.pump(actor);
+    else this.reject(actor, error);
+  }
+
+  /** What waits for the actor now is answered by this error. */
+  reject(actor: number, error: ErrorRecord): void {
+    for (const delivery of (this.#queues[actor] as ActorQueue).clear()) this.#refused(delivery, error);
   }
 
   /** Everything that waits for actors of this cell is answered by this error. */
@@ -123,7 +134,7 @@ export class Router {
     if (!cell.credit.spend(payloads.length, bytes)) throw new ProtocolViolation('more messages than it had credit for');
     for (let run = 0, row = 0; run < runs.length; run += 4) {
       const [from, outlet, lane, count] = [runs[run], runs[run + 1], runs[run + 2], runs[run + 3]] as [number, number, Lane, number];
-      const targets = cell.routes[from]?.[outlet];
+      const targets = cell.routes.of(from)?.[outlet];
       if (targets === undefined) throw new ProtocolViolation(`a message from outlet ${outlet} of actor ${from}, which it does not host`);
       const largest = this.#largest(from);
       for (const end = row + count; row < end; row++) {
@@ -142,7 +153,7 @@ export class Router {
       const end = start + 3 * (groups[group + 1] as number);
       for (let at = start; at < end; at += 3) {
         const actor = work[at] as number;
-        if (cell.routes[actor] === undefined) throw new ProtocolViolation(`work of actor ${actor}, which it does not host`);
+        if (!cell.routes.includes(actor)) throw new ProtocolViolation(`work of actor ${actor}, which it does not host`);
         const queue = this.#queues[actor] as ActorQueue;
         queue.turns += (groups[group] as number) * (work[at + 1] as number);
         queue.microseconds += (groups[group] as number) * (work[at + 2] as number);
@@ -209,10 +220,10 @@ export class Router {
     for (let i = 0; i < said.actor.length; i++) {
       const actor = said.actor[i] as number;
       const queue = this.#queues[actor];
-      if (queue === undefined || cell.routes[actor] === undefined) throw new ProtocolViolation(`credit for actor ${actor}, which it does not host`);
+      if (queue === undefined || !cell.routes.includes(actor)) throw new ProtocolViolation(`credit for actor ${actor}, which it does not host`);
       queue.room += said.messages[i] as number;
       if (queue.room > queue.capacity) throw new ProtocolViolation('more credit than it was sent messages');
-      this.#pump(actor);
+      this.pump(actor);
     }
   }
 
@@ -279,22 +290,28 @@ export class Router {
     const { overflow } = (this.#shape.actors[delivery.actor] as FlowShape['actors'][number]).part;
     if (queue.refusal !== undefined) {
       this.#refused(delivery, queue.refusal);
-    } else if (queue.room <= 0 && overflow === 'reject') {
+    } else if (queue.room <= queue.size && overflow === 'reject') {
       this.#refused(delivery, {
         code: 'mailbox.full',
         message: `the mailbox of '${nameOf(this.#shape, delivery.actor)}' is full, and its overflow is 'reject'`,
       });
     } else {
       queue.push(delivery);
-      this.#pump(delivery.actor);
+      this.pump(delivery.actor);
     }
   }
 
-  #pump(actor: number): void {
+  /** Sends what waits for an actor and fits into its mailbox. */
+  pump(actor: number): void {
     const queue = this.#queues[actor] as ActorQueue;
+    if (queue.empty) return;
     const gate = this.#gates[queue.cell] as Gate;
     const cell = this.#cells[queue.cell];
     if (gate === 'closed' || cell === undefined) return;
+    if (!cell.hosts(actor)) {
+      if (queue.has(gate === 'open' ? undefined : gate)) this.#wanted(actor);
+      return;
+    }
     while (queue.room > 0) {
       const delivery = queue.next(gate === 'open' ? undefined : gate);
       if (delivery === undefined) return;

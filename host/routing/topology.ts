@@ -6,7 +6,7 @@
  */
 import { type Budget, defaultBudget } from '../../sdk/message.ts';
 import type { Limits } from '../../runtimes/limits.ts';
-import type { ActorPlan, OutletRoute, Target } from '../../runtimes/protocol.ts';
+import type { ActorPlan, LocalTarget, OutletRoute, Target } from '../../runtimes/protocol.ts';
 import { onlyReplica, replicaFor, type Share } from '../../runtimes/replicas.ts';
 
 export interface Port {
@@ -64,34 +64,68 @@ export interface OutletTargets {
   readonly away: readonly Share[];
 }
 
-/** By actor and outlet; undefined for an actor whose cell is another. */
-export type CellRoutes = readonly (readonly OutletTargets[] | undefined)[];
+/** Where the outlets of the actors of one cell lead. Made for an actor when it first sends: most of ten thousand never do. */
+export class CellRoutes {
+  readonly #shape: FlowShape;
+  readonly #cell: number;
+  readonly #elsewhere: ReadonlySet<number>;
+  readonly #made = new Map<number, readonly OutletTargets[]>();
 
-export const cellRoutes = (shape: FlowShape, cell: number, elsewhere: ReadonlySet<number>): CellRoutes =>
-  shape.actors.map((actor, index) => (actor.cell === cell ? outletTargets(shape, elsewhere, index) : undefined));
+  constructor(shape: FlowShape, cell: number, elsewhere: ReadonlySet<number>) {
+    this.#shape = shape;
+    this.#cell = cell;
+    this.#elsewhere = elsewhere;
+  }
+
+  /** Whether the cell is that of the actor. */
+  includes(actor: number): boolean {
+    return this.#shape.actors[actor]?.cell === this.#cell;
+  }
+
+  /** By outlet; undefined for an actor whose cell is another. */
+  of(actor: number): readonly OutletTargets[] | undefined {
+    const known = this.#made.get(actor);
+    if (known !== undefined || !this.includes(actor)) return known;
+    const made = outletTargets(this.#shape, this.#elsewhere, actor);
+    this.#made.set(actor, made);
+    return made;
+  }
+
+  /** The actor will not send for some time. */
+  forget(actor: number): void {
+    this.#made.delete(actor);
+  }
+}
 
 export function actorPlan(shape: FlowShape, elsewhere: ReadonlySet<number>, index: number): ActorPlan {
   const actor = shape.actors[index] as TopologyActor;
   const isLocal = localTo(shape, actor.cell, elsewhere);
   const outlets: OutletRoute[] = outletTargets(shape, elsewhere, index).map(({ local, host, away }, outlet) => ({
     name: actor.outlets[outlet] as string,
-    local,
+    local: local.map((target) => localTarget(shape, target)),
     host,
     away,
   }));
-  const peers: Record<string, Port | null> = {};
-  for (const { from, to } of shape.connections) {
-    if (from.actor === actor.actor) peers[nameOf(shape, to.actor)] ??= isLocal(to.actor) && replicasOf(shape, to.actor).length === 1 ? to : null;
+  const peers: Record<string, LocalTarget | null> = {};
+  for (const { to } of leavingOf(shape, actor.actor).connections) {
+    const isNear = isLocal(to.actor) && replicasOf(shape, to.actor).length === 1;
+    peers[nameOf(shape, to.actor)] ??= isNear ? localTarget(shape, { ...to, ...onlyReplica }) : null;
   }
   return { ...actor.part, outlets, peers };
 }
 
+const localTarget = (shape: FlowShape, target: Target): LocalTarget => {
+  const { limits, overflow } = (shape.actors[target.actor] as TopologyActor).part;
+  return { ...target, mailbox: limits.mailbox, overflow };
+};
+
 function outletTargets(shape: FlowShape, elsewhere: ReadonlySet<number>, index: number): readonly OutletTargets[] {
   const actor = shape.actors[index] as TopologyActor;
   const isLocal = localTo(shape, actor.cell, elsewhere);
+  const leaving = leavingOf(shape, actor.actor);
   return actor.outlets.map((_, outlet) => {
-    const all = shape.connections.filter(({ from }) => from.actor === actor.actor && from.outlet === outlet).map(({ to }) => to);
-    const outputs = shape.outputs.flatMap((output, place) => (output.actor === actor.actor && output.outlet === outlet ? [place] : []));
+    const all = leaving.connections.filter(({ from }) => from.outlet === outlet).map(({ to }) => to);
+    const outputs = leaving.outputs.filter((place) => shape.outputs[place]?.outlet === outlet);
     const [local, remote] = partition(
       all.flatMap((port) => targetsOf(shape, index, port)),
       (target) => isLocal(target.actor),
@@ -113,10 +147,41 @@ const partition = <Item>(items: readonly Item[], belongs: (item: Item) => boolea
   items.filter((item) => !belongs(item)),
 ];
 
+/** What leaves one actor: its connections, and places of outputs of the flow. */
+interface Leaving {
+  readonly connections: Connection[];
+  readonly outputs: number[];
+}
+
+const nothingLeaves: Leaving = { connections: [], outputs: [] };
+/** Sorted once for each flow: looking through all connections for each actor would take hours where there are ten thousand. */
+const sorted = new WeakMap<FlowShape, ReadonlyMap<number, Leaving>>();
+
+function leavingOf(shape: FlowShape, actor: number): Leaving {
+  let byActor = sorted.get(shape);
+  if (byActor === undefined) {
+    byActor = sortLeaving(shape);
+    sorted.set(shape, byActor);
+  }
+  return byActor.get(actor) ?? nothingLeaves;
+}
+
+function sortLeaving({ connections, outputs }: FlowShape): ReadonlyMap<number, Leaving> {
+  const byActor = new Map<number, Leaving>();
+  const of = (actor: number): Leaving => {
+    const known = byActor.get(actor) ?? { connections: [], outputs: [] };
+    byActor.set(actor, known);
+    return known;
+  };
+  for (const connection of connections) of(connection.from.actor).connections.push(connection);
+  for (const [place, { actor }] of outputs.entries()) of(actor).outputs.push(place);
+  return byActor;
+}
+
 /** The inlet that `context.ask(name)` of an actor reaches: that of its first connection to the actor of that name. */
 export function peerOf(shape: FlowShape, asker: number, name: string): Port | undefined {
   const { actor } = shape.actors[asker] as TopologyActor;
-  return shape.connections.find(({ from, to }) => from.actor === actor && nameOf(shape, to.actor) === name)?.to;
+  return leavingOf(shape, actor).connections.find(({ to }) => nameOf(shape, to.actor) === name)?.to;
 }
 
 /** How an output of the flow is decoded. */

@@ -32,11 +32,16 @@ export interface Router {
   begins(actor: Actor, message: Batch): void;
   /** How many messages the receivers of this actor have room for. */
   room(actor: Actor): number;
+  /** It has nothing to do now. */
+  idled(actor: Actor): void;
 }
 
 /** Messages and characters that an instance is given at once. */
 const batchMessages = 1024;
 const batchCharacters = 1024 * 1024;
+
+/** Who was woken for a message has so long until that is there: else it could be put to sleep for others before it, again and again. Milliseconds. */
+const firstMessage = 250;
 
 /** Instances that broke one after another without having ended a turn: the next ones wait. */
 const patience = 3;
@@ -48,19 +53,33 @@ export class Actor implements InstanceListener {
   readonly mailbox: Mailbox;
   /** Actors of this cell that send to this one: they go on when there is room again. */
   readonly senders = new Set<Actor>();
+  /** Actors of this cell that this one sends to. */
+  readonly targets: ReadonlySet<number>;
   readonly #router: Router;
   readonly #start: Start;
   #instance: Instance | undefined;
   #instances = 0;
   #ready = false;
   #stopping = false;
+  #gone = false;
+  /** It is to be hibernated when its turns have ended, whatever waits for it. */
+  #yields = false;
+  /** It went on by itself when its turns had ended: what it began in `start` would be lost. */
+  #lively = false;
+  #hasStarted = false;
+  /** It had a turn since it was created. */
+  #used = false;
+  #idleSince = 0;
   #waitsForRoom = false;
   #broken = 0;
   #startedAt = 0;
   careful = false;
 
-  constructor(plan: ActorPlan, router: Router, start: Start) {
+  /** @param first the number of its first instance */
+  constructor(plan: ActorPlan, first: number, router: Router, start: Start) {
     this.plan = plan;
+    this.targets = new Set(plan.outlets.flatMap(({ local }) => local.map(({ actor }) => actor)));
+    this.#instances = first - 1;
     this.mailbox = new Mailbox(plan.limits.mailbox);
     this.#router = router;
     this.#start = start;
@@ -75,6 +94,27 @@ export class Actor implements InstanceListener {
     return this.mailbox.size + (this.#instance?.outstanding ?? 0);
   }
 
+  /** When it began to have nothing to do: no message, no turn, nothing that it waits for itself. Undefined while it has. */
+  get idleSince(): number | undefined {
+    if (!this.#ready || this.#stopping || this.mailbox.size > 0 || this.#instance?.quiet !== true) return undefined;
+    return this.#used || performance.now() - this.#startedAt > firstMessage ? this.#idleSince : undefined;
+  }
+
+  /** When its present instance was created, if it can be asked to {@link yield}. */
+  get busySince(): number | undefined {
+    return this.#ready && !this.#stopping && !this.#yields && !this.#lively ? this.#startedAt : undefined;
+  }
+
+  /** It is being stopped. */
+  get leaving(): boolean {
+    return this.#stopping;
+  }
+
+  /** It once took messages, since it was created. */
+  get hasStarted(): boolean {
+    return this.#hasStarted;
+  }
+
   create(): void {
     if (this.#stopping) return;
     this.#ready = false;
@@ -83,9 +123,24 @@ export class Actor implements InstanceListener {
   }
 
   stop(): void {
+    if (this.#stopping) return;
     this.#stopping = true;
     if (this.#instance === undefined || !this.#ready) this.stopped();
     else this.#instance.stop();
+  }
+
+  /** Stops as soon as no turn is open, unless it goes on by itself then. What waits in its mailbox is there when it wakes. */
+  yield(): void {
+    this.#yields = true;
+    this.#tryToYield();
+  }
+
+  #tryToYield(): void {
+    if (this.#instance === undefined || this.#instance.outstanding > 0) return;
+    this.#yields = false;
+    this.#lively = !this.#instance.quiet;
+    if (this.#lively) this.pump();
+    else this.stop();
   }
 
   push(batch: Batch): void {
@@ -96,7 +151,7 @@ export class Actor implements InstanceListener {
   /** Gives the instance what waits, if it is free and its receivers have room. */
   pump(): void {
     const instance = this.#instance;
-    if (instance === undefined || !this.#ready || instance.ended || this.mailbox.size === 0) return;
+    if (instance === undefined || !this.#ready || instance.ended || this.mailbox.size === 0 || this.#stopping || this.#yields) return;
     const { concurrency } = this.plan;
     if (instance.outstanding > 0 && (concurrency === 1 || instance.outstanding >= concurrency)) return;
     const room = this.#router.room(this);
@@ -146,6 +201,8 @@ export class Actor implements InstanceListener {
 
   started(inlets: readonly string[]): void {
     this.#ready = true;
+    this.#hasStarted = true;
+    this.#idleSince = performance.now();
     this.#router.started(this, inlets, performance.now() - this.#startedAt);
     this.pump();
   }
@@ -156,11 +213,17 @@ export class Actor implements InstanceListener {
   }
 
   stopped(): void {
-    if (!this.#stopping) return;
-    this.#instance?.dispose();
+    if (!this.#stopping || this.#gone) return;
+    const left = this.#instance?.dispose() ?? Promise.resolve();
     this.#instance = undefined;
+    this.#leave(left);
+  }
+
+  /** Told when the thread has left the isolate: the one that takes its place needs the memory. */
+  #leave(left: Promise<void>): void {
+    this.#gone = true;
     this.#ready = false;
-    this.#router.stopped(this);
+    void left.then(() => this.#router.stopped(this));
   }
 
   emitted(turn: OpenTurn | undefined, outlet: number, payloads: Payloads, count: number): void {
@@ -173,12 +236,14 @@ export class Actor implements InstanceListener {
 
   settled(turns: Rows, payloads: Payloads | undefined, microseconds: number): void {
     this.#broken = 0;
+    this.#used = true;
     this.#router.settled(this, turns, payloads, microseconds);
     if (this.plan.concurrency > 1) this.pump();
   }
 
   erred(message: Batch, error: ErrorRecord, microseconds: number | undefined): void {
     this.#broken = 0;
+    this.#used = true;
     this.#router.erred(this, message, error, microseconds);
     if (this.plan.concurrency > 1) this.pump();
   }
@@ -201,7 +266,12 @@ export class Actor implements InstanceListener {
   }
 
   free(): void {
+    this.#idleSince = performance.now();
+    if (this.#yields) this.#tryToYield();
     this.pump();
+    if (this.idleSince === undefined) return;
+    this.#lively = false;
+    this.#router.idled(this);
   }
 
   broke(error: ErrorRecord, culprit: Batch | undefined, suspects: readonly Batch[], left: Promise<void>): void {
@@ -211,6 +281,10 @@ export class Actor implements InstanceListener {
     this.#waitsForRoom = false;
     this.mailbox.unshift(suspects.map((batch) => ({ ...withoutCredit(batch), suspect: true })));
     if (culprit !== undefined) this.#router.erred(this, culprit, error, 0);
+    if (this.#stopping) {
+      if (!this.#gone) this.#leave(left);
+      return;
+    }
     if (wasStarting) {
       this.#router.failed(this, error);
       return;

@@ -6,7 +6,7 @@ import { encode } from '../../sdk/message.ts';
 import { type ErrorRecord, VivariumError } from '../../sdk/errors.ts';
 import { cutPayloads } from '../frame.ts';
 import { binaryLane, type Lane, textLane } from '../lanes.ts';
-import type { ActorPlan, HostMessage, LogLevel } from '../protocol.ts';
+import type { ActorPlan, HostMessage, LocalTarget, LogLevel } from '../protocol.ts';
 import { type Share, serves } from '../replicas.ts';
 import { Actor, type Router, type Start } from './actor.ts';
 import { type Batch, type Causes, causesOf, countOf, errorOutlet, onePayload, outOutlet, part, type Payloads, type Reply, type Rows, runsOf } from './batch.ts';
@@ -15,6 +15,8 @@ import { type Execution, Executions } from './executions.ts';
 import type { CallEvent } from './instanceListener.ts';
 import type { OpenTurn } from './openTurns.ts';
 import { Outbound, type Send, toBytes } from './outbound.ts';
+import { Rests } from './rests.ts';
+import { Sleepers } from './sleepers.ts';
 
 /** How often limits are looked at that no door enforces. Milliseconds. */
 const checkInterval = 50;
@@ -24,7 +26,11 @@ export type Starter = (plan: ActorPlan, payloads: readonly Buffer[]) => Start;
 export class Cell implements Router {
   readonly #outbound: Outbound;
   readonly #starter: Starter;
+  /** By index: a flow has thousands of actors of which some hundred live here. */
   readonly #actors: (Actor | undefined)[] = [];
+  readonly #present = new Set<Actor>();
+  readonly #sleepers: Sleepers;
+  readonly #rests: Rests;
   readonly #executions: Executions;
   /** Messages that the host still takes in `emit`. */
   #exports = 0;
@@ -34,6 +40,8 @@ export class Cell implements Router {
     this.#outbound = new Outbound(send);
     this.#executions = new Executions((execution) => this.#outbound.settled(execution));
     this.#starter = starter;
+    this.#sleepers = new Sleepers((actor) => this.#outbound.tell({ type: 'wanted', actor }));
+    this.#rests = new Rests(this.#present);
     setInterval(() => this.#check(), checkInterval).unref();
   }
 
@@ -42,12 +50,19 @@ export class Cell implements Router {
       case 'hello':
         this.#exports = message.credit;
         this.#careful = message.careful;
+        this.#rests.patience = message.idle;
         return;
       case 'create':
-        this.#create(message.actor, cutPayloads(message.length, region));
+        this.#create(message.actor, message.instance, cutPayloads(message.length, region));
         return;
       case 'stop':
         this.#actors[message.actor]?.stop();
+        return;
+      case 'rest':
+        this.#rests.demand(message.actors, message.busy);
+        return;
+      case 'refuse':
+        this.#turnAway(message.actor, message.error);
         return;
       case 'deliver':
         this.#deliver(message, region);
@@ -64,7 +79,7 @@ export class Cell implements Router {
         return;
       case 'careful':
         this.#careful = message.on;
-        for (const actor of this.#actors) if (actor !== undefined) actor.careful = message.on;
+        for (const actor of this.#present) actor.careful = message.on;
         return;
       case 'ping':
         this.#pong(message.token);
@@ -78,9 +93,10 @@ export class Cell implements Router {
     this.#outbound.tell({ type: 'wedged', actor, reason: reason.slice(0, 1024) });
   }
 
-  #create(plan: ActorPlan, payloads: readonly Buffer[]): void {
+  #create(plan: ActorPlan, instance: number, payloads: readonly Buffer[]): void {
     const actor = new Actor(
       plan,
+      instance,
       this,
       this.#starter(
         plan,
@@ -88,17 +104,38 @@ export class Cell implements Router {
       ),
     );
     actor.careful = this.#careful;
+    actor.mailbox.unshift(this.#sleepers.take(plan.index));
     this.#actors[plan.index] = actor;
-    this.#connect();
+    this.#present.add(actor);
+    this.#connect(actor);
     actor.create();
   }
 
   /** Who sends to whom, among the actors present. */
-  #connect(): void {
-    for (const sender of this.#actors) {
-      if (sender === undefined) continue;
-      for (const outlet of sender.plan.outlets) for (const target of outlet.local) this.#actors[target.actor]?.senders.add(sender);
+  #connect(actor: Actor): void {
+    for (const target of actor.targets) this.#actors[target]?.senders.add(actor);
+    for (const sender of this.#present) if (sender.targets.has(actor.plan.index)) actor.senders.add(sender);
+  }
+
+  /** The actor has no instance any more. What came for it meanwhile waits. */
+  #remove(actor: Actor): void {
+    const { index } = actor.plan;
+    if (this.#actors[index] !== actor) return;
+    this.#actors[index] = undefined;
+    this.#present.delete(actor);
+    for (const target of actor.targets) this.#actors[target]?.senders.delete(actor);
+    this.#sleepers.keep(index, actor.mailbox);
+  }
+
+  /** The host will not wake the actor now. */
+  #turnAway(index: number, error: ErrorRecord): void {
+    for (const batch of this.#sleepers.take(index)) {
+      if (batch.fromHost) this.#outbound.credit(index, countOf(batch));
+      if (batch.reply === undefined) for (const execution of batch.executions) this.#fail(index, execution, error);
+      else this.#respond(batch.reply, error, textLane, '');
+      this.#executions.release(batch.executions);
     }
+    this.#resumeAll((actor) => actor.targets.has(index));
   }
 
   #deliver(message: Extract<HostMessage, { type: 'deliver' }>, region: Buffer): void {
@@ -106,20 +143,13 @@ export class Cell implements Router {
     readDelivery(message, region, this.#executions, (to, batch) => {
       const actor = this.#actors[to];
       this.#executions.hold(batch.executions);
-      if (actor === undefined) this.#unreachable(batch);
+      if (actor === undefined) this.#sleepers.push(to, batch);
       else {
         actor.mailbox.push(batch);
         receivers.add(actor);
       }
     });
     for (const actor of receivers) actor.pump();
-  }
-
-  #unreachable(batch: Batch): void {
-    const error: ErrorRecord = { code: 'actor.unknown', message: 'the actor is not in this cell' };
-    for (const execution of batch.executions) this.#fail(0, execution, error);
-    this.#respond(batch.reply, error, textLane, '');
-    this.#executions.release(batch.executions);
   }
 
   #reply(message: Extract<HostMessage, { type: 'reply' }>, region: Buffer): void {
@@ -136,7 +166,13 @@ export class Cell implements Router {
       cancelled.add(execution);
     }
     if (cancelled.size === 0) return;
-    for (const actor of this.#actors) actor?.cancel((execution) => cancelled.has(execution), error);
+    const matches = (execution: Execution): boolean => cancelled.has(execution);
+    for (const actor of this.#present) actor.cancel(matches, error);
+    for (const [index, batch] of this.#sleepers.remove(matches)) {
+      if (batch.fromHost) this.#outbound.credit(index, countOf(batch));
+      this.#respond(batch.reply, error, textLane, '');
+      this.#executions.release(batch.executions);
+    }
   }
 
   #pong(token: number): void {
@@ -144,8 +180,11 @@ export class Cell implements Router {
     let live = 0;
     const busy: number[] = [];
     const messages: number[] = [];
-    for (const actor of this.#actors) {
-      if (actor === undefined) continue;
+    for (const [index, waiting] of this.#sleepers) {
+      busy.push(index);
+      messages.push(waiting);
+    }
+    for (const actor of this.#present) {
       if (actor.present > 0) {
         busy.push(actor.plan.index);
         messages.push(actor.present);
@@ -155,16 +194,17 @@ export class Cell implements Router {
       oldest = Math.max(oldest, actor.instance.runningFor);
     }
     const { user, system } = process.cpuUsage();
-    this.#outbound.tell({ type: 'pong', token, oldest, live, cpu: (user + system) / 1000, actor: busy, messages });
+    this.#outbound.tell({ type: 'pong', token, oldest, live, idle: this.#rests.longest, cpu: (user + system) / 1000, actor: busy, messages });
   }
 
   #check(): void {
     const now = performance.now();
-    for (const actor of this.#actors) actor?.instance?.check(now);
+    for (const actor of this.#present) actor.instance?.check(now);
+    this.#rests.check(now);
   }
 
   #resumeAll(which: (actor: Actor) => boolean): void {
-    for (const actor of this.#actors) if (actor !== undefined && which(actor)) actor.resume();
+    for (const actor of this.#present) if (which(actor)) actor.resume();
   }
 
   // What actors tell.
@@ -174,12 +214,19 @@ export class Cell implements Router {
   }
 
   failed(actor: Actor, error: ErrorRecord): void {
+    // One that had started has messages that nobody else has: the host ends the cell, and they run again.
+    if (!actor.hasStarted) this.#remove(actor);
     this.#outbound.tell({ type: 'failed', actor: actor.plan.index, error: toStartError(error) });
   }
 
   stopped(actor: Actor): void {
-    this.#actors[actor.plan.index] = undefined;
     this.#outbound.tell({ type: 'stopped', actor: actor.plan.index });
+    this.#rests.left();
+    this.#remove(actor);
+  }
+
+  idled(actor: Actor): void {
+    this.#rests.idled(actor);
   }
 
   room(actor: Actor): number {
@@ -187,12 +234,15 @@ export class Cell implements Router {
     for (const outlet of actor.plan.outlets) {
       if (outlet.host) room = Math.min(room, this.#exports);
       for (const target of outlet.local) {
-        const receiver = this.#actors[target.actor];
         // Only the actor itself can empty its own mailbox: waiting for that would be for ever.
-        if (receiver !== undefined && receiver !== actor && receiver.plan.overflow === 'block') room = Math.min(room, receiver.mailbox.room);
+        if (target.actor !== actor.plan.index && target.overflow === 'block') room = Math.min(room, this.#roomOf(target));
       }
     }
     return room;
+  }
+
+  #roomOf({ actor, mailbox }: LocalTarget): number {
+    return this.#actors[actor]?.mailbox.room ?? this.#sleepers.room(actor, mailbox);
   }
 
   taken(actor: Actor, batch: Batch): void {
@@ -254,8 +304,8 @@ export class Cell implements Router {
     else if (route.host) for (const some of servedBy(route.away, causes, payloads)) this.#export(actor, some, outlet, some);
     for (const target of route.local) {
       const { inlet, of } = target;
-      if (of === 1) this.#send(actor, target.actor, asBatch(causes, payloads, inlet));
-      else for (const some of servedBy([target], causes, payloads)) this.#send(actor, target.actor, { ...some, inlet });
+      if (of === 1) this.#send(actor, target, asBatch(causes, payloads, inlet));
+      else for (const some of servedBy([target], causes, payloads)) this.#send(actor, target, { ...some, inlet });
     }
   }
 
@@ -269,23 +319,24 @@ export class Cell implements Router {
     );
   }
 
-  #send(from: Actor, to: number, batch: Batch): void {
-    const receiver = this.#actors[to];
+  #send(from: Actor, target: LocalTarget, batch: Batch): void {
+    const receiver = this.#actors[target.actor];
     let accepted = batch;
-    if (receiver !== undefined && (receiver.plan.overflow === 'reject' || receiver === from) && receiver.mailbox.room < countOf(batch)) {
-      const room = Math.max(0, receiver.mailbox.room);
-      this.#refuse(receiver, part({ batch, from: room, to: countOf(batch) }));
+    if ((target.overflow === 'reject' || receiver === from) && this.#roomOf(target) < countOf(batch)) {
+      const room = Math.max(0, this.#roomOf(target));
+      this.#refuse(target.actor, part({ batch, from: room, to: countOf(batch) }));
       if (room === 0) return;
       accepted = part({ batch, from: 0, to: room });
     }
     this.#executions.hold(accepted.executions);
-    if (receiver === undefined) this.#unreachable(accepted);
+    if (receiver === undefined) this.#sleepers.push(target.actor, accepted);
     else receiver.push(accepted);
   }
 
-  #refuse(receiver: Actor, batch: Batch): void {
-    const { name, index } = receiver.plan;
-    const error: ErrorRecord = { code: 'mailbox.full', message: `the mailbox of \`${name}\` is full`, actor: name, hint: 'overflow: block' };
+  #refuse(index: number, batch: Batch): void {
+    const name = this.#actors[index]?.plan.name;
+    const whose = name === undefined ? 'an actor that sleeps' : `\`${name}\``;
+    const error: ErrorRecord = { code: 'mailbox.full', message: `the mailbox of ${whose} is full`, actor: name, hint: 'overflow: block' };
     for (const execution of batch.executions) this.#fail(index, execution, error);
     this.#respond(batch.reply, error, textLane, '');
   }
@@ -331,7 +382,7 @@ export class Cell implements Router {
       if (peer !== null && peer !== undefined && turn !== undefined) {
         const causes = causesOf({ batch: turn.batch, from: turn.row, to: turn.row + 1 });
         const reply = { to: 'actor', actor: actor.plan.index, instance, call: event.id } as const;
-        this.#send(actor, peer.actor, { ...asBatch(causes, onePayload(event.lane, event.payload), peer.inlet), reply });
+        this.#send(actor, peer, { ...asBatch(causes, onePayload(event.lane, event.payload), peer.inlet), reply });
         return;
       }
     }

@@ -38,6 +38,9 @@ interface Stopping {
 /** What a guest that was told to stop may still run before its isolate is given up. Milliseconds. */
 const cancelGrace = 50;
 
+/** What the `stop` of a guest may take: others may wait for the place. Milliseconds. */
+const stopLimit = 2_000;
+
 /** Slices that may be over before the first turn of a batch could begin, in a row. */
 const mostHandbacks = 100;
 
@@ -63,6 +66,8 @@ export class Instance {
   /** What was sent and logged outside any turn, counted by doors. */
   #background = newTurnState();
   #ended = false;
+  /** Calls of doors that are not over. */
+  #doors = 0;
   #postmortem = 0;
   /** Turns that were given up, while their code may still run. */
   readonly #stopping = new Map<number, Stopping>();
@@ -82,6 +87,11 @@ export class Instance {
 
   get ended(): boolean {
     return this.#ended;
+  }
+
+  /** It does nothing, and waits for nothing but messages. */
+  get quiet(): boolean {
+    return this.outstanding === 0 && this.#timers.size === 0 && this.#calls.size === 0 && this.#doors === 0;
   }
 
   /** Milliseconds that the open door has run; 0 if none is open. */
@@ -143,8 +153,9 @@ export class Instance {
   }
 
   stop(): void {
-    void this.#enter('stop', [], () => this.#plan.limits.start);
-    const deadline = setTimeout(() => this.#listener.stopped(), this.#plan.limits.start);
+    const limit = Math.min(stopLimit, this.#plan.limits.start);
+    void this.#enter('stop', [], () => limit);
+    const deadline = setTimeout(() => this.#listener.stopped(), limit);
     deadline.unref();
   }
 
@@ -378,7 +389,9 @@ export class Instance {
       this.#background = newTurnState();
       this.#clock.opened(this.#open.head);
     };
+    this.#doors++;
     const broken = await guest.enter(door, args, limit, entered, () => this.#clock.closed(this.#open.head));
+    this.#doors--;
     if (this.#ended) return;
     if (broken !== undefined) {
       await this.#fellOver(guest, broken);

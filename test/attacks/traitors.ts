@@ -17,7 +17,7 @@ import { writeStandIn } from '../support/standIn.ts';
  */
 const program = (betray: string): string => `
   const cells = { instances: new Map() };
-  const pong = (token) => send({ type: 'pong', token, oldest: 0, live: 1, cpu: 0, actor: [], messages: [] });
+  const pong = (token) => send({ type: 'pong', token, oldest: 0, live: 1, idle: 0, cpu: 0, actor: [], messages: [] });
   received((message, region) => {
     if (message.type === 'ping') pong(message.token);
     if (message.type === 'create') { cells.instances.set(message.actor.index, 1); send({ type: 'created', actor: message.actor.index, instance: 1, inlets: message.actor.inlets, millis: 1 }); }

@@ -176,7 +176,7 @@ const betrayals: readonly Betrayal[] = [
   {
     number: 177,
     title: 'an answer to a ping of tomorrow',
-    body: `send({ type: 'pong', token: 4711, oldest: 0, live: 0, cpu: 0, actor: [], messages: [] });`,
+    body: `send({ type: 'pong', token: 4711, oldest: 0, live: 0, idle: 0, cpu: 0, actor: [], messages: [] });`,
     death: breach,
   },
   {

@@ -5,7 +5,7 @@ import { failureOf } from '../support/failure.ts';
 
 const javascript = { source: 'a.ts' } as const;
 const python = { source: 'a.py' } as const;
-const roomy: PlacementLimits = { isolates: 300, cells: 64 };
+const roomy: PlacementLimits = { cells: 64 };
 
 /** By place: the names of the actors there. */
 function placed(cells: number, actors: Record<string, object>, connections: readonly string[] = [], limits = roomy): readonly (readonly string[])[] {
@@ -61,19 +61,10 @@ describe('where actors are placed', () => {
     expect(Math.max(...loads) - Math.min(...loads)).toBeLessThanOrEqual(3);
   });
 
-  test('no cell gets more actors than one holds', async () => {
-    const actors = { ...named('p q', python), ...named('a b c d', javascript) };
-    expect(placed(2, actors, [], { isolates: 3, cells: 64 }).map((names) => names.length)).toEqual([3, 3]);
-    expect(await failureOf(async () => placed(2, actors, [], { isolates: 2, cells: 64 }))).toMatchObject({
-      code: 'cell.start',
-      message: '6 actors would share 2 cells, and one holds 2',
-    });
-  });
-
   test('no flow gets more cells than the host has', async () => {
     const actors = { ...named('a b', javascript), c: { ...javascript, cell: 'own' } };
-    expect(placed(2, actors, [], { isolates: 300, cells: 3 })).toHaveLength(3);
-    expect(await failureOf(async () => placed(2, actors, [], { isolates: 300, cells: 2 }))).toMatchObject({
+    expect(placed(2, actors, [], { cells: 3 })).toHaveLength(3);
+    expect(await failureOf(async () => placed(2, actors, [], { cells: 2 }))).toMatchObject({
       code: 'cell.start',
       message: 'the flow needs 3 cells, and the host has 2 at most',
       record: { hint: 'createHost({ limits: { cells: … } })' },

@@ -41,8 +41,8 @@ const lies: Readonly<Record<string, string>> = {
   'a failure of an actor that it does not host': `send({ type: 'failure', execution, actor: 1, error: { code: 'actor.failed', message: 'x' } })`,
   'a log line of an actor that it does not host': `send({ type: 'log', actor: 1, execution, level: 'info', text: 'x', dropped: 0 })`,
   'the stop of an actor that nobody stops': `send({ type: 'stopped', actor: 0 })`,
-  'the answer to a ping that was not sent': `send({ type: 'pong', token: 4000, oldest: 0, live: 1, cpu: 0, actor: [], messages: [] })`,
-  'messages of an actor that it does not host': `cell.ping = ({ token }) => send({ type: 'pong', token, oldest: 0, live: 1, cpu: 0, actor: [1], messages: [1] })`,
+  'the answer to a ping that was not sent': `send({ type: 'pong', token: 4000, oldest: 0, live: 1, idle: 0, cpu: 0, actor: [], messages: [] })`,
+  'messages of an actor that it does not host': `cell.ping = ({ token }) => send({ type: 'pong', token, oldest: 0, live: 1, idle: 0, cpu: 0, actor: [1], messages: [1] })`,
   'that it is ready, again': `ready()`,
   'no JSON at all': `channel.write(Buffer.from([6, 0, 0, 0, 2, 0, 0, 0, 1, 1]))`,
 };
@@ -187,7 +187,7 @@ describe('a cell that falls silent', () => {
 
   test('is killed when a guest runs beyond every limit', async () => {
     const host = await rogueHost(
-      "let oldest = 0; cell.ping = ({ token }) => send({ type: 'pong', token, oldest, live: 1, cpu: 0, actor: [], messages: [] }); cell.message = () => { oldest = 40000; };",
+      "let oldest = 0; cell.ping = ({ token }) => send({ type: 'pong', token, oldest, live: 1, idle: 0, cpu: 0, actor: [], messages: [] }); cell.message = () => { oldest = 40000; };",
     );
     const deployed = await host.deploy(flow);
     expect(await deployed.run({ in: 1 })).toMatchObject({ status: 'failed', errors: [{ code: 'limit.wall' }] });

@@ -40,7 +40,7 @@ const cell = {
     send({ type: 'credit', actor: [actor], messages: [1] });
     settle([execution]);
   },
-  ping({ token }) { send({ type: 'pong', token, oldest: 0, live: 1, cpu: 0, actor: [], messages: [] }); },
+  ping({ token }) { send({ type: 'pong', token, oldest: 0, live: 1, idle: 0, cpu: 0, actor: [], messages: [] }); },
   stop({ actor }) { send({ type: 'stopped', actor }); },
   cancel({ execution }) {},
   careful() {},

@@ -1,0 +1,132 @@
+/** Places for isolates: who gets one, who makes room, and who is told that there is none. */
+import { describe, expect, test, vi } from 'vitest';
+import { createHost, type ManifestObject } from '../../host/index.ts';
+import { failureOf } from '../support/failure.ts';
+
+const javascript = (code: string, rest: object = {}): object => ({ runtime: 'javascript', code, ...rest });
+/** Answers with its number and how often it was called in this life. */
+const counter = (number: number): object => javascript(`let calls = 0; export const handle = () => ({ number: ${number}, calls: ++calls });`);
+const counters = (count: number): Record<string, object> => Object.fromEntries(Array.from({ length: count }, (_, place) => [`actor${place}`, counter(place)]));
+const flowOf = (actors: Record<string, object>, rest: object = {}): ManifestObject => ({ vivarium: 1, actors, ...rest }) as ManifestObject;
+
+describe('three hundred actors and twenty places', () => {
+  test('answer in any order, twice, and never more than twenty live', async () => {
+    await using host = await createHost({ limits: { isolates: 20 } });
+    const flow = await host.deploy(flowOf(counters(300)));
+    expect(host.report().actors).toEqual({ live: 20, waiting: 0 });
+    let most = 0;
+    const round = async (step: number): Promise<void> => {
+      // A step that is prime to their number leads to each of them once.
+      const order = Array.from({ length: 300 }, (_, place) => (place * step) % 300);
+      await Promise.all(
+        order.map(async (number) => {
+          expect(await flow.actor(`actor${number}`).ask(null)).toMatchObject({ number });
+          most = Math.max(most, flow.status().actors.filter(({ state }) => state === 'live').length);
+        }),
+      );
+    };
+    await round(7);
+    await round(11);
+    expect(most).toBeLessThanOrEqual(20);
+    expect(flow.status().actors.every(({ turns }) => turns === 2)).toBe(true);
+  }, 120_000);
+
+  test('take no isolate before their first message, if that is wanted', async () => {
+    await using host = await createHost({ limits: { isolates: 20 } });
+    const flow = await host.deploy(flowOf(counters(300)), { start: 'message' });
+    expect(host.report().actors).toEqual({ live: 0, waiting: 0 });
+    expect(await flow.actor('actor299').ask(null)).toEqual({ number: 299, calls: 1 });
+    expect(host.report().actors).toEqual({ live: 1, waiting: 0 });
+  });
+});
+
+test('an actor that has nothing to do for long is hibernated, and one whose `start` began something is not', async () => {
+  await using host = await createHost({ idle: 100 });
+  const lively = javascript('let ticks = 0; export const start = () => { setInterval(() => ticks++, 10); }; export const handle = () => ticks;');
+  const flow = await host.deploy(flowOf({ idle: counter(1), lively }));
+  await vi.waitFor(() => expect(flow.status().actors.map(({ state }) => state)).toEqual(['asleep', 'live']), 5_000);
+  const before = Number(await flow.actor('lively').ask(null));
+  expect(await flow.actor('idle').ask(null)).toEqual({ number: 1, calls: 1 });
+  await vi.waitFor(() => expect(flow.status().actors[0]?.state).toBe('asleep'), 5_000);
+  expect(Number(await flow.actor('lively').ask(null))).toBeGreaterThan(before);
+});
+
+test('actors that always have messages take turns, and keep the order of what waits', async () => {
+  await using host = await createHost({ limits: { isolates: 1 } });
+  const slow = javascript('export const handle = (n) => new Promise((done) => setTimeout(() => done(n), 20));', { policy: { limits: { mailbox: 5 } } });
+  const flow = await host.deploy(flowOf({ busy: slow, other: counter(1) }, { inputs: { busy: 'busy' }, outputs: { out: 'busy' } }));
+  const numbers = Array.from({ length: 100 }, (_, number) => number);
+  const ended: number[] = [];
+  const all = Promise.all(numbers.map((number) => flow.ask('busy', number).then((answer) => ended.push(Number(answer)))));
+  expect(await flow.actor('other').ask(null)).toEqual({ number: 1, calls: 1 });
+  expect(ended.length).toBeLessThan(numbers.length);
+  await all;
+  expect(ended).toEqual(numbers);
+});
+
+test('who finds no place is told who has it, when nobody makes room', async () => {
+  await using host = await createHost({ limits: { isolates: 1 } });
+  const lively = javascript('export const start = () => { setInterval(() => {}, 10); }; export const handle = (m) => m;');
+  const flow = await host.deploy(flowOf({ lively, other: counter(1) }));
+  const asking = failureOf(() => flow.actor('other').ask(null));
+  await vi.waitFor(() => expect(host.report().actors).toEqual({ live: 1, waiting: 1 }), 5_000);
+  expect(await asking).toMatchObject({
+    code: 'limit.isolates',
+    message: expect.stringMatching(/^'other' found no place for 10 s: the 1 isolates of its cell are busy\. In its cell live 'lively' since \d{4}-/),
+    record: { actor: 'other' },
+  });
+  expect(await flow.actor('lively').ask(1)).toBe(1);
+}, 30_000);
+
+test('the limit of the host holds for all namespaces together, and who waits gets the place that was idle for longest', async () => {
+  await using host = await createHost({ limits: { hostIsolates: 2 } });
+  const first = await host.deploy(flowOf(counters(2)), { namespace: 'first' });
+  const second = await host.deploy(flowOf(counters(2)), { namespace: 'second' });
+  expect(host.report().actors).toEqual({ live: 2, waiting: 0 });
+  expect(second.status().actors.map(({ state }) => state)).toEqual(['asleep', 'asleep']);
+  expect(await second.actor('actor0').ask(null)).toEqual({ number: 0, calls: 1 });
+  expect(host.report().actors.live).toBeLessThanOrEqual(2);
+  expect(await first.actor('actor0').ask(null)).toMatchObject({ number: 0 });
+  expect(await first.actor('actor1').ask(null)).toMatchObject({ number: 1 });
+});
+
+test('a `stop` that never ends holds up nobody for longer than two seconds', async () => {
+  await using host = await createHost({ limits: { isolates: 1 } });
+  const clinging = javascript('export const handle = (m) => m; export const stop = () => { for (;;); };');
+  const waiting = javascript('export const handle = (m) => m; export const stop = () => new Promise(() => {});');
+  const flow = await host.deploy(flowOf({ clinging, waiting, other: counter(1) }));
+  const began = performance.now();
+  expect(await flow.actor('other').ask(null)).toEqual({ number: 1, calls: 1 });
+  expect(await flow.actor('waiting').ask(1)).toBe(1);
+  expect(await flow.actor('other').ask(null)).toEqual({ number: 1, calls: 1 });
+  const took = performance.now() - began;
+  expect(took).toBeGreaterThan(4_000);
+  expect(took).toBeLessThan(15_000);
+}, 30_000);
+
+test('nothing is lost when the cell dies while actors sleep and wake', async () => {
+  await using host = await createHost({ limits: { isolates: 3 } });
+  let pid = 0;
+  host.on('cell', (event) => {
+    pid = event.pid ?? pid;
+  });
+  const names = Array.from({ length: 12 }, (_, place) => `actor${place}`);
+  const connections = names.slice(1).map((name, place) => `actor${place} -> ${name}`);
+  const add = javascript('export const handle = (n) => n + 1;');
+  const actors = Object.fromEntries(names.map((name) => [name, add]));
+  const flow = await host.deploy(flowOf(actors, { connections, inputs: { in: 'actor0' }, outputs: { out: 'actor11' } }));
+  const running = Array.from({ length: 20 }, (_, number) => flow.run({ in: number } as never));
+  await vi.waitFor(() => expect(flow.status().actors[4]?.state).not.toBe('asleep'), 10_000);
+  process.kill(pid, 'SIGKILL');
+  const results = await Promise.all(running);
+  for (const [number, { status, outputs }] of results.entries()) expect({ status, outputs }).toEqual({ status: 'completed', outputs: { out: [number + 12] } });
+}, 60_000);
+
+test('an actor whose start kills the cell answers its message, and its neighbours come back', async () => {
+  await using host = await createHost();
+  const lethal = javascript('export const start = () => { "ab".repeat(2 ** 27).split(""); }; export const handle = (m) => m;');
+  const flow = await host.deploy(flowOf({ lethal, other: counter(1) }), { start: 'message' });
+  expect(await flow.actor('other').ask(null)).toEqual({ number: 1, calls: 1 });
+  expect(await failureOf(() => flow.actor('lethal').ask(null))).toMatchObject({ code: 'actor.start', record: { actor: 'lethal' } });
+  expect(await flow.actor('other').ask(null)).toMatchObject({ number: 1 });
+}, 60_000);
