@@ -165,7 +165,9 @@ export class Engine {
   #spontaneous(settings: Pick<ExecutionSettings, 'inputs' | 'answer'>): TrackedExecution {
     const id = newId();
     const sink = new EachOutput((place, payload) => this.#emitted(place, payload, idText(id)));
-    const inputs = settings.inputs.map((input): ExecutionInput => ({ ...input, bytes: Uint8Array.from(input.bytes) }));
+    const inputs = settings.inputs.map(
+      (input): ExecutionInput => ({ ...input, payload: typeof input.payload === 'string' ? input.payload : Uint8Array.from(input.payload) }),
+    );
     return this.begin({ id, parents: [], trace: '', deadline: 0, sink, ...settings, inputs, ended: () => undefined });
   }
 

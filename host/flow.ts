@@ -6,10 +6,11 @@ import type { Engine } from './engine.ts';
 import { type Execution, OutputReader } from './execution.ts';
 import { type ExecutionId, idText, newId } from './executions/ids.ts';
 import { FirstOutput, OutputBuffer, payloadOf } from './executions/outputs.ts';
-import { type Opened, refusedResult, resultOf, type RunResult } from './executions/result.ts';
+import { type Opened, resultOf, type RunResult } from './executions/result.ts';
 import type { SpontaneousOutput, SpontaneousOutputs } from './executions/spontaneous.ts';
 import type { ExecutionInput, ExecutionSettings, TrackedExecution } from './executions/tracked.ts';
 import { Pipe, type PipedExecution } from './pipe.ts';
+import { acceptance, PipedRun, type PipedRuns, RefusedRun } from './pipedRun.ts';
 import { cancelled, checkTexts, deadlineOf, partitionIn, reasonText, type RunOptions, type WaitOptions } from './request.ts';
 import { actorsOf, outputBudget, type Port } from './routing/topology.ts';
 import type { FlowStatus } from './status.ts';
@@ -144,8 +145,10 @@ export class Flow<Inputs extends string = string, Outputs extends string = strin
     const { input, window = usualWindow, raw = false, signal, partition } = options;
     if (!Number.isSafeInteger(window) || window < 1) throw new VivariumError('host.option', `the window of a pipe is a whole number from 1, and not ${window}`);
     const port = this.#demandInput(input);
-    const begin = (value: unknown, ended: () => void): PipedExecution => this.#beginPiped(port, value, partition, raw, ended);
-    return new Pipe(source, window, begin, signal) as AsyncIterableIterator<RunResult<Outputs, never>, undefined>;
+    const engine = this.#engine;
+    const runs: PipedRuns = { engine, raw, limits: engine.context.outputLimits, ended: (run) => pipe.ended(run) };
+    const pipe = new Pipe(source, window, (value) => this.#beginPiped(port, value, partition, runs), signal);
+    return pipe as AsyncIterableIterator<RunResult<Outputs, never>, undefined>;
   }
 
   /**
@@ -228,7 +231,7 @@ export class Flow<Inputs extends string = string, Outputs extends string = strin
     const execution = this.#track(inputs, options, {
       id,
       sink,
-      ended: (ended) => resolve(resultOf(ended, sink, deployment.shape, raw)),
+      ended: (ended) => resolve(resultOf(ended, sink.drain(), deployment.shape, raw)),
     });
     return {
       id: idText(id),
@@ -242,18 +245,17 @@ export class Flow<Inputs extends string = string, Outputs extends string = strin
     };
   }
 
-  #beginPiped(ports: readonly Port[], value: unknown, keyOf: PipeOptions<Inputs>['partition'], raw: boolean, ended: () => void): PipedExecution {
+  #beginPiped(ports: readonly Port[], value: unknown, keyOf: PipeOptions<Inputs>['partition'], runs: PipedRuns): PipedExecution {
     this.#demandRunning();
-    const engine = this.#engine;
     const id = newId();
     try {
       const inputs = ports.map((port) => this.#input(port, value));
       const partition = keyOf === undefined ? undefined : partitionIn({ partition: keyFor(value, keyOf) });
-      const sink = new OutputBuffer(engine.context.outputLimits);
-      return new PipedRun(engine, engine.begin({ id, inputs, parents: [], trace: '', deadline: 0, partition, sink, ended }), sink, raw);
+      const run = new PipedRun(runs, id, inputs, partition);
+      run.begin();
+      return run;
     } catch (error) {
-      queueMicrotask(ended);
-      return { result: () => refusedResult(idText(id), error, engine.deployment.shape), bytes: () => 0, accepted: undefined, cancel: () => undefined };
+      return new RefusedRun(id, error, this.#engine);
     }
   }
 
@@ -286,9 +288,7 @@ export class Flow<Inputs extends string = string, Outputs extends string = strin
     const { budget, part } = shape.actors[actor] as (typeof shape.actors)[number];
     try {
       const payload = encode(message, { ...budget, bytes: part.limits.message });
-      return payload.lane === 'text'
-        ? { actor, inlet, lane: textLane, bytes: Buffer.from(payload.text) }
-        : { actor, inlet, lane: binaryLane, bytes: payload.bytes };
+      return payload.lane === 'text' ? { actor, inlet, lane: textLane, payload: payload.text } : { actor, inlet, lane: binaryLane, payload: payload.bytes };
     } catch (error) {
       throw error instanceof VivariumError ? VivariumError.from({ ...error.record, actor: part.name }) : error;
     }
@@ -315,42 +315,6 @@ export class Flow<Inputs extends string = string, Outputs extends string = strin
     if (this.#stopped !== undefined) throw new VivariumError('host.closed', `the flow in '${this.namespace}' has been stopped`);
   }
 }
-
-/** One execution of a pipe. */
-class PipedRun implements PipedExecution {
-  readonly accepted: Promise<void> | undefined;
-  readonly #engine: Engine;
-  readonly #execution: TrackedExecution;
-  readonly #sink: OutputBuffer;
-  readonly #raw: boolean;
-
-  constructor(engine: Engine, execution: TrackedExecution, sink: OutputBuffer, raw: boolean) {
-    this.accepted = acceptance(execution);
-    this.#engine = engine;
-    this.#execution = execution;
-    this.#sink = sink;
-    this.#raw = raw;
-  }
-
-  result(): RunResult<string, Opened> {
-    return resultOf(this.#execution, this.#sink, this.#engine.deployment.shape, this.#raw);
-  }
-
-  bytes(): number {
-    return this.#sink.bytes;
-  }
-
-  cancel(reason: string): void {
-    this.#engine.stopExecution(this.#execution, cancelled(reason), 'cancelled');
-  }
-}
-
-const acceptance = (execution: TrackedExecution): Promise<void> | undefined => {
-  if (execution.unaccepted === 0 || execution.phase === 'ended') return undefined;
-  return new Promise((resolve) => {
-    execution.accepted = resolve;
-  });
-};
 
 const settle = (resolve: (message: Message) => void, reject: (error: unknown) => void, make: () => Message): void => {
   try {

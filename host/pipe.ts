@@ -9,25 +9,21 @@ import type { Opened, RunResult } from './executions/result.ts';
 
 /** One input on its way. */
 export interface PipedExecution {
+  readonly hasEnded: boolean;
   /** Its result, once it has ended. */
   result(): RunResult<string, Opened>;
   /** Bytes of its outputs that are held. */
-  bytes(): number;
+  readonly bytes: number;
   /** Settles when a cell has room for the input; undefined if it had. */
   readonly accepted: Promise<void> | undefined;
   cancel(reason: string): void;
 }
 
-/** Begins the execution of one input. */
-export type BeginPiped = (value: unknown, ended: () => void) => PipedExecution;
+/** Begins the execution of one input. When that ends later, {@link Pipe.ended} is told. */
+export type BeginPiped = (value: unknown) => PipedExecution;
 
 /** Bytes of unread results from which on no further input is taken. */
 const heldBytes = 32 * 1024 * 1024;
-
-interface Entry {
-  execution: PipedExecution | undefined;
-  ended: boolean;
-}
 
 type Next = IteratorResult<RunResult<string, Opened>, undefined>;
 
@@ -36,7 +32,7 @@ export class Pipe implements AsyncIterableIterator<RunResult<string, Opened>, un
   readonly #begin: BeginPiped;
   readonly #window: number;
   readonly #signal: AbortSignal | undefined;
-  #entries: Entry[] = [];
+  #entries: PipedExecution[] = [];
   #first = 0;
   #held = 0;
   #readers: PromiseWithResolvers<Next>[] = [];
@@ -83,7 +79,7 @@ export class Pipe implements AsyncIterableIterator<RunResult<string, Opened>, un
     const left = this.#entries.slice(this.#first);
     this.#entries = [];
     this.#first = 0;
-    for (const { execution } of left) execution?.cancel('nobody reads the results of the pipe any more');
+    for (const execution of left) execution.cancel('nobody reads the results of the pipe any more');
     for (const reader of this.#readers.splice(0)) reader.resolve({ done: true, value: undefined });
     await this.#source.return?.();
     return { done: true, value: undefined };
@@ -93,7 +89,7 @@ export class Pipe implements AsyncIterableIterator<RunResult<string, Opened>, un
     this.#over = true;
     this.#pump?.();
     const reason: unknown = this.#signal?.reason;
-    for (const { execution } of this.#entries.slice(this.#first)) execution?.cancel(reason instanceof Error ? reason.message : String(reason));
+    for (const execution of this.#entries.slice(this.#first)) execution.cancel(reason instanceof Error ? reason.message : String(reason));
     // A source that waits for something that never comes is left to itself.
     Promise.resolve(this.#source.return?.()).catch(() => undefined);
     this.#serve();
@@ -123,24 +119,16 @@ export class Pipe implements AsyncIterableIterator<RunResult<string, Opened>, un
   }
 
   #enter(value: unknown): Promise<void> | undefined {
-    const entry: Entry = { execution: undefined, ended: false };
-    this.#entries.push(entry);
-    try {
-      entry.execution = this.#begin(value, () => {
-        entry.ended = true;
-        if (entry.execution !== undefined) this.#ended(entry.execution);
-      });
-    } catch (error) {
-      this.#entries.pop();
-      throw error;
-    }
-    if (entry.ended) this.#ended(entry.execution);
-    return entry.execution.accepted;
+    const execution = this.#begin(value);
+    this.#entries.push(execution);
+    if (execution.hasEnded) this.ended(execution);
+    return execution.accepted;
   }
 
-  #ended(execution: PipedExecution): void {
-    this.#held += execution.bytes();
-    this.#serve();
+  /** An execution that was begun has ended. */
+  ended(execution: PipedExecution): void {
+    this.#held += execution.bytes;
+    if (this.#entries[this.#first] === execution) this.#serve();
   }
 
   get #full(): boolean {
@@ -166,16 +154,15 @@ export class Pipe implements AsyncIterableIterator<RunResult<string, Opened>, un
   #take(): Next | undefined {
     const entry = this.#entries[this.#first];
     if (entry === undefined) return this.#over && this.#failure === undefined ? this.#done() : undefined;
-    const { execution } = entry;
-    if (!entry.ended || execution === undefined) return undefined;
+    if (!entry.hasEnded) return undefined;
     this.#entries[this.#first++] = undefined as never;
     if (this.#first > 1024 && this.#first * 2 > this.#entries.length) {
       this.#entries = this.#entries.slice(this.#first);
       this.#first = 0;
     }
-    this.#held -= execution.bytes();
+    this.#held -= entry.bytes;
     if (this.#hasRoom) this.#pump?.();
-    return { done: false, value: execution.result() };
+    return { done: false, value: entry.result() };
   }
 
   #done(): Next {

@@ -43,7 +43,7 @@ export function splitColumns(message: object): { readonly header: object; readon
       continue;
     }
     const width = widthOf(value as number[]);
-    const view = views[width].from(value as number[]);
+    const view = new views[width](value as number[]);
     places ??= [];
     places.push([name, width, value.length]);
     columns.push(new Uint8Array(view.buffer));

@@ -277,11 +277,11 @@ export class Cell implements RoutedCell, Residence {
   }
 
   /** What is thrown here kills the cell: a violation, or whatever the host stumbled over. */
-  #receive(message: CellMessage, payloads: readonly Uint8Array[]): void {
+  #receive(message: CellMessage, payloads: readonly Buffer[]): void {
     if (this.#dead !== undefined) return;
     switch (message.type) {
       case 'emit':
-        this.#router.emit(this, message, payloads);
+        this.#router.emit(this, message, payloads[0] as Buffer);
         return;
       case 'settled':
         this.#router.settled(this, message);

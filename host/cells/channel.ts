@@ -27,7 +27,10 @@ const columnsOnlyFrom = 256 * 1024;
 const bracketsOfColumns = 64;
 
 export interface ChannelHandlers {
-  /** What it throws is taken for a breach by the cell: a cell that finds a way to make the host stumble is at fault. */
+  /**
+   * What it throws is taken for a breach by the cell: a cell that finds a way to make the host stumble is at fault.
+   * @param payloads cut by their lengths; of `emit`, whose messages are cut where they go, all bytes in one piece
+   */
   onMessage(message: CellMessage, payloads: Buffer[]): void;
   /** The cell broke the protocol; nothing more is delivered. */
   onBroken(error: VivariumError): void;
@@ -129,7 +132,7 @@ export class CellChannel {
   #receive(header: string, region: Buffer): void {
     const joined = joinColumns(parseHeader(header), region);
     const message = checkMessage(joined.message);
-    this.#handlers.onMessage(message, cutPayloads('length' in message ? message.length : [], joined.region));
+    this.#handlers.onMessage(message, message.type === 'emit' ? [joined.region] : cutPayloads('length' in message ? message.length : [], joined.region));
   }
 
   #break(error: VivariumError): void {

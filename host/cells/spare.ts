@@ -7,7 +7,7 @@ import type { CellMessage } from '../../runtimes/protocol.ts';
 import { type CellExit, type CellOptions, CellProcess } from './process.ts';
 
 export interface ProcessHandlers {
-  onMessage(message: CellMessage, payloads: readonly Uint8Array[]): void;
+  onMessage(message: CellMessage, payloads: readonly Buffer[]): void;
   onExit(reason: ErrorRecord): void;
 }
 

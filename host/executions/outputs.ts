@@ -4,6 +4,7 @@
 import { type Budget, decode, type Message, type Payload } from '../../sdk/message.ts';
 import { type Lane, textLane } from '../../runtimes/protocol.ts';
 import type { ExportCredit } from '../routing/credit.ts';
+import type { Emission } from '../routing/emission.ts';
 
 export interface OutputLimits {
   /** Outputs of one execution that nobody has read yet. */
@@ -32,7 +33,7 @@ export const payloadOf = (lane: Lane, bytes: Uint8Array): Payload =>
 /** What takes the outputs of an execution as they arrive. */
 export interface OutputSink {
   /** @returns false if the execution holds more unread outputs than it may */
-  take(output: number, lane: Lane, bytes: Uint8Array, credit: ExportCredit): boolean;
+  take(output: number, emission: Emission, credit: ExportCredit): boolean;
   /** The attempt that these outputs come from has failed with its cell; what nobody has seen is forgotten. */
   restart(): void;
   /** No more will come. */
@@ -56,12 +57,13 @@ export class OutputBuffer implements OutputSink {
     this.#limits = limits;
   }
 
-  take(output: number, lane: Lane, bytes: Uint8Array, credit: ExportCredit): boolean {
+  take(output: number, emission: Emission, credit: ExportCredit): boolean {
     if (this.#abandoned) return true;
-    if (this.#held.length - this.#first >= this.#limits.messages || this.#bytes + bytes.byteLength > this.#limits.bytes) return false;
-    this.#bytes += bytes.byteLength;
-    if (this.#streaming) credit.keep(bytes.byteLength);
-    const held = { output, index: this.#index++, bytes: bytes.byteLength, payload: payloadOf(lane, bytes), credit: this.#streaming ? credit : undefined };
+    const bytes = emission.size;
+    if (this.#held.length - this.#first >= this.#limits.messages || this.#bytes + bytes > this.#limits.bytes) return false;
+    this.#bytes += bytes;
+    if (this.#streaming) credit.keep(bytes);
+    const held = { output, index: this.#index++, bytes, payload: emission.payload, credit: this.#streaming ? credit : undefined };
     // Most executions have one output: a list of one is a tenth of what `push` reserves.
     if (this.#held.length === 0) this.#held = [held];
     else this.#held.push(held);
@@ -157,10 +159,10 @@ export class FirstOutput implements OutputSink {
     this.#first = first;
   }
 
-  take(output: number, lane: Lane, bytes: Uint8Array): boolean {
+  take(output: number, emission: Emission): boolean {
     if (!this.#taken) {
       this.#taken = true;
-      this.#first(payloadOf(lane, bytes), output);
+      this.#first(emission.passing, output);
     }
     return true;
   }
@@ -178,8 +180,8 @@ export class EachOutput implements OutputSink {
     this.#each = each;
   }
 
-  take(output: number, lane: Lane, bytes: Uint8Array): boolean {
-    this.#each(output, payloadOf(lane, bytes));
+  take(output: number, emission: Emission): boolean {
+    this.#each(output, emission.payload);
     return true;
   }
 

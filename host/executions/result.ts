@@ -2,15 +2,11 @@
 import { type ErrorRecord, VivariumError } from '../../sdk/errors.ts';
 import type { Message, Payload } from '../../sdk/message.ts';
 import { type FlowShape, nameOf, outputBudget } from '../routing/topology.ts';
-import { open, type OutputBuffer } from './outputs.ts';
+import { type HeldOutput, open } from './outputs.ts';
 import type { ExecutionStatus, TrackedExecution } from './tracked.ts';
+import type { ActorWork } from './work.ts';
 
-export interface ActorWork {
-  /** Turns of the actor in this execution. */
-  readonly messages: number;
-  /** Milliseconds that they took together. */
-  readonly time: number;
-}
+export type { ActorWork };
 
 /**
  * The end of an execution.
@@ -32,24 +28,38 @@ export interface RunResult<Outputs extends string = string, Value = Message> {
 /** What an embedder gets for each message: the message, or its payload undecoded. */
 export type Opened = Message | Payload;
 
-export function resultOf(execution: TrackedExecution, outputs: OutputBuffer, shape: FlowShape, raw: boolean): RunResult<string, Opened> {
-  const errors = [...execution.errors];
+/** Nothing went wrong. */
+const noErrors: readonly ErrorRecord[] = Object.freeze([]);
+const noActors: Readonly<Record<string, ActorWork>> = Object.freeze({});
+
+export function resultOf(execution: TrackedExecution, outputs: readonly HeldOutput[], shape: FlowShape, raw: boolean): RunResult<string, Opened> {
   const byName = emptyOutputs(shape);
-  for (const { output, payload } of outputs.drain()) {
-    const { name } = shape.outputs[output] as FlowShape['outputs'][number];
+  const mistakes: ErrorRecord[] = [];
+  for (const { output, payload } of outputs) {
     try {
-      const opened = open(payload, raw, outputBudget(shape, output));
-      const before = byName[name] as Opened[];
-      if (before.length === 0) byName[name] = [opened];
-      else before.push(opened);
+      addOutput(byName, shape, output, open(payload, raw, outputBudget(shape, output)));
     } catch (error) {
-      // A cell that was taken over can send what no guest's encoder makes.
-      errors.push({ ...(error as VivariumError).record, execution: execution.id });
+      mistakes.push((error as VivariumError).record);
     }
   }
-  if (execution.droppedErrors > 0) errors.push({ code: 'actor.failed', message: `and ${execution.droppedErrors} more errors`, execution: execution.id });
+  return resultWith(execution, byName, mistakes, shape);
+}
+
+/** @param mistakes of outputs: a cell that was taken over can send what no guest's encoder makes */
+export function resultWith(
+  execution: TrackedExecution,
+  outputs: Record<string, Opened[]>,
+  mistakes: readonly ErrorRecord[],
+  shape: FlowShape,
+): RunResult<string, Opened> {
+  const { id, droppedErrors } = execution;
+  let errors = noErrors;
+  if (execution.errors.length + mistakes.length > 0) {
+    const dropped: ErrorRecord[] = droppedErrors === 0 ? [] : [{ code: 'actor.failed', message: `and ${droppedErrors} more errors`, execution: id }];
+    errors = [...execution.errors, ...mistakes.map((error) => ({ ...error, execution: id })), ...dropped];
+  }
   const status = execution.status === 'completed' && errors.length > 0 ? 'failed' : execution.status;
-  return { id: execution.id, status, outputs: byName, errors, actors: workOf(execution, shape) };
+  return { id, status, outputs, errors, actors: execution.work?.told((actor) => nameOf(shape, actor)) ?? noActors };
 }
 
 /** The result of what never became an execution. */
@@ -61,17 +71,16 @@ export const refusedResult = (id: string, error: unknown, shape: FlowShape): Run
   actors: {},
 });
 
-const emptyOutputs = (shape: FlowShape): Record<string, Opened[]> => {
+export const emptyOutputs = (shape: FlowShape): Record<string, Opened[]> => {
   const outputs: Record<string, Opened[]> = {};
   for (const { name } of shape.outputs) outputs[name] ??= [];
   return outputs;
 };
 
-const workOf = ({ work }: TrackedExecution, shape: FlowShape): Record<string, ActorWork> => {
-  const actors: Record<string, ActorWork> = {};
-  for (let at = 0; at < work.length; at += 3) {
-    const messages = work[at + 1] as number;
-    if (messages > 0) actors[nameOf(shape, work[at] as number)] = { messages, time: (work[at + 2] as number) / 1000 };
-  }
-  return actors;
-};
+/** Most outputs get one message: a list of one is a tenth of what `push` reserves. */
+export function addOutput(outputs: Record<string, Opened[]>, shape: FlowShape, output: number, message: Opened): void {
+  const { name } = shape.outputs[output] as FlowShape['outputs'][number];
+  const before = outputs[name] as Opened[];
+  if (before.length === 0) outputs[name] = [message];
+  else before.push(message);
+}

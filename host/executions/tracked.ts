@@ -12,15 +12,19 @@ import { partitionOf } from '../../runtimes/replicas.ts';
 import type { Deadline } from './deadlines.ts';
 import { type ExecutionId, idPrefix, idText } from './ids.ts';
 import type { OutputSink } from './outputs.ts';
+import type { Work } from './work.ts';
 
 export type ExecutionStatus = 'completed' | 'failed' | 'cancelled';
+
+/** A payload on its way through the host: as text if the host encoded it, so that many become bytes at once. */
+export type Carried = string | Uint8Array;
 
 /** A message that enters the flow, kept until the execution ends, in case it must run again. */
 export interface ExecutionInput {
   readonly actor: number;
   readonly inlet: number;
   readonly lane: Lane;
-  readonly bytes: Uint8Array;
+  readonly payload: Carried;
 }
 
 export interface ExecutionSettings {
@@ -77,8 +81,8 @@ export class TrackedExecution {
   unaccepted: number;
   accepted: (() => void) | undefined;
 
-  /** Triples by actor: the actor, its turns, their microseconds. Only of those that had any: a flow may have ten thousand. */
-  readonly work: number[] = [];
+  /** Of those actors that had a turn. */
+  work: Work | undefined;
   /** Calls of guests that the host works on. */
   calls: Set<AbortController> | undefined;
   /** Numbers under which answers are awaited. */
@@ -91,7 +95,7 @@ export class TrackedExecution {
   constructor(settings: ExecutionSettings, cells: number) {
     this.settings = settings;
     this.unaccepted = settings.inputs.length;
-    this.outstanding = new Array(cells).fill(0);
+    this.outstanding = cells === 1 ? [0] : new Array(cells).fill(0);
   }
 
   get id(): string {
@@ -153,14 +157,8 @@ export class TrackedExecution {
     this.outstanding[cell] = 0;
   }
 
-  worked(actor: number, messages: number, microseconds: number): void {
-    const { work } = this;
-    let at = 0;
-    while (at < work.length && (work[at] as number) < actor) at += 3;
-    if (work[at] === actor) {
-      work[at + 1] = (work[at + 1] as number) + messages;
-      work[at + 2] = (work[at + 2] as number) + microseconds;
-    } else work.splice(at, 0, actor, messages, microseconds);
+  worked(work: Work): void {
+    this.work = this.work === undefined ? work : this.work.with(work);
   }
 
   /** What waits in the host for this execution is stale from now on, and calls of its guests are aborted. */
@@ -182,7 +180,7 @@ export class TrackedExecution {
     this.droppedErrors = 0;
     this.outstanding.fill(0);
     this.inFlight = 0;
-    this.work.length = 0;
+    this.work = undefined;
     this.introducedIn = undefined;
     this.settings.sink.restart();
   }

@@ -1,8 +1,7 @@
 /** Deliveries on their way to one cell, gathered into frames: everything that one turn of the host's event loop has for it. */
 import { executionSeparator } from '../../runtimes/lanes.ts';
-import type { HostMessage } from '../../runtimes/protocol.ts';
-import type { TrackedExecution } from '../executions/tracked.ts';
-import type { Delivery } from './queue.ts';
+import type { HostMessage, Lane } from '../../runtimes/protocol.ts';
+import type { Carried, TrackedExecution } from '../executions/tracked.ts';
 
 /** What the frames go through: the process of the cell. */
 export interface Channel {
@@ -34,8 +33,16 @@ interface Batch {
   execution: number[];
   reply: number[];
   length: number[];
-  payloads: Uint8Array[];
+  payloads: Payloads[];
   bytes: number;
+}
+
+/** Payloads in a row: of one that came from a cell the bytes, of those that the host encoded the text of all. */
+interface Payloads {
+  readonly bytes: Uint8Array | undefined;
+  text: string;
+  /** The row of the first. */
+  readonly row: number;
 }
 
 const newBatch = (): Batch => ({
@@ -68,18 +75,21 @@ export class Outbound {
     this.#beforeFlush = beforeFlush;
   }
 
-  deliver({ execution, actor, inlet, lane, bytes, reply }: Delivery): void {
+  deliver(execution: TrackedExecution, actor: number, inlet: number, lane: Lane, payload: Carried, reply: number): void {
     const batch = this.#batch;
     const row = batch.length.length;
     batch.execution.push(this.#introduce(execution));
-    const { runs } = batch;
+    const { runs, payloads } = batch;
     const last = runs.length - runWidth;
     if (last >= 0 && runs[last] === actor && runs[last + 1] === inlet && runs[last + 2] === lane) runs[last + 3] = (runs[last + 3] as number) + 1;
     else runs.push(actor, inlet, lane, 1);
     if (reply !== 0) batch.reply.push(row, reply);
-    batch.length.push(bytes.byteLength);
-    batch.payloads.push(bytes);
-    batch.bytes += bytes.byteLength;
+    batch.length.push(payload.length);
+    batch.bytes += payload.length;
+    const before = payloads.at(-1);
+    if (typeof payload !== 'string') payloads.push({ bytes: payload, text: '', row });
+    else if (before === undefined || before.bytes !== undefined) payloads.push({ bytes: undefined, text: payload, row });
+    else before.text += payload;
     if (row + 1 >= fullMessages || batch.bytes >= fullBytes) this.#close();
     this.schedule();
   }
@@ -134,7 +144,7 @@ export class Outbound {
     for (const { payloads, descriptions, executions, partition, description, number, runs, execution, reply, length } of batches) {
       const lines = Buffer.from(descriptions);
       const columns = { executions, partition, description, number, runs, execution, reply, length };
-      this.#channel.send({ type: 'deliver', described: lines.length, ...columns }, [lines, ...payloads]);
+      this.#channel.send({ type: 'deliver', described: lines.length, ...columns }, [lines, ...payloads.map((row) => bytesOf(row, length))]);
     }
     if (!this.#channel.writable) this.#wait();
   }
@@ -147,4 +157,17 @@ export class Outbound {
       this.#flush();
     });
   }
+}
+
+/** Payloads as bytes. Of a text with more bytes than characters the lengths become those in bytes. */
+function bytesOf({ bytes, text, row }: Payloads, lengths: number[]): Uint8Array {
+  if (bytes !== undefined) return bytes;
+  const encoded = Buffer.from(text);
+  if (encoded.length === text.length) return encoded;
+  for (let start = 0; start < text.length; row++) {
+    const end = start + (lengths[row] as number);
+    lengths[row] = Buffer.byteLength(text.slice(start, end));
+    start = end;
+  }
+  return encoded;
 }

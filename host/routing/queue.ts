@@ -4,7 +4,7 @@
  */
 import type { ErrorRecord } from '../../sdk/errors.ts';
 import type { Lane } from '../../runtimes/protocol.ts';
-import type { TrackedExecution } from '../executions/tracked.ts';
+import type { Carried, TrackedExecution } from '../executions/tracked.ts';
 import type { ExportCredit } from './credit.ts';
 
 export interface Delivery {
@@ -14,7 +14,7 @@ export interface Delivery {
   readonly actor: number;
   readonly inlet: number;
   readonly lane: Lane;
-  readonly bytes: Uint8Array;
+  readonly payload: Carried;
   /** The number under which an answer is awaited, or 0. */
   readonly reply: number;
   /** It enters the flow from outside. */
@@ -27,6 +27,9 @@ export interface Delivery {
 const isAsk = ({ reply, entry }: Delivery): boolean => reply !== 0 && !entry;
 
 export const isStale = (delivery: Delivery): boolean => delivery.epoch !== delivery.execution.epoch;
+
+/** Bytes of what came from a cell. */
+const sizeOf = ({ payload }: Delivery): number => payload.length;
 
 export class ActorQueue {
   /** Place of the cell that hosts the actor. */
@@ -58,7 +61,7 @@ export class ActorQueue {
 
   push(delivery: Delivery): void {
     this.#waiting.push(delivery);
-    delivery.credit?.queue(delivery.bytes.byteLength);
+    delivery.credit?.queue(sizeOf(delivery));
   }
 
   /** Whether there is a {@link next}. */
@@ -85,7 +88,7 @@ export class ActorQueue {
   /** Takes out everything. */
   clear(): readonly Delivery[] {
     const waiting = this.#waiting.slice(this.#first);
-    for (const delivery of waiting) delivery.credit?.unqueue(delivery.bytes.byteLength);
+    for (const delivery of waiting) delivery.credit?.unqueue(sizeOf(delivery));
     this.#waiting = [];
     this.#first = 0;
     return waiting.filter((delivery) => !isStale(delivery));
@@ -93,7 +96,7 @@ export class ActorQueue {
 
   #remove(at: number): Delivery {
     const delivery = this.#waiting[at] as Delivery;
-    delivery.credit?.unqueue(delivery.bytes.byteLength);
+    delivery.credit?.unqueue(sizeOf(delivery));
     if (at !== this.#first) {
       this.#waiting.splice(at, 1);
       return delivery;

@@ -9,11 +9,12 @@ import type { Payload } from '../../sdk/message.ts';
 import { type CellMessage, type Lane, textLane } from '../../runtimes/protocol.ts';
 import { serves } from '../../runtimes/replicas.ts';
 import { ProtocolViolation } from '../cells/violation.ts';
-import { payloadOf } from '../executions/outputs.ts';
 import type { ExecutionInput, ExecutionSettings, TrackedExecution } from '../executions/tracked.ts';
 import type { Tracker } from '../executions/tracker.ts';
+import { type ActorTurns, Work } from '../executions/work.ts';
 import type { Asks, Settle } from './asks.ts';
 import type { ExportCredit } from './credit.ts';
+import { Emission } from './emission.ts';
 import type { Outbound } from './outbound.ts';
 import { ActorQueue, type Delivery } from './queue.ts';
 import { type CellRoutes, type FlowShape, nameOf, type OutletTargets, peerOf, replicaOf } from './topology.ts';
@@ -119,30 +120,39 @@ export class Router {
     const { inputs, answer } = execution.settings;
     const { epoch, partition } = execution;
     execution.queued += inputs.length;
-    for (const { actor: named, inlet, lane, bytes } of inputs) {
+    for (const { actor: named, inlet, lane, payload } of inputs) {
       const actor = replicaOf(this.#shape, named, partition);
       const reply = answer === undefined ? 0 : this.#asks.open(execution, this.#cellOf(actor), nameOf(this.#shape, actor), answer);
-      this.#enqueue({ execution, epoch, actor, inlet, lane, bytes, reply, entry: true, credit: undefined });
+      this.#enqueue({ execution, epoch, actor, inlet, lane, payload, reply, entry: true, credit: undefined });
     }
     this.#tracker.check(execution);
   }
 
-  emit(cell: RoutedCell, said: Said<'emit'>, payloads: readonly Uint8Array[]): void {
-    const { runs, execution: handles } = said;
-    let bytes = 0;
-    for (const payload of payloads) bytes += payload.byteLength;
-    if (!cell.credit.spend(payloads.length, bytes)) throw new ProtocolViolation('more messages than it had credit for');
+  /** @param region all payloads, one after another */
+  emit(cell: RoutedCell, said: Said<'emit'>, region: Buffer): void {
+    const { runs, execution: handles, length } = said;
+    if (!cell.credit.spend(length.length, region.length)) throw new ProtocolViolation('more messages than it had credit for');
+    let at = 0;
     for (let run = 0, row = 0; run < runs.length; run += 4) {
       const [from, outlet, lane, count] = [runs[run], runs[run + 1], runs[run + 2], runs[run + 3]] as [number, number, Lane, number];
       const targets = cell.routes.of(from)?.[outlet];
       if (targets === undefined) throw new ProtocolViolation(`a message from outlet ${outlet} of actor ${from}, which it does not host`);
       const largest = this.#largest(from);
-      for (const end = row + count; row < end; row++) {
-        const payload = payloads[row] as Uint8Array;
-        if (payload.byteLength > largest) throw new ProtocolViolation(`a message of ${payload.byteLength} bytes, beyond the limit of its actor`);
-        this.#route(cell, targets, handles[row] as number, lane, payload);
+      const last = row + count;
+      let bytes = 0;
+      for (let member = row; member < last; member++) {
+        const size = length[member] as number;
+        if (size > largest) throw new ProtocolViolation(`a message of ${size} bytes, beyond the limit of its actor`);
+        bytes += size;
+      }
+      const emission = new Emission(lane, region, at, at + bytes);
+      at += bytes;
+      for (; row < last; row++) {
+        emission.next(length[row] as number);
+        this.#route(cell, targets, handles[row] as number, emission);
       }
     }
+    if (at !== region.length) throw new ProtocolViolation('a frame longer than its messages');
   }
 
   settled(cell: RoutedCell, said: Said<'settled'>): void {
@@ -151,22 +161,31 @@ export class Router {
     let start = 0;
     for (let group = 0; group < groups.length; group += 2) {
       const end = start + 3 * (groups[group + 1] as number);
-      for (let at = start; at < end; at += 3) {
-        const actor = work[at] as number;
-        if (!cell.routes.includes(actor)) throw new ProtocolViolation(`work of actor ${actor}, which it does not host`);
-        const queue = this.#queues[actor] as ActorQueue;
-        queue.turns += (groups[group] as number) * (work[at + 1] as number);
-        queue.microseconds += (groups[group] as number) * (work[at + 2] as number);
-      }
-      for (const last = row + (groups[group] as number); row < last; row++) {
+      const members = groups[group] as number;
+      const shared = end === start ? undefined : this.#work(cell, work, start, end, members);
+      for (const last = row + members; row < last; row++) {
         const execution = this.#known(handles[row] as number);
         if (execution === undefined) continue;
-        for (let at = start; at < end; at += 3) execution.worked(this.#actorOf(work[at] as number), work[at + 1] as number, work[at + 2] as number);
+        if (shared !== undefined) execution.worked(shared);
         if (!execution.settled(cell.place, received[row] as number)) throw new ProtocolViolation('more deliveries settled than it was sent');
         this.#tracker.check(execution);
       }
       start = end;
     }
+  }
+
+  /** What these triples tell, of so many executions. */
+  #work(cell: RoutedCell, triples: Said<'settled'>['work'], start: number, end: number, members: number): Work {
+    const actors: ActorTurns[] = [];
+    for (let at = start; at < end; at += 3) {
+      const [actor, turns, microseconds] = [triples[at], triples[at + 1], triples[at + 2]] as [number, number, number];
+      if (!cell.routes.includes(actor)) throw new ProtocolViolation(`work of actor ${actor}, which it does not host`);
+      const queue = this.#queues[actor] as ActorQueue;
+      queue.turns += members * turns;
+      queue.microseconds += members * microseconds;
+      actors.push({ actor: this.#actorOf(actor), turns, microseconds });
+    }
+    return new Work(actors);
   }
 
   failure(cell: RoutedCell, said: Said<'failure'>): void {
@@ -192,7 +211,7 @@ export class Router {
       return;
     }
     if (said.execution === 0) {
-      this.#spontaneous({ inputs: [{ ...peer, lane: said.lane, bytes: payload }], answer: settle });
+      this.#spontaneous({ inputs: [{ ...peer, lane: said.lane, payload }], answer: settle });
       return;
     }
     const execution = this.#inFlight(cell, said.execution);
@@ -209,7 +228,7 @@ export class Router {
       actor: asked,
       inlet: peer.inlet,
       lane: said.lane,
-      bytes: Uint8Array.from(payload),
+      payload: Uint8Array.from(payload),
       reply,
       entry: false,
       credit: undefined,
@@ -241,15 +260,15 @@ export class Router {
     return execution;
   }
 
-  #route(cell: RoutedCell, targets: OutletTargets, handle: number, lane: Lane, payload: Uint8Array): void {
+  #route(cell: RoutedCell, targets: OutletTargets, handle: number, emission: Emission): void {
     if (handle === 0) {
-      this.#begin(targets, lane, payload);
+      this.#begin(targets, emission);
       return;
     }
     const execution = this.#inFlight(cell, handle);
     if (execution?.phase !== 'running') return;
     for (const output of targets.outputs) {
-      if (execution.settings.sink.take(output, lane, payload, cell.credit)) continue;
+      if (execution.settings.sink.take(output, emission, cell.credit)) continue;
       this.#tracker.stop(
         execution,
         {
@@ -261,10 +280,11 @@ export class Router {
       );
       return;
     }
+    const { lane, size } = emission;
     for (const target of targets.remote) {
       if (!serves(target, execution.partition)) continue;
       const { actor, inlet } = target;
-      if (!cell.credit.fits(payload.byteLength)) {
+      if (!cell.credit.fits(size)) {
         this.#tracker.stop(
           execution,
           { code: 'limit.outputs', message: `messages for '${nameOf(this.#shape, actor)}' wait in the host, and hold as much memory as they may` },
@@ -273,16 +293,17 @@ export class Router {
         return;
       }
       execution.queued++;
-      this.#enqueue({ execution, epoch: execution.epoch, actor, inlet, lane, bytes: payload, reply: 0, entry: false, credit: cell.credit });
+      this.#enqueue({ execution, epoch: execution.epoch, actor, inlet, lane, payload: emission.bytes, reply: 0, entry: false, credit: cell.credit });
     }
   }
 
   /** A message that no execution caused: an output as it is, and the beginning of an execution. */
-  #begin(targets: OutletTargets, lane: Lane, payload: Uint8Array): void {
-    for (const output of targets.outputs) this.#output(output, payloadOf(lane, payload));
+  #begin(targets: OutletTargets, emission: Emission): void {
+    for (const output of targets.outputs) this.#output(output, emission.payload);
     if (targets.all.length === 0) return;
-    const bytes = Uint8Array.from(payload);
-    this.#spontaneous({ inputs: targets.all.map(({ actor, inlet }): ExecutionInput => ({ actor, inlet, lane, bytes })) });
+    const { lane } = emission;
+    const payload = Uint8Array.from(emission.bytes);
+    this.#spontaneous({ inputs: targets.all.map(({ actor, inlet }): ExecutionInput => ({ actor, inlet, lane, payload })) });
   }
 
   #enqueue(delivery: Delivery): void {
@@ -316,9 +337,9 @@ export class Router {
       const delivery = queue.next(gate === 'open' ? undefined : gate);
       if (delivery === undefined) return;
       queue.room--;
-      const { execution } = delivery;
+      const { execution, inlet, lane, payload, reply } = delivery;
       execution.delivered(queue.cell);
-      cell.outbound.deliver(delivery);
+      cell.outbound.deliver(execution, actor, inlet, lane, payload, reply);
       if (delivery.entry && execution.unaccepted > 0 && --execution.unaccepted === 0) {
         const { accepted } = execution;
         execution.accepted = undefined;
