@@ -189,15 +189,25 @@ export class FrameReader {
  * @throws VivariumError `cell.protocol` unless the lengths add up to exactly the bytes that are there.
  */
 export function cutPayloads(lengths: ArrayLike<number>, region: Buffer): Buffer[] {
-  if (lengths.length > frameLimits.payloads) throw broken(`it has ${lengths.length} payloads`);
+  checkLengths(lengths, region);
   const payloads: Buffer[] = [];
+  let offset = 0;
+  for (let i = 0; i < lengths.length; i++) {
+    const end = offset + (lengths[i] as number);
+    payloads.push(region.subarray(offset, end));
+    offset = end;
+  }
+  return payloads;
+}
+
+/** @throws VivariumError `cell.protocol` unless the lengths add up to exactly the bytes that are there. */
+export function checkLengths(lengths: ArrayLike<number>, region: Buffer): void {
+  if (lengths.length > frameLimits.payloads) throw broken(`it has ${lengths.length} payloads`);
   let offset = 0;
   for (let i = 0; i < lengths.length; i++) {
     const length = lengths[i] as number;
     if (!Number.isInteger(length) || length < 0 || length > region.length - offset) throw broken(`a payload of ${length} bytes does not fit`);
-    payloads.push(region.subarray(offset, offset + length));
     offset += length;
   }
   if (offset !== region.length) throw broken(`${region.length - offset} bytes belong to no payload`);
-  return payloads;
 }

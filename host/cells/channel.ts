@@ -7,7 +7,7 @@
 import type { Socket } from 'node:net';
 import { VivariumError } from '../../sdk/errors.ts';
 import { joinColumns } from '../../runtimes/columns.ts';
-import { cutPayloads, encodeFrame, FrameReader } from '../../runtimes/frame.ts';
+import { checkLengths, cutPayloads, encodeFrame, FrameReader } from '../../runtimes/frame.ts';
 import { frameLimits } from '../../runtimes/limits.ts';
 import { type CellMessage, cellMessage, type HostMessage } from '../../runtimes/protocol.ts';
 import { watchPeriod } from './watchdog.ts';
@@ -132,7 +132,12 @@ export class CellChannel {
   #receive(header: string, region: Buffer): void {
     const joined = joinColumns(parseHeader(header), region);
     const message = checkMessage(joined.message);
-    this.#handlers.onMessage(message, message.type === 'emit' ? [joined.region] : cutPayloads('length' in message ? message.length : [], joined.region));
+    const lengths = 'length' in message ? message.length : [];
+    if (message.type !== 'emit') this.#handlers.onMessage(message, cutPayloads(lengths, joined.region));
+    else {
+      checkLengths(lengths, joined.region);
+      this.#handlers.onMessage(message, [joined.region]);
+    }
   }
 
   #break(error: VivariumError): void {

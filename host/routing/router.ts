@@ -128,7 +128,7 @@ export class Router {
     this.#tracker.check(execution);
   }
 
-  /** @param region all payloads, one after another */
+  /** @param region all payloads, one after another: as long as their lengths say */
   emit(cell: RoutedCell, said: Said<'emit'>, region: Buffer): void {
     const { runs, execution: handles, length } = said;
     if (!cell.credit.spend(length.length, region.length)) throw new ProtocolViolation('more messages than it had credit for');
@@ -152,7 +152,6 @@ export class Router {
         this.#route(cell, targets, handles[row] as number, emission);
       }
     }
-    if (at !== region.length) throw new ProtocolViolation('a frame longer than its messages');
   }
 
   settled(cell: RoutedCell, said: Said<'settled'>): void {
