@@ -110,7 +110,7 @@ export function tableOf(measured: BenchmarkResult): string {
 function lines({ name, unit, value, lowest, highest, target, processorMicroseconds, curve = [], peers }: Figure): string {
   const spread = lowest === highest ? '' : `  (${shown(lowest)}–${shown(highest)})`;
   const processor = processorMicroseconds === undefined ? '' : `  ${shown(processorMicroseconds)} µs of processor each`;
-  const course = curve.map(({ at, value }) => `${' '.repeat(14)}${shown(value).padStart(8)} at ${shown(at)}\n`).join('');
+  const course = curve.length === 0 ? '' : `${' '.repeat(8)}${curve.map(({ at, value }) => `${shown(value)} at ${shown(at)}`).join(', ')}\n`;
   const beside = peers.map((one) => `${' '.repeat(8)}${'absent' in one ? `     – ${one.name}: ${one.absent}` : ratioText(one)}\n`).join('');
   return `  ${name.padEnd(54)} ${shown(value).padStart(11)} ${unit}${spread}${processor}${verdictText(target)}\n${course}${beside}`;
 }

@@ -1,7 +1,7 @@
 /** What actors weigh: deployed ones in the host, live ones in their cell. */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import type { Host } from '../../host/index.ts';
+import type { Flow, Host } from '../../host/index.ts';
 import { type Measured, openHost, type Options, scaled } from '../benchmark.ts';
 import { counters, deploy, type Language, languageNames, line } from '../flows.ts';
 import { residentOf } from '../memory.ts';
@@ -13,8 +13,8 @@ import { type Figure, figureOf } from '../report.ts';
 export const summary = 'memory of a deployed idle actor in the host, and of a live one in its cell';
 
 const MiB = 1024 ** 2;
-/** Deployed in one flow: as many as a cell may have. */
-const deployed = 290;
+/** Deployed in one flow: as many as a manifest may have. */
+const deployed = 1_000;
 
 interface Live {
   /** Actors that are counted, beside a first one that pays for what all share. */
@@ -49,13 +49,22 @@ function held(collect: () => void): number {
   return heapUsed + external;
 }
 
-const actors = (language: Language, count: number) => Array.from({ length: count }, (_, index) => ({ ...counters[language], config: { index } }));
+let sources = 0;
 
-async function inHost(host: Host, count: number): Promise<number> {
+/** Actors in a row, each of a source of its own, none of which has started. */
+const idle = (host: Host, count: number): Promise<Flow> => {
+  const { runtime, code } = counters.javascript;
+  const actors = Array.from({ length: count }, () => ({ runtime, code: `${code}\nexport const number = () => ${sources++};` }));
+  return deploy(host, line(actors), { start: 'message' });
+};
+
+/** KiB that a deployed actor takes in the host. */
+async function inHost(count: number): Promise<number> {
   const collect = collector();
-  await (await deploy(host, line(actors('javascript', 2)))).stop();
+  await using host = await openHost();
+  await (await idle(host, Math.ceil(count / 10))).stop();
   const before = held(collect);
-  await using flow = await deploy(host, line(actors('javascript', count)));
+  await using flow = await idle(host, count);
   return (held(collect) - before) / flow.actors.length / 1024;
 }
 
@@ -68,7 +77,7 @@ async function inCell(language: Language, count: number): Promise<number> {
     if (event.event === 'started') pid = event.pid ?? 0;
   });
   const resident = async (length: number): Promise<number> => {
-    await using flow = await deploy(host, line(actors(language, length)));
+    await using flow = await deploy(host, line(Array.from({ length }, () => counters[language])));
     await flow.ask('in', { n: 0 });
     await settle();
     return residentOf(pid);
@@ -77,11 +86,10 @@ async function inCell(language: Language, count: number): Promise<number> {
 }
 
 export async function measure(options: Options): Promise<Measured> {
-  await using host = await openHost();
   say('memory: deployed actors in the host');
-  const idle: number[] = [];
-  for (let run = 0; run < options.repetitions; run++) idle.push(await inHost(host, scaled(options, deployed, 10)));
-  const figures: Figure[] = [figureOf('a deployed actor that is idle, in the host', 'KiB', idle, { target: { atMost: 4 } })];
+  const kibibytes: number[] = [];
+  for (let run = 0; run < options.repetitions; run++) kibibytes.push(await inHost(scaled(options, deployed, 10)));
+  const figures: Figure[] = [figureOf('a deployed actor that is idle, in the host', 'KiB', kibibytes, { target: { atMost: 4 } })];
   for (const [language, { count, target, peers }] of Object.entries(live) as [Language, Live][]) {
     say(`memory: live actors, ${language}`);
     const values: number[] = [];
@@ -89,5 +97,6 @@ export async function measure(options: Options): Promise<Measured> {
     const others = (await peers(options)).map((other) => other('megabytes'));
     figures.push(figureOf(`a live ${languageNames[language]} actor, in its cell`, 'MB', values, { target, peers: others }));
   }
+  await using host = await openHost();
   return { sandbox: host.report().sandbox, figures };
 }

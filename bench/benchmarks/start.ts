@@ -1,13 +1,14 @@
 /**
  * From `deploy` to the first answer of an actor that the host has never seen, in a cell that is ready: what is measured is what comes
- * on top of the start of a cell. Its source is read, bundled or checked, its policy decided, its isolate made.
+ * on top of the start of a cell. Its source is read, bundled or checked, its policy decided, its isolate made. And the answer of one
+ * that was hibernated, from the message that wakes it.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Host, ManifestObject } from '../../host/index.ts';
+import type { Flow, Host, ManifestObject } from '../../host/index.ts';
 import { type Measured, openHost, type Options } from '../benchmark.ts';
-import { counters, type Language, languageNames, languages, line, plugin } from '../flows.ts';
+import { counters, deploy, type Language, languageNames, languages, line, plugin } from '../flows.ts';
 import { beside, type Beside } from '../peers/peers.ts';
 import { settle } from '../processor.ts';
 import { say } from '../progress.ts';
@@ -17,6 +18,9 @@ import { milliseconds, repeat } from '../timing.ts';
 export const summary = 'from deploy to the first answer, above the start of a cell: milliseconds';
 
 const cold = { javascript: { atMost: 10 }, python: { atMost: 500 }, wasm: { atMost: 15 } } as const;
+const woken = { javascript: { atMost: 5 }, python: { atMost: 200 }, wasm: { atMost: 10 } } as const;
+/** Milliseconds without a message after which an actor is hibernated here: the least that may be. */
+const idle = 100;
 
 /** A source that differs from all before, and does the same. @param folder where modules are written */
 const distinct: Readonly<Record<Language, (folder: string, number: number) => ManifestObject['actors'][string]>> = {
@@ -53,6 +57,19 @@ async function firstAnswer(host: Host, actor: ManifestObject['actors'][string], 
   return time;
 }
 
+/** The first answer of an actor that has been hibernated. */
+async function wokenAnswer(flow: Flow): Promise<number> {
+  while (flow.status().actors.some(({ state }) => state !== 'asleep')) await new Promise((resolve) => setTimeout(resolve, idle));
+  return await milliseconds(() => flow.ask('in', { n: 1 }));
+}
+
+async function wakes(language: Language, options: Options): Promise<number[]> {
+  await using host = await openHost({ idle });
+  await using flow = await deploy(host, line([counters[language]]));
+  await flow.ask('in', { n: 1 });
+  return await repeat(options.repetitions, () => wokenAnswer(flow));
+}
+
 export async function measure(options: Options): Promise<Measured> {
   const folder = mkdtempSync(join(tmpdir(), 'vivarium-bench-'));
   const figures: Figure[] = [];
@@ -68,6 +85,7 @@ export async function measure(options: Options): Promise<Measured> {
       figures.push(
         figureOf(`${languageNames[language]}, cold`, 'ms', times, { target: cold[language], peers: others }),
         figureOf(`${languageNames[language]}, cold, of a source deployed before`, 'ms', again, { target: cold[language], peers: others }),
+        figureOf(`${languageNames[language]}, woken`, 'ms', await wakes(language, options), { target: woken[language], peers: others }),
       );
     }
     return { sandbox: host.report().sandbox, figures };
