@@ -19,6 +19,7 @@ const modules = [
   'message_binary',
   'message',
   'quick',
+  'ahead',
   'vivarium',
   'failure',
   'output',

@@ -1,7 +1,7 @@
 /** Messages that were delivered and have not begun. A turn is made of one when it begins, and not before. */
 import { executionSeparator } from '../lanes.ts';
 import type { Lane } from '../protocol.ts';
-import type { Turn } from './kernel.ts';
+import type { Row, Turn } from './kernel.ts';
 import { charCodeAt, indexOf, slice, table } from './primordials.ts';
 import { batchWidth, lengthWidth, numberWidth } from './wire.ts';
 
@@ -12,6 +12,10 @@ export interface Arrivals {
   next(): number;
   /** To be called only if there is a next one. */
   take(): Turn;
+  /** Those that begin next, if more than one can be taken together: at most so many messages and characters. */
+  row(messages: number, characters: number): Row | undefined;
+  /** So many of a row have begun, and ended. */
+  skip(messages: number): void;
   /** A turn that has not begun never will. */
   drop(turn: number): void;
   clear(): void;
@@ -139,6 +143,30 @@ export function createArrivals(): Arrivals {
       };
       if (delivery.turn === delivery.end || drops > 0) settle();
       return turn;
+    },
+
+    row(messages, characters) {
+      const delivery = head as Delivery;
+      if (drops > 0) return undefined;
+      while (delivery.left === 0) openBatch(delivery);
+      const { turn, inlet, lane, lengths, body, start, left } = delivery;
+      const most = left < messages ? left : messages;
+      const from = (turn - delivery.first) * lengthWidth;
+      let at = from;
+      let end = start;
+      for (let count = 0; count < most; count++, at += lengthWidth) {
+        const length = charCodeAt(lengths, at) + charCodeAt(lengths, at + 1) * 65_536;
+        if (end + length - start > characters) break;
+        end += length;
+      }
+      if (at - from <= lengthWidth) return undefined;
+      return { turn, inlet, lane, lengths: slice(lengths, from, at), body: slice(body, start, end) };
+    },
+
+    skip(messages) {
+      const delivery = head as Delivery;
+      for (; messages > 0; messages--) advance(delivery);
+      if (delivery.turn === delivery.end) settle();
     },
 
     drop(turn) {

@@ -42,6 +42,18 @@ export interface Timers {
   clear(id: unknown): void;
 }
 
+/** Messages that wait in a row, and came in one lane to one inlet. */
+export interface Row {
+  /** The turn of the first of them. */
+  readonly turn: number;
+  readonly inlet: number;
+  readonly lane: Lane;
+  /** Two characters for each: see wire.ts. */
+  readonly lengths: string;
+  /** Payloads one after another. */
+  readonly body: string;
+}
+
 /** One message in one instance. */
 export interface Turn {
   readonly id: number;
@@ -81,6 +93,13 @@ export interface Kernel {
   /** The first yield of a generator: goes to `out` and answers the asker, and the turn goes on. */
   answer(turn: Turn, payload: GuestPayload): void;
   fail(turn: Turn, thrown: unknown): void;
+  /** Begins the turn that is next in a {@link Row}: from here on it is a turn like others. */
+  reach(): Turn;
+  /**
+   * Ends the turns that are next in a row, which ran before they were begun.
+   * @param lengths of their payloads, as those of a row; where one is 0 there is nothing to send
+   */
+  pass(lengths: string, body: string): void;
   log(level: LogLevel, text: string): void;
   /** The turn whose code runs now, as far as it can be told. */
   current(): Turn | undefined;
@@ -102,6 +121,15 @@ export interface Language {
   load(files: readonly unknown[]): Promise<readonly string[]> | readonly string[];
   /** Runs the handler. Must lead to `kernel.settle` or `kernel.fail`, now or later; what it throws fails the turn. */
   begin(turn: Turn): void;
+  /**
+   * Runs the handlers of messages in a row, from the first on, as far as it likes. The kernel hears of each turn in their order by
+   * `reach` or `pass`, when there is reason or at the end.
+   * @param places how many of these turns may be open at once
+   * @returns false if none was begun, and each is to be begun by itself
+   */
+  beginRow?(row: Row, places: number): boolean;
+  /** The turn whose code runs in `beginRow`; 0 if none does. */
+  running?(): number;
   /** The last open turn has ended, and the next has not begun: what turns left behind ends now. */
   idle?(): void;
   /** Runs the actor's `stop`. */

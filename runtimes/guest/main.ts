@@ -51,6 +51,8 @@ function boot(settingsText: string, send: Send, seed: ArrayBuffer, shared: Array
     settle: turns.settle,
     answer: turns.answer,
     fail: turns.fail,
+    reach: turns.reach,
+    pass: turns.pass,
     log: logs.log,
     current: turns.current,
     turn: turns.turn,
@@ -77,7 +79,7 @@ function boot(settingsText: string, send: Send, seed: ArrayBuffer, shared: Array
   if (stillArmed(realm)) throw hostError('host.unsupported', 'the realm could not be disarmed');
 
   const language = languages[settings.runtime](kernel);
-  turns.begin((turn) => language.begin(turn));
+  turns.begin(language);
 
   // Held so that it stays the first unhandled rejection of the task, and a primitive.
   let kept: unknown;

@@ -15,6 +15,8 @@ const flushBytes = 1024 * 1024;
 
 export interface Outbox {
   record(turn: number, code: number, lane: Lane, payload: string): void;
+  /** That turns in a row ended alike: with these payloads, or with nothing. At most {@link mostPayloads}. */
+  recordRow(firstTurn: number, code: number, lane: Lane, lengths: string, payloads: string): void;
   event(event: GuestEvent): void;
   flush(): void;
   /** Between these two the outbox waits for the end of the door. */
@@ -79,26 +81,31 @@ export function createOutbox(send: Send): Outbox {
     }
   };
 
+  const append = (ofTurn: number, said: number, inLane: Lane, sizes: string, payloads: string, next: number): void => {
+    const at = body.length;
+    body += payloads;
+    if (ofTurn !== nextTurn || said !== code || inLane !== lane || at !== nextStart) {
+      records = complete();
+      before = lengths.length;
+      turn = ofTurn;
+      code = said;
+      lane = inLane;
+      start = at;
+    }
+    // From here on nothing is called, so all of it happens or none.
+    nextTurn = next;
+    nextStart = body.length;
+    lengths += sizes;
+    soon();
+  };
+
   return {
     record(ofTurn, said, inLane, payload) {
-      const at = body.length;
       const { length } = payload;
-      const size = fromCharCode(length, length >>> 16);
-      const next = following(ofTurn, said);
-      body += payload;
-      if (ofTurn !== nextTurn || said !== code || inLane !== lane || at !== nextStart) {
-        records = complete();
-        before = lengths.length;
-        turn = ofTurn;
-        code = said;
-        lane = inLane;
-        start = at;
-      }
-      // From here on nothing is called, so all of it happens or none.
-      nextTurn = next;
-      nextStart = at + length;
-      lengths += size;
-      soon();
+      append(ofTurn, said, inLane, fromCharCode(length, length >>> 16), payload, following(ofTurn, said));
+    },
+    recordRow(firstTurn, said, inLane, sizes, payloads) {
+      append(firstTurn, said, inLane, sizes, payloads, firstTurn + sizes.length / lengthWidth);
     },
     event(event) {
       // Without a prototype: a `toJSON` of the guest's would speak in its place.

@@ -2,17 +2,29 @@
  * The turns of one instance: what was delivered waits here, begins when the instance is free, and hands
  * itself back when the slice is over. Order is the order of delivery.
  */
-import type { GuestPayload } from './kernel.ts';
+import type { GuestPayload, Language } from './kernel.ts';
 import { describe, hostError, type HostError } from './failure.ts';
 import type { Turn } from './kernel.ts';
 import type { Outbox } from './outbox.ts';
-import { now, PromiseIntrinsic, stringify } from './primordials.ts';
+import { charCodeAt, min, now, PromiseIntrinsic, slice, stringify } from './primordials.ts';
+import { textLane } from '../lanes.ts';
 import { type Arrivals, createArrivals } from './arrivals.ts';
-import { answered, handedBack, type Settings, settledWithError, settledWithNothing, settledWithValue, slice as sliceMilliseconds } from './wire.ts';
+import {
+  answered,
+  handedBack,
+  lengthWidth,
+  type Settings,
+  settledWithError,
+  settledWithNothing,
+  settledWithValue,
+  slice as sliceMilliseconds,
+} from './wire.ts';
 
 export interface Turns {
   deliver: Arrivals['add'];
-  begin(run: (turn: Turn) => void): void;
+  begin(language: Language): void;
+  reach(): Turn;
+  pass(lengths: string, body: string): void;
   pump(): void;
   emit(turn: Turn | undefined, outlet: number, payload: GuestPayload): void;
   settle(turn: Turn, payload: GuestPayload | undefined): void;
@@ -35,6 +47,15 @@ interface Waiter {
   next: Waiter | undefined;
 }
 
+/** What a language may run ahead of the kernel. As many messages as `most` in python/ahead.py. */
+const rowMessages = 1024;
+const rowCharacters = 128 * 1024;
+
+/** In the place of a code: the payload is to be refused. */
+const beyondLimits = 0;
+
+const lengthAt = (lengths: string, at: number): number => charCodeAt(lengths, at) + charCodeAt(lengths, at + 1) * 65_536;
+
 /** What messages outside any turn may send between two doors: counted as one turn. */
 const background = (): { messages: number; bytes: number } => ({ messages: 0, bytes: 0 });
 
@@ -47,7 +68,9 @@ export function createTurns(settings: Settings, outbox: Outbox, ends: (turn: Tur
   let lastOpen: Turn | undefined;
   let active = 0;
   let running: Turn | undefined;
-  let run: (turn: Turn) => void;
+  let language: Language | undefined;
+  /** Characters that a turn may send which sends one message. */
+  const mostInOne = limits.outboundMessages > 0 ? min(limits.message, limits.outboundBytes) : -1;
   let room = 0;
   let waiters: Waiter | undefined;
   let lastWaiter: Waiter | undefined;
@@ -80,18 +103,42 @@ export function createTurns(settings: Settings, outbox: Outbox, ends: (turn: Tur
     outbox.record(first, handedBack, 0, '');
   };
 
-  const start = (turn: Turn): void => {
+  const open = (turn: Turn): void => {
     active++;
     turn.before = lastOpen;
     if (lastOpen === undefined) firstOpen = turn;
     else lastOpen.after = turn;
     lastOpen = turn;
     running = turn;
+  };
+
+  const start = (turn: Turn): void => {
+    open(turn);
     try {
-      run(turn);
+      (language as Language).begin(turn);
     } catch (error) {
       fail(turn, error);
     }
+  };
+
+  /** Most of what arrives comes in rows, and most handlers end at once: a language may run them faster together. */
+  const startRow = (): boolean => {
+    if (language?.beginRow === undefined || settings.prompt) return false;
+    const row = arrivals.row(rowMessages, rowCharacters);
+    return row !== undefined && language.beginRow(row, concurrency - active);
+  };
+
+  const endingOf = (lengths: string, at: number): number => {
+    const length = lengthAt(lengths, at);
+    return length === 0 ? settledWithNothing : length > mostInOne ? beyondLimits : settledWithValue;
+  };
+
+  const passAlike = (ending: number, lengths: string, payloads: string): void => {
+    const turn = arrivals.next();
+    const count = lengths.length / lengthWidth;
+    arrivals.skip(count);
+    if (ending === settledWithValue) room -= count;
+    outbox.recordRow(turn, ending, textLane, lengths, payloads);
   };
 
   /** Not reentrant: a turn that settles at once returns here, and the loop takes the next. */
@@ -104,7 +151,7 @@ export function createTurns(settings: Settings, outbox: Outbox, ends: (turn: Tur
           handBack();
           break;
         }
-        start(arrivals.take());
+        if (!startRow()) start(arrivals.take());
       }
     } finally {
       pumping = false;
@@ -135,6 +182,29 @@ export function createTurns(settings: Settings, outbox: Outbox, ends: (turn: Tur
     proceed();
   }
 
+  function settle(turn: Turn, payload: GuestPayload | undefined): void {
+    if (turn.ended) return;
+    if (payload !== undefined) {
+      try {
+        admit(turn, payload);
+      } catch (error) {
+        fail(turn, error);
+        return;
+      }
+    }
+    end(turn);
+    if (payload === undefined) outbox.record(turn.id, settledWithNothing, 0, '');
+    else outbox.record(turn.id, settledWithValue, payload.lane, payload.text);
+    if (settings.prompt) outbox.flush();
+    proceed();
+  }
+
+  const reach = (): Turn => {
+    const turn = arrivals.take();
+    open(turn);
+    return turn;
+  };
+
   const find = (id: number): Turn | undefined => {
     let turn = firstOpen;
     while (turn !== undefined && turn.id !== id) turn = turn.after;
@@ -147,32 +217,38 @@ export function createTurns(settings: Settings, outbox: Outbox, ends: (turn: Tur
       pump();
     },
 
-    begin(handler) {
-      run = handler;
+    begin(given) {
+      language = given;
     },
     pump,
+
+    reach,
+
+    pass(lengths, body) {
+      let start = 0;
+      for (let from = 0; from < lengths.length; ) {
+        const ending = endingOf(lengths, from);
+        let end = start;
+        let to = from;
+        do {
+          end += lengthAt(lengths, to);
+          to += lengthWidth;
+        } while (to < lengths.length && ending !== beyondLimits && endingOf(lengths, to) === ending);
+        const payloads = slice(body, start, end);
+        if (ending === beyondLimits) settle(reach(), { lane: textLane, text: payloads });
+        else passAlike(ending, slice(lengths, from, to), payloads);
+        start = end;
+        from = to;
+      }
+      if (active === 0) becameIdle();
+    },
 
     emit(turn, outlet, payload) {
       admit(turn, payload);
       outbox.record(turn === undefined ? 0 : turn.id, outlet, payload.lane, payload.text);
     },
 
-    settle(turn, payload) {
-      if (turn.ended) return;
-      if (payload !== undefined) {
-        try {
-          admit(turn, payload);
-        } catch (error) {
-          fail(turn, error);
-          return;
-        }
-      }
-      end(turn);
-      if (payload === undefined) outbox.record(turn.id, settledWithNothing, 0, '');
-      else outbox.record(turn.id, settledWithValue, payload.lane, payload.text);
-      if (settings.prompt) outbox.flush();
-      proceed();
-    },
+    settle,
 
     answer(turn, payload) {
       admit(turn, payload);
@@ -199,7 +275,7 @@ export function createTurns(settings: Settings, outbox: Outbox, ends: (turn: Tur
 
     current: () => running ?? (active === 1 ? firstOpen : undefined),
     turn: find,
-    running: () => (running ?? firstOpen)?.id ?? 0,
+    running: () => language?.running?.() || ((running ?? firstOpen)?.id ?? 0),
 
     setRoom(messages) {
       room = messages;

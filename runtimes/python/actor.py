@@ -1,6 +1,7 @@
 """The actor in Python: loads the author's module, runs its handlers, and tells the bootstrap how each turn ended.
 
-The bootstrap calls the functions below with numbers and strings. `deliver` is the hot path: one call for each message.
+The bootstrap calls the functions below with numbers and strings. `deliver_many` is the hot path: one call for many messages,
+which run ahead of the bootstrap; `deliver` runs one.
 """
 
 import asyncio
@@ -11,16 +12,21 @@ import os
 import random
 import sys
 from json import dumps, loads
+from time import monotonic
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
 
-from vivarium import Context, VivariumError, _actor, _check, _name_errors, _refusal, _turn_of_task, failure, host, imports, network, output
+from vivarium import Context, VivariumError, _actor, _check, _name_errors, _refusal, _turn_of_task, ahead, failure, host, imports, network, output
 from vivarium import loop as loops
 from vivarium.loop import background, loop
 from vivarium.message import text_lane
+from vivarium.quick import doubts
 
 # What `deliver` gives when it is no payload: the turn goes on, or has been ended already.
 open_turn = 1
 ended_turn = 2
+
+# After so long results are handed over, should the next handler never return.
+_report_seconds = 0.002
 
 _values = frozenset([dict, list, str, int, float, bool, tuple, bytes])
 
@@ -49,6 +55,7 @@ def connect(settings, *functions):
     _actor.describe(_settings, loop)
     global _encode, _decode
     _encode, _decode = _actor.encode, _actor.decode
+    ahead.connect(_actor.codec, _fail)
     os.environ.clear()
     os.environ.update(_settings["environment"])
     random.seed()
@@ -189,6 +196,89 @@ def deliver(turn, inlet, lane, text):
             output.flush()
 
 
+def deliver_many(first, inlet, count, size, milliseconds, places, texts):
+    """Runs the handler for messages that follow each other in `texts`: for so long, and until so many of them are open.
+
+    Gives the results that are still to be handed over, see `vivarium.ahead`. None if no message has begun.
+    """
+    if len(texts) != size:
+        # Something in them takes two units in JavaScript, so their lengths say nothing here.
+        return None
+    handler, wants_context = _handlers[inlet]
+    codec = _actor.codec
+    read, write = codec.read, codec.write
+    clear = codec.are_clear(texts)
+    shared, results = ahead.shared, ahead.results
+    stdout, stderr = output.output, output.errors
+    now = monotonic()
+    end = now + milliseconds / 1000
+    next_report = min(now + _report_seconds, end)
+    context = None
+    at = 0
+    turn = first
+    for length in ahead.lengths(count):
+        now = monotonic()
+        if now >= next_report:
+            if now >= end:
+                break
+            ahead.hand_over()
+            next_report = min(now + _report_seconds, end)
+        shared[0] = turn
+        text = texts[at : at + length]
+        at += length
+        try:
+            message = _read(read, text) if clear else _decode(text_lane, text)
+            if wants_context:
+                context = Context(turn)
+                result = handler(message, context)
+            else:
+                result = handler(message)
+            if type(result) is CoroutineType:
+                task = _begin(turn, result)
+                result = task.result() if task.done() else task
+            if stdout.rest or stderr.rest:
+                output.flush()
+            answer = "" if result is None else write(result)
+            if answer is not None and shared[1] != turn:
+                results.append(answer)
+            elif _goes_on_ahead(turn, result, context):
+                places -= 1
+                if places == 0:
+                    break
+        except BaseException as error:
+            _fail_ahead(turn, error)
+        turn += 1
+    return ahead.leave()
+
+
+def _read(read, text):
+    try:
+        return read(text)
+    except doubts:
+        return _decode(text_lane, text)
+
+
+def _goes_on_ahead(turn, result, context):
+    """Ends a turn whose result is not handed over with those of others. Whether it goes on."""
+    ahead.keep_up()
+    if isinstance(result, asyncio.Task) and not result.done():
+        _await(turn, result, context)
+    elif result is None:
+        host.settle_with_nothing(turn)
+        return False
+    elif type(result) in _values or not _goes_on(turn, result, context):
+        host.settle(turn, *_encode(result))
+        return False
+    return True
+
+
+def _fail_ahead(turn, error):
+    try:
+        output.flush()
+    finally:
+        _fail(turn, error)
+
+
 def _fail(turn, error):
     _open.pop(turn, None)
     host.fail(turn, failure.record(error))
@@ -326,6 +416,10 @@ def idle():
     _open.clear()
     _actor.drop_foreground()
     loop.drop_foreground()
+
+
+def place():
+    return ahead.place()
 
 
 def run_ready():

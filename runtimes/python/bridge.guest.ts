@@ -8,6 +8,7 @@ import type { GuestPayload, Kernel, Turn } from '../guest/kernel.ts';
 import { defineProperty, NumberIntrinsic, now, resolved, StringIntrinsic, stringify, table, then } from '../guest/primordials.ts';
 import { binaryLane, textLane } from '../lanes.ts';
 import type { LogLevel } from '../protocol.ts';
+import type { Ahead } from './ahead.guest.ts';
 import type { PythonDoors } from './doors.guest.ts';
 import type { Files } from './files.guest.ts';
 
@@ -24,7 +25,7 @@ const loopSlice = 5;
 /** An error record as JSON; undefined if all went well. */
 type Refusal = string | undefined;
 
-export function createBridge(kernel: Kernel, doors: () => PythonDoors, files: Files): Bridge {
+export function createBridge(kernel: Kernel, doors: () => PythonDoors, files: Files, ahead: () => Ahead): Bridge {
   const timers = table<number>();
   let stirred = false;
 
@@ -168,6 +169,21 @@ export function createBridge(kernel: Kernel, doors: () => PythonDoors, files: Fi
       },
       function refusal(): string | undefined {
         return files.refusal();
+      },
+      function reach(texts: unknown): number {
+        try {
+          return ahead().reach(StringIntrinsic(texts)).id;
+        } catch (error) {
+          kernel.fatal(error);
+          return 0;
+        }
+      },
+      function take(texts: unknown): void {
+        try {
+          ahead().take(StringIntrinsic(texts));
+        } catch (error) {
+          kernel.fatal(error);
+        }
       },
       function finished(record: unknown): void {
         bridge.onFinished(record === undefined ? undefined : StringIntrinsic(record));

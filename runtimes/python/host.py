@@ -22,6 +22,8 @@ functions = (
     "untimer",  # (token)
     "sleep",  # (milliseconds): blocks
     "refusal",  # () -> the record of the last operation on files that was refused, or None; once
+    "reach",  # (results) -> turn: the turns before this one have ended, as `vivarium.ahead` says, and this one has begun
+    "take",  # (results): turns have ended, as `vivarium.ahead` says
     "finished",  # (record or None): an asynchronous `start` or `stop` is over
 )
 

@@ -3,6 +3,7 @@ import { describe, foreignError } from '../guest/failure.ts';
 import type { Kernel } from '../guest/kernel.ts';
 import { slice, stringify } from '../guest/primordials.ts';
 import type { FileSystem } from './emscripten.guest.ts';
+import type { MemoryText } from '../guest/memoryText.ts';
 import { readSnapshot, type Snapshot } from './memory.guest.ts';
 import { createEngine } from './webassembly.guest.ts';
 
@@ -53,6 +54,8 @@ export interface Interpreter {
    * a string, a number, a boolean or undefined.
    */
   doors<Name extends string>(module: string, names: readonly Name[]): Record<Name, Door>;
+  /** Its memory, as text. */
+  text(): MemoryText;
   writeFile(path: string, text: string): void;
   /** To be called before the first line of the author's code. */
   seal(): void;
@@ -132,6 +135,7 @@ export async function bootInterpreter(kernel: Kernel, files: InterpreterFiles): 
       for (let i = 0; i < names.length; i++) found[names[i] as (typeof names)[number]] = door(module.PyProxy_getPtr(from[names[i] as string]));
       return found;
     },
+    text: engine.text,
     writeFile(path, text) {
       module.FS.mkdirTree(path.slice(0, path.lastIndexOf('/')));
       module.FS.writeFile(path, text);

@@ -3,6 +3,7 @@ import { foreignError } from '../guest/failure.ts';
 import type { Kernel, Language, Turn } from '../guest/kernel.ts';
 import { parse, PromiseIntrinsic, stringify, Uint8ArrayIntrinsic } from '../guest/primordials.ts';
 import { textLane } from '../lanes.ts';
+import { type Ahead, createAhead } from './ahead.guest.ts';
 import { createBridge } from './bridge.guest.ts';
 import { doorNames, type PythonDoors } from './doors.guest.ts';
 import { mountFiles } from './files.guest.ts';
@@ -28,10 +29,17 @@ type Files = readonly [
 export function createPython(kernel: Kernel): Language {
   let doors: PythonDoors;
   let bridge: ReturnType<typeof createBridge>;
+  let ahead: Ahead;
 
   const connect = (interpreter: Interpreter): void => {
     doors = interpreter.doors('vivarium.actor', doorNames);
-    bridge = createBridge(kernel, () => doors, mountFiles(kernel, interpreter.pyodide._module.FS));
+    ahead = createAhead(kernel, doors, interpreter.text(), (turn) => doors.cancel(turn.id));
+    bridge = createBridge(
+      kernel,
+      () => doors,
+      mountFiles(kernel, interpreter.pyodide._module.FS),
+      () => ahead,
+    );
     const { actor, inlets, outlets, peers, functions, config, environment, secrets, services, limits } = kernel.settings;
     const settings = { __proto__: null, actor, inlets, outlets, peers, functions, config, environment, secrets, services, message: limits.message };
     doors.connect(stringify(settings), ...(bridge.functions as never[]));
@@ -73,6 +81,9 @@ export function createPython(kernel: Kernel): Language {
       else if (outcome === undefined) kernel.settle(turn, undefined);
       else if (!turn.ended) turn.onCancel = () => doors.cancel(turn.id);
     },
+
+    beginRow: (row, places) => ahead.beginRow(row, places),
+    running: () => (ahead as Ahead | undefined)?.running() ?? 0,
 
     idle() {
       if (bridge.stirred()) doors.idle();

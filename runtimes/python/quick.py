@@ -1,49 +1,119 @@
-"""Short cuts through the codec for what most messages are: small ones coming in, flat dicts going out.
+"""Short cuts through the codec for what most messages are: plain values of modest size.
 
 Whatever is not that, or is doubtful, goes the whole way through `vivarium.message`, which also finds the words of a refusal.
 Bytes are searched by `find`: in CPython `in` first takes the other side for a number, and raises, four times as slow.
 """
 
-from vivarium import message, message_text, message_values
+from collections import namedtuple
+
+from vivarium import message, message_text
 from vivarium.message import MessageUnsupported, text_lane
 
+Codec = namedtuple("Codec", ["encode", "decode", "are_clear", "read", "are_good", "write"])
+"""Within a budget:
+
+`encode(value)` and `decode(lane, text)` have the results of those of `vivarium.message`.
+
+Their halves serve many messages at once: what must be looked for in a text is looked for in all of them together.
+`are_clear(texts)`: `read(text)` may be used for each of them; it gives the value, or raises one of `doubts` and `decode` must do it.
+`write(value)` gives a text, or None where `encode` must do it; `are_good(texts)`: they may be sent, all of them. Else each is to be
+looked at, and the value of one that is not good to be encoded.
+"""
+
+doubts = (StopIteration, ValueError, RecursionError, MessageUnsupported)
+
 _sixteen_digits_in_a_value = b"," + message_text.sixteen_digits
-_few = 64
-# Nothing in these needs counting, and none leads into another: what is written before it was looked at may be nested without end.
-_only_scalars = frozenset([str, int, float, bool, type(None)]).issuperset
+# Values that are counted on the way, and levels.
+_few = 256
+_flat = 8
+_scalars = frozenset([str, int, float, bool, type(None)])
+_too_many = 2 * _few
+
+
+def _count(value, levels):
+    """How many values a container holds, at least `_too_many` if it is not plain: lists, dicts and scalars of these very types."""
+    count = len(value)
+    if count > _few:
+        return _too_many
+    if type(value) is dict:
+        for key, entry in value.items():
+            if type(key) is not str:
+                return _too_many
+            kind = type(entry)
+            if kind not in _scalars:
+                if levels == 0 or kind is not dict and kind is not list:
+                    return _too_many
+                count += _count(entry, levels - 1)
+                if count > _few:
+                    return _too_many
+    else:
+        for entry in value:
+            kind = type(entry)
+            if kind not in _scalars:
+                if levels == 0 or kind is not dict and kind is not list:
+                    return _too_many
+                count += _count(entry, levels - 1)
+                if count > _few:
+                    return _too_many
+    return count
 
 
 def codec(budget):
-    """`encode(value)` and `decode(lane, text)` within a budget, with the results of those of `vivarium.message`."""
     # Fewer characters can exceed none of them: two make a level, two a value, five a key.
-    short = min(2 * budget.depth, 2 * budget.nodes, 5 * budget.keys, budget.bytes // 4)
-    few = min(_few, budget.keys, budget.nodes - 1) if budget.depth > 0 else -1
-    size = budget.bytes
-    scan, write, join = message_text.scan, message_text.write_json, "".join
+    short = min(2 * budget.nodes, 5 * budget.keys, budget.bytes // 4)
+    flat = min(2 * budget.depth, short)
+    depth = budget.depth
+    few = min(_few, budget.keys, budget.nodes - 1)
+    levels = min(_flat, budget.depth) - 1
+    # A character has at most four bytes.
+    most = budget.bytes // 4
+    scan, write_json = message_text.scan, message_text.write_json
     digits, nineteen_digits, sixteen_digits = message_text.digits, message_text.nineteen_digits, _sixteen_digits_in_a_value
-    only_text = message_values.only_text.issuperset
     whole_decode, whole_encode = message.decode, message.encode
 
-    def decode(lane, text):
-        if lane == text_lane and len(text) <= short:
-            try:
-                data = text.encode()
-                value, end = scan(text, 0)
-            except (StopIteration, ValueError, RecursionError, MessageUnsupported):
-                return whole_decode(lane, text, budget)
-            if end == len(text) and "\\u" not in text and data.translate(digits).find(nineteen_digits) < 0:
+    def are_clear(texts):
+        try:
+            return "\\u" not in texts and texts.encode().translate(digits).find(nineteen_digits) < 0
+        except UnicodeEncodeError:
+            return False
+
+    def read(text):
+        length = len(text)
+        if length <= flat or length <= short and text.count("[") + text.count("{") <= depth:
+            value, end = scan(text, 0)
+            if end == length:
                 return value
+        raise ValueError
+
+    def decode(lane, text):
+        if lane == text_lane and len(text) <= short and are_clear(text):
+            try:
+                return read(text)
+            except doubts:
+                pass
         return whole_decode(lane, text, budget)
 
-    def encode(value):
-        if type(value) is dict and len(value) <= few and only_text(map(type, value)) and _only_scalars(map(type, value.values())):
+    def are_good(texts):
+        try:
+            return texts.encode().translate(digits).find(sixteen_digits) < 0
+        except UnicodeEncodeError:
+            return False
+
+    def write(value):
+        kind = type(value)
+        if (kind is dict or kind is list) and levels >= 0 and _count(value, levels) <= few:
             try:
-                text = join(write(value, 0))
-                data = text.encode()
-                if len(data) <= size and data.translate(digits).find(sixteen_digits) < 0:
-                    return text_lane, text
-            except (ValueError, RecursionError, MessageUnsupported):
-                pass
+                (text,) = write_json(value, 0)
+            except doubts:
+                return None
+            if len(text) <= most:
+                return text
+        return None
+
+    def encode(value):
+        text = write(value)
+        if text is not None and are_good(text):
+            return text_lane, text
         return whole_encode(value, budget)
 
-    return encode, decode
+    return Codec(encode, decode, are_clear, read, are_good, write)

@@ -359,7 +359,7 @@ class _Actor:
         self.outlets = {}
         self.peers = frozenset()
         self.services = ()
-        self.encode, self.decode = codec(default_budget)
+        self._use(codec(default_budget))
         # Bytes that one message may have.
         self.message = default_budget[0]
         self.loop = None
@@ -373,11 +373,15 @@ class _Actor:
         self.peers = frozenset(settings["peers"])
         self.services = tuple(settings["services"])
         self.message = settings["message"]
-        self.encode, self.decode = codec(Budget(settings["message"], *default_budget[1:]))
+        self._use(codec(Budget(settings["message"], *default_budget[1:])))
         self.loop = loop
         Context.config = settings["config"]
         Context.env = MappingProxyType(settings["environment"])
         Context.secrets = MappingProxyType(settings["secrets"])
+
+    def _use(self, codec):
+        self.codec = codec
+        self.encode, self.decode = codec.encode, codec.decode
 
     def token(self):
         self._tokens += 1

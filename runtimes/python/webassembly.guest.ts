@@ -16,6 +16,8 @@ export interface Engine {
   readonly webAssembly: object;
   /** What Pyodide reads as its module: it would copy it, so the engine puts the module in its place. */
   readonly placeholder: Uint8Array;
+  /** The memory of the interpreter, once that is instantiated. */
+  text(): MemoryText;
   /** From now on code of the guest may ask. */
   seal(): void;
 }
@@ -38,11 +40,11 @@ export function createEngine(captured: Captured, interpreter: Uint8Array, textMo
   let sealed = false;
   let interpreterModule: object | undefined;
   let compiled = 0;
+  let text: MemoryText | undefined;
 
   const instantiateInterpreter = (module: object, imports: Imports): object => {
     interpreterModule = undefined;
     let exports: { readonly memory: object } | undefined;
-    let text: MemoryText | undefined;
     replaceStrings(
       imports['env'] as never,
       () => exports as never,
@@ -122,6 +124,7 @@ export function createEngine(captured: Captured, interpreter: Uint8Array, textMo
   return {
     webAssembly,
     placeholder: new Uint8ArrayIntrinsic(0),
+    text: () => text as MemoryText,
     seal: () => {
       sealed = true;
     },

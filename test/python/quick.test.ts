@@ -19,7 +19,7 @@ def outcome(work, *values):
 
 def differ(text):
     for budget in budgets:
-        encode, decode = codec(budget)
+        encode, decode, *_ = codec(budget)
         yield outcome(decode, 0, text), outcome(message.decode, 0, text, budget)
         try:
             value = message_text.scan(text, 0)[0]

@@ -1,0 +1,97 @@
+/** The bootstrap's half of `vivarium.ahead`: handlers in Python that run ahead of the kernel, many in one call. */
+import { hostError } from '../guest/failure.ts';
+import type { Kernel, Row, Turn } from '../guest/kernel.ts';
+import type { MemoryText } from '../guest/memoryText.ts';
+import { charCodeAt, now } from '../guest/primordials.ts';
+import { lengthWidth, slice as sliceMilliseconds } from '../guest/wire.ts';
+import { textLane } from '../lanes.ts';
+import type { PythonDoors } from './doors.guest.ts';
+
+/** Where things stand in the array `shared` of ahead.py, whose elements have four bytes; and `most`. */
+const running = 0;
+const handed = 2;
+const received = 3;
+const mostMessages = 1024;
+const width = 4;
+const given = received + mostMessages;
+
+/** After a row that a turn has stopped by staying open, so many begin by themselves: they may do the same. */
+const wary = 64;
+
+export interface Ahead {
+  beginRow(row: Row, places: number): boolean;
+  /** The turn whose code runs; 0 if none runs ahead. */
+  running(): number;
+  /** The kernel hears of turns that have ended, and begins the one that follows them. */
+  reach(texts: string): Turn;
+  /** The kernel hears of turns that have ended. */
+  take(texts: string): void;
+}
+
+/** @param cancel tells Python that a turn has ended from outside */
+export function createAhead(kernel: Kernel, doors: PythonDoors, text: MemoryText, cancel: (turn: Turn) => void): Ahead {
+  const place = doors.place() as number;
+  let row: Row | undefined;
+  /** How many of the row the kernel has heard of. */
+  let heard = 0;
+  let trust = 0;
+
+  const numberAt = (index: number): number => {
+    const units = text.readUnits(place + index * width, lengthWidth);
+    return charCodeAt(units, 0) + charCodeAt(units, 1) * 65_536;
+  };
+
+  const messages = (of: Row): number => of.lengths.length / lengthWidth;
+
+  /** @throws HostError if the guest has written where it should not. */
+  const take = (texts: string): void => {
+    const count = numberAt(handed);
+    if (row === undefined || heard + count > messages(row)) throw hostError('actor.fatal', 'the interpreter tells of turns that have not begun');
+    const lengths = text.readUnits(place + given * width, count * lengthWidth);
+    let characters = 0;
+    for (let at = 0; at < lengths.length; at += lengthWidth) characters += charCodeAt(lengths, at) + charCodeAt(lengths, at + 1) * 65_536;
+    if (characters !== texts.length) throw hostError('actor.fatal', 'the interpreter tells of results that it does not give');
+    heard += count;
+    kernel.pass(lengths, texts);
+  };
+
+  return {
+    beginRow(next, places) {
+      if (next.lane !== textLane || --trust > 0) return false;
+      row = next;
+      heard = 0;
+      try {
+        text.writeUnits(next.lengths, place + received * width);
+        const time = sliceMilliseconds - (now() - kernel.doorTime());
+        const left = doors.deliver_many(next.turn, next.inlet, messages(next), next.body.length, time, places, next.body);
+        if (typeof left !== 'string') return false;
+        take(left);
+        return true;
+      } catch (error) {
+        // No memory for what it was to be given.
+        if (heard === 0 && numberAt(running) === 0) return false;
+        throw error;
+      } finally {
+        if (heard === 1) trust = wary;
+        row = undefined;
+      }
+    },
+
+    running() {
+      if (row === undefined) return 0;
+      const turn = numberAt(running);
+      return turn >= row.turn && turn < row.turn + messages(row) ? turn : 0;
+    },
+
+    reach(texts) {
+      take(texts);
+      if (row === undefined || heard === messages(row)) throw hostError('actor.fatal', 'the interpreter tells of a turn that was not delivered');
+      heard++;
+      const turn = kernel.reach();
+      turn.onCancel = () => cancel(turn);
+      return turn;
+    },
+
+    take,
+  };
+}
