@@ -12,6 +12,7 @@
 import { readBinary } from './codec/binary-reader.ts';
 import { writeBinary } from './codec/binary-writer.ts';
 import { type Budget, defaultBudget, type Message, type Payload } from './codec/model.ts';
+import { escapedHalf, isPlain } from './codec/plain.ts';
 import { fits, survey } from './codec/survey.ts';
 import { readText, writeText } from './codec/text.ts';
 
@@ -30,6 +31,10 @@ export { type Budget, defaultBudget, type ErrorValue, type Message, type Payload
  * encode({ items: [{ price: () => 1 }] }) // message.unsupported: items[0].price is a function.
  */
 export function encode(value: unknown, budget: Budget = defaultBudget): Payload {
+  if (isPlain(value, budget)) {
+    const text = writeText(value, fits.text, budget);
+    if (!text.includes(escapedHalf)) return { lane: 'text', text };
+  }
   const fit = survey(value, null, 0, { budget, nodes: 0, characters: 0 });
   return fit === fits.binary ? { lane: 'binary', bytes: writeBinary(value, budget) } : { lane: 'text', text: writeText(value, fit, budget) };
 }

@@ -31,8 +31,7 @@ function objectForMap(_key: string, value: unknown): unknown {
   return fromEntries(entries as [string, unknown][]);
 }
 
-/** Quick to look for; most texts have none. */
-const manyDigits = /\d{16}/;
+const manyDigits = 16;
 /** A run of so many digits before any point may be an integer that no number holds. */
 const largeInteger = /(?<![\d.])\d{16}/;
 const integerLiteral = /^-?\d+$/;
@@ -41,20 +40,44 @@ const integerLiteral = /^-?\d+$/;
 export function readText(text: string, budget: Budget): Message {
   if (exceeds(text, budget.bytes)) throw tooLarge(budget, utf8Length(text));
   // Fewer characters cannot exceed the budget: a level takes two, a value two, a key five (`"":0,`).
-  if (text.length > 2 * budget.depth || text.length > 2 * budget.nodes || text.length > 5 * budget.keys) checkShape(text, budget);
+  const isShort = text.length <= 2 * budget.nodes && text.length <= 5 * budget.keys;
+  if (!isShort || (text.length > 2 * budget.depth && !opensFew(text, budget.depth))) checkShape(text, budget);
   if (!text.isWellFormed()) throw invalid('it holds half of a surrogate pair');
   let value: Message;
   try {
-    value =
-      text.length >= 16 && manyDigits.test(text) && largeInteger.test(text)
-        ? parse(text, keepInteger as (this: unknown, key: string, value: unknown) => unknown)
-        : parse(text);
+    value = hasManyDigits(text) && largeInteger.test(text) ? parse(text, keepInteger as (this: unknown, key: string, value: unknown) => unknown) : parse(text);
   } catch (cause) {
     if (cause instanceof VivariumError) throw cause;
     throw invalid('it is not JSON', cause);
   }
   if (text.includes('\\u')) checkStrings(value);
   return value;
+}
+
+/** Whether no more than so many lists and maps begin in it, brackets in strings counted too. */
+function opensFew(text: string, most: number): boolean {
+  let opened = 0;
+  for (let at = text.indexOf('{'); at !== -1; at = text.indexOf('{', at + 1)) if (++opened > most) return false;
+  for (let at = text.indexOf('['); at !== -1; at = text.indexOf('[', at + 1)) if (++opened > most) return false;
+  return true;
+}
+
+const isDigit = (text: string, at: number): boolean => {
+  const unit = text.charCodeAt(at);
+  return unit >= zero && unit <= nine;
+};
+
+/** Whether so many digits stand in a row; most texts have none. A row of that length holds every place of that distance. */
+function hasManyDigits(text: string): boolean {
+  for (let at = manyDigits - 1; at < text.length; at += manyDigits) {
+    if (!isDigit(text, at)) continue;
+    let first = at;
+    while (first > 0 && isDigit(text, first - 1)) first--;
+    let end = at + 1;
+    while (end < text.length && isDigit(text, end)) end++;
+    if (end - first >= manyDigits) return true;
+  }
+  return false;
 }
 
 /** A reviver that turns the integers that no number holds into bigints. */
@@ -77,6 +100,7 @@ function checkStrings(value: Message): void {
   }
 }
 
+const [zero, nine] = [0x30, 0x39] as const;
 const [quote, backslash, comma, colon, openList, closeList, openMap, closeMap] = [0x22, 0x5c, 0x2c, 0x3a, 0x5b, 0x5d, 0x7b, 0x7d] as const;
 
 /** Counts depth, values and keys of what may be JSON, before anything is allocated for them. Whether it is JSON, the parser says. */
