@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import type { AuditEvent, CellEvent } from '../../host/index.ts';
+import { partitionOfKey, replicaFor } from '../../runtimes/replicas.ts';
 import { rogueHost } from '../support/rogueHost.ts';
 
 const echo = { runtime: 'javascript', code: 'export const handle = (m) => m;' } as const;
@@ -199,4 +200,53 @@ test('a cell that never becomes what it should makes the deployment fail, not wa
   await expect(dies.deploy(flow)).rejects.toMatchObject({ code: 'actor.start', message: expect.stringContaining('died while') });
   const confesses = await rogueHost("send({ type: 'ready', version: 1, node: '26', denied: { 'read /etc/passwd': 'ALLOWED' }, environment: [], boot: 0 });");
   await expect(confesses.deploy(flow)).rejects.toMatchObject({ code: 'cell.start', message: expect.stringContaining('read /etc/passwd') });
+});
+
+/** Index 0 is the first of the replicas; 1 is the second, whose cell lies. */
+const replicated = {
+  vivarium: 1,
+  cells: 2,
+  actors: { work: { ...echo, replicas: 2 } },
+  inputs: { in: 'work' },
+  outputs: { out: 'work' },
+} as const;
+/** Keys of the two. */
+const [first, second] = [0, 1].map((replica) => ['a', 'b', 'c', 'd', 'e', 'f'].find((key) => replicaFor(partitionOfKey(key), 2) === replica) as string) as [
+  string,
+  string,
+];
+
+const liesAboutReplicas: Readonly<Record<string, string>> = {
+  'a message of another replica of its actor': `send({ type: 'emit', runs: [0, 0, 0, 1], execution: [execution], length: [1] }, Buffer.from('1'))`,
+  'work of another replica of its actor': `send({ type: 'settled', execution: [execution], received: [1], groups: [1, 1], work: [0, 1, 1] })`,
+  'room in another replica of its actor': `send({ type: 'credit', actor: [0], messages: [1] })`,
+  'a failure of another replica of its actor': `send({ type: 'failure', execution, actor: 0, error: { code: 'actor.failed', message: 'x' } })`,
+  'a replica that there is not': `send({ type: 'emit', runs: [2, 0, 0, 1], execution: [execution], length: [1] }, Buffer.from('1'))`,
+};
+
+describe.each(Object.entries(liesAboutReplicas))('a cell that tells of %s', (_, lie) => {
+  test('is killed, and the other replica serves', async () => {
+    const host = await rogueHost(
+      `const { message } = cell; cell.message = function (actor, execution, reply, payload) { if (actor !== 1) return message(actor, execution, reply, payload); ${lie}; };`,
+    );
+    const deployed = await host.deploy(replicated);
+    expect(await deployed.run({ in: 'hello' }, { partition: first })).toMatchObject({ status: 'completed', outputs: { out: ['hello'] } });
+    expect(await deployed.run({ in: 'hello' }, { partition: second })).toMatchObject({ status: 'failed', errors: [{ code: 'cell.protocol' }] });
+    expect(await deployed.run({ in: 'hello' }, { partition: first })).toMatchObject({ status: 'completed', outputs: { out: ['hello'] } });
+  });
+});
+
+test('a cell cannot send an execution to a replica that does not serve it', async () => {
+  // It shows the host all that its sender says, and keeps nothing for the replica that lives beside the sender.
+  const host = await rogueHost('');
+  const deployed = await host.deploy({
+    vivarium: 1,
+    cells: 2,
+    actors: { front: echo, work: { ...echo, replicas: 2 } },
+    connections: ['front -> work'],
+    inputs: { in: 'front' },
+    outputs: { out: 'work' },
+  });
+  const outputs = async (partition: string) => (await deployed.run({ in: 'hello' }, { partition })).outputs.out;
+  expect([await outputs(first), await outputs(second)].toSorted()).toEqual([[], ['hello']]);
 });
