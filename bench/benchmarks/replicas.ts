@@ -10,11 +10,11 @@ export const summary = 'an actor that computes for milliseconds with each messag
 const busy = {
   javascript: {
     runtime: 'javascript',
-    code: 'export const handle = ({ n }) => { for (let i = 0; i < 2_000_000; i++) n = (n * 1103515245 + 12345) % 2147483648; return n; };',
+    code: 'export const handle = ({ n }) => { for (let i = 0; i < 4_000_000; i++) n = (Math.imul(n, 1103515245) + 12345) | 0; return n; };',
   },
   python: {
     runtime: 'python',
-    code: 'def handle(message):\n    n = message["n"]\n    for i in range(40_000): n = (n * 1103515245 + 12345) % 2147483648\n    return n\n',
+    code: 'def handle(message):\n    n = message["n"]\n    for i in range(10_000): n = (n * 1103515245 + 12345) % 2147483648\n    return n\n',
   },
 } as const satisfies Partial<Record<Language, object>>;
 
@@ -36,7 +36,7 @@ async function rate(language: keyof typeof busy, replicas: number, cells: number
     inputs: { in: 'work' },
     outputs: { out: 'work' },
   });
-  return ratesOf(options.repetitions, messages, () => pipeAll(flow, numbered(messages)));
+  return await ratesOf(options.repetitions, messages, () => pipeAll(flow, numbered(messages)));
 }
 
 export async function measure(options: Options): Promise<Measured> {
