@@ -1,9 +1,10 @@
 /** What is no mistake of a deployment, and yet not what its author may expect. */
-import { realpathSync } from 'node:fs';
 import nodePath from 'node:path';
 import { type Diagnostic, placeText } from './manifest/index.ts';
 import { type Grant, originText } from './policy/index.ts';
+import { wayDown } from './policy/rules/filesystem.ts';
 import { matchesService } from './policy/rules/services.ts';
+import { realPath } from './realPath.ts';
 import type { LoadedSource } from './sources/index.ts';
 
 export interface Deployed {
@@ -41,16 +42,8 @@ const ownCode = ({ actor, filesystem }: Grant, code: readonly string[]): readonl
     .filter(({ access }) => access === 'read-write')
     .flatMap(({ host, origin }) => {
       const folder = realPath(host);
-      const file = code.find((path) => !nodePath.relative(folder, realPath(path)).startsWith('..'));
+      const file = code.find((path) => wayDown(folder, realPath(path)) !== null);
       return file === undefined
         ? []
         : [`${originText(origin)}: \`${actor}\` may write ${nodePath.basename(file)}, and so decide what the next deployment runs`];
     });
-
-const realPath = (path: string): string => {
-  try {
-    return realpathSync(path);
-  } catch {
-    return nodePath.resolve(path);
-  }
-};
