@@ -84,7 +84,9 @@ export async function prepareDeployment(request: DeploymentRequest): Promise<Dep
   const secrets = await Promise.all(grants.map((grant) => holdSecrets(grant, namespace, request.secrets)));
   const inlets = requiredInlets(manifest);
   const sources = manifest.actors.map((actor) => sourceIn(actor, grants[actor.index] as Grant, inlets[actor.index] ?? [], file, base));
-  const bundled = await loadJavaScriptTogether(sources, base, request.loading);
+  // Who has a cell of its own is not trusted by its neighbours: it has a bundler of its own too.
+  const neighbours = sources.filter((_, index) => manifest.actors[index]?.ownCell !== true);
+  const bundled = await loadJavaScriptTogether(neighbours, base, request.loading);
   const loaded = await loadAll(manifest.actors, async ({ index }) => {
     const source = sources[index] as ActorSource;
     return served(bundled.get(source) ?? (await loadSource(source, base, request.loading)), source.name, inlets[index] ?? []);

@@ -27,6 +27,9 @@ export interface BundleOrder {
   load(name: string): Promise<{ readonly text: string; readonly loader: SourceLoader }>;
 }
 
+/** Between the end of a bundler and that of its pipes. Milliseconds. */
+const closePatience = 1_000;
+
 interface Ending {
   /** It was ended by a limit, or from outside. */
   readonly killed: boolean;
@@ -58,8 +61,11 @@ export class BundlerProcess {
     // A bundler that has died is noticed by its exit; what was still being written to it does not matter.
     child.stdin.on('error', () => undefined);
     this.#ending = new Promise((resolve) => {
+      const ended = (code: number | null, signal: NodeJS.Signals | null): void => resolve({ killed: signal !== null || (code ?? 0) > 128, words: complaints });
       child.on('error', ({ message }) => resolve({ killed: false, words: message }));
-      child.on('close', (code, signal) => resolve({ killed: signal !== null || (code ?? 0) > 128, words: complaints }));
+      child.on('close', ended);
+      // A process that it started may live on, and hold its pipes.
+      child.on('exit', (code, signal) => setTimeout(ended, closePatience, code, signal).unref());
     });
     void this.#ending.then(() => {
       this.#gone = true;
@@ -67,7 +73,8 @@ export class BundlerProcess {
   }
 
   get alive(): boolean {
-    return !this.#gone;
+    const { exitCode, signalCode } = this.#child;
+    return !this.#gone && exitCode === null && signalCode === null;
   }
 
   /** It has had its order. One that ended before has seen no source. */
@@ -82,17 +89,14 @@ export class BundlerProcess {
   async bundle(order: BundleOrder, time: number = bundlerCaps.time): Promise<BundleOutcome> {
     const { stdin, stdout } = this.#child;
     this.#keepHostAlive(true);
-    let timedOut = false;
-    const timer = setTimeout(() => {
-      timedOut = true;
-      this.kill();
-    }, time);
+    let timer: NodeJS.Timeout | undefined;
     const say = (line: HostLine): void => {
       stdin.write(`${JSON.stringify(line)}\n`);
     };
     try {
       return await new Promise<BundleOutcome>((resolve, reject) => {
-        void this.#ending.then(({ killed, words }) => reject(timedOut || killed ? tooExpensive() : notRunning(words)));
+        timer = setTimeout(() => reject(tooExpensive()), time);
+        void this.#ending.then(({ killed, words }) => reject(killed ? tooExpensive() : notRunning(words)));
         const limited = stdout.pipe(limitedTo(bundlerCaps.output)).on('error', reject);
         onLines(limited, (text) => {
           const line = readBundlerLine(text);
@@ -114,9 +118,15 @@ export class BundlerProcess {
     this.#keepHostAlive(false);
   }
 
+  /** With all that it started: by their group, and because they have nobody to speak to any more. */
   kill(): void {
-    const { pid, exitCode, signalCode } = this.#child;
-    if (pid !== undefined && exitCode === null && signalCode === null) process.kill(-pid, 'SIGKILL');
+    const { pid, stdin, stdout, stderr } = this.#child;
+    try {
+      if (pid !== undefined && !this.#gone) process.kill(-pid, 'SIGKILL');
+    } catch {
+      // They are gone already.
+    }
+    for (const stream of [stdin, stdout, stderr]) stream.destroy();
   }
 
   #keepHostAlive(on: boolean): void {

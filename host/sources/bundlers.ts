@@ -67,7 +67,9 @@ export class Bundlers {
     const spare = this.#spare;
     this.#spare = undefined;
     clearTimeout(this.#rest);
-    return spare?.alive === true ? spare : undefined;
+    if (spare?.alive === true) return spare;
+    spare?.kill();
+    return undefined;
   }
 }
 

@@ -1,5 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
 import { expect, it, onTestFinished, vi } from 'vitest';
+import { createHost } from '../../host/index.ts';
 import { Bundlers, loadSource } from '../../host/sources/index.ts';
 import { makeFolder } from '../support/folder.ts';
 import { gone } from '../support/processes.ts';
@@ -74,4 +76,16 @@ it('keep none where none is wanted', async () => {
   await load(bundlers, 1);
   await bundlers.refill();
   await vi.waitFor(() => expect(bundlerProcesses()).toEqual([]));
+});
+
+it('bundle an actor with a cell of its own apart from its neighbours', async () => {
+  const folder = path.join(makeFolder({}), 'cache');
+  await using host = await createHost({ cache: { folder } });
+  const actor = { runtime: 'javascript', code: 'export const handle = (n) => n;' } as const;
+  await host.deploy({ vivarium: 1, actors: { a: actor, b: actor, c: { ...actor, cell: 'own' } }, inputs: { in: 'a' } });
+  const entries = readdirSync(folder).map((name) => {
+    const { bundles } = JSON.parse(readFileSync(path.join(folder, name), 'utf8').split('\n')[1] as string) as { bundles: { map: string }[] };
+    return bundles.flatMap(({ map }) => (JSON.parse(map) as { sources: string[] }).sources);
+  });
+  expect(entries.toSorted((one, other) => one.length - other.length)).toEqual([['actor:c.inline.ts'], ['actor:a.inline.ts', 'actor:b.inline.ts']]);
 });
