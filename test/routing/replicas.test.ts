@@ -267,6 +267,31 @@ describe('replicas of one actor', () => {
   });
 });
 
+test('executions that an actor begins by itself are spread too', async () => {
+  await using host = await createHost();
+  const flow = await host.deploy({
+    vivarium: 1,
+    cells: 2,
+    actors: {
+      feed: javascript(
+        'export const start = async (context) => { for (let n = 0; n < 30; n++) await context.emit("out", n); }; export const handle = () => {};',
+      ),
+      work: javascript(`${identity} export const handle = (n) => [n, replica];`, { replicas: 3 }),
+    },
+    connections: ['feed -> work'],
+    outputs: { out: 'work' },
+  });
+  const told: [number, number][] = [];
+  const all = Promise.withResolvers<void>();
+  flow.on('output', ({ payload }) => {
+    if (payload.lane === 'text') told.push(JSON.parse(payload.text) as [number, number]);
+    if (told.length === 30) all.resolve();
+  });
+  await all.promise;
+  expect(told.map(([n]) => n).toSorted((a, b) => a - b)).toEqual(numbers(30));
+  expect(new Set(told.map(([, replica]) => replica)).size).toBe(3);
+});
+
 describe('when a cell of several dies', () => {
   test('under load, every execution is answered, and once', async () => {
     await using host = await createHost();
