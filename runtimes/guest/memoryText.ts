@@ -37,10 +37,14 @@ export interface MemoryText {
   bitsAt(at: number, length: number): number;
 }
 
-/** @param bytes of assembly/text.wat, compiled */
-export function createMemoryText(webAssembly: Captured['webAssembly'], bytes: ArrayBuffer, memory: object): MemoryText {
+/** @param bytes what assembly/text.wat is assembled to */
+export function compileText(webAssembly: Captured['webAssembly'], bytes: ArrayBuffer): WebAssembly.Module {
   const Module = webAssembly.Module as unknown as new (bytes: ArrayBuffer, options: object) => WebAssembly.Module;
-  const module = new Module(bytes, { __proto__: null, builtins: ['js-string'] });
+  return new Module(bytes, { __proto__: null, builtins: ['js-string'] });
+}
+
+/** @param module see {@link compileText} */
+export function createMemoryText(webAssembly: Captured['webAssembly'], module: WebAssembly.Module, memory: object): MemoryText {
   const instance = new webAssembly.Instance(module, { env: { memory } } as never);
   const { take, put8, put16, get8, get16, bits } = instance.exports as unknown as Exports;
   /** The text whose piece was taken last, and that is all of it: to look at a short text and to write it, it is taken once. */

@@ -15,7 +15,7 @@ export interface InterpreterFiles {
   /** The module, whose maximum of memory the cell has set. */
   readonly wasm: Uint8Array;
   readonly library: Uint8Array;
-  /** See {@link createMemoryText}. */
+  /** See `compileText`. */
   readonly text: ArrayBuffer;
   /** Absent only while the snapshot is made. */
   readonly memory: ArrayBuffer | undefined;

@@ -7,7 +7,7 @@
  * a suspended stack is memory that nobody counts.
  */
 import { construct, defineProperty, getPrototypeOf, lengthOf, setBytes, table, TypeErrorIntrinsic, Uint8ArrayIntrinsic } from '../guest/primordials.ts';
-import { createMemoryText, type MemoryText } from '../guest/memoryText.ts';
+import { compileText, createMemoryText, type MemoryText } from '../guest/memoryText.ts';
 import type { Captured } from '../guest/realm.ts';
 import { replaceStrings } from './strings.guest.ts';
 
@@ -31,7 +31,7 @@ type Imports = Record<string, Record<string, unknown>>;
 
 type Constructor = (new (...args: never[]) => object) & { prototype: object };
 
-/** @param textModule see {@link createMemoryText} */
+/** @param textModule see {@link compileText} */
 export function createEngine(captured: Captured, interpreter: Uint8Array, textModule: ArrayBuffer): Engine {
   const real = captured.webAssembly as unknown as Record<'Module' | 'Instance' | 'Memory' | 'Table' | 'Global' | 'Tag' | 'Exception', Constructor>;
   const admitted = new WeakSet<object>();
@@ -52,7 +52,7 @@ export function createEngine(captured: Captured, interpreter: Uint8Array, textMo
     );
     const instance = construct(real.Instance, [module, imports]) as { readonly exports: { readonly memory: object } };
     exports = instance.exports;
-    text = createMemoryText(captured.webAssembly, textModule, exports.memory);
+    text = createMemoryText(captured.webAssembly, compileText(captured.webAssembly, textModule), exports.memory);
     return instance;
   };
 

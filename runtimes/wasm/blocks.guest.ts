@@ -1,16 +1,24 @@
 /** The memory blocks of one plugin, as its host sees them. They live in WebAssembly: see assembly/blocks.ts. */
 import { hostError } from '../guest/failure.ts';
+import { ascii, createMemoryText } from '../guest/memoryText.ts';
 import type { Captured } from '../guest/realm.ts';
+import { toUtf8 } from './text.guest.ts';
 
 export const pageBytes = 65_536;
+
+/** Bytes, or the text that they are in UTF-8: a short way in and out, for most messages are text. */
+export type Content = string | Uint8Array;
 
 export interface Blocks {
   /** What a plugin imports to reach its blocks, by name. Functions of WebAssembly. */
   readonly functions: Readonly<Record<string, unknown>>;
   /** Forgets the blocks of the last call and makes the input of the next. */
-  begin(input: Uint8Array): void;
-  /** What the plugin has made its output; empty if nothing. */
-  output(): Uint8Array;
+  begin(input: Content): void;
+  /**
+   * What the plugin has made its output; empty if nothing.
+   * @param asText to be given as text, if all of it is ASCII
+   */
+  output(asText: boolean): Content;
   /** What the plugin has made its error, at most so many bytes; `undefined` if nothing. */
   error(most: number): Uint8Array | undefined;
   /** A copy of a block. @throws HostError actor.fatal when no block begins there. */
@@ -32,13 +40,21 @@ interface BlockExports {
 }
 
 /**
+ * @param textModule see `compileText`
  * @param mostBytes bound of the memory of the blocks.
  * @param reserve throws if the actor may not have so many bytes more.
  */
-export function createBlocks(webAssembly: Captured['webAssembly'], module: WebAssembly.Module, mostBytes: number, reserve: (bytes: number) => void): Blocks {
+export function createBlocks(
+  webAssembly: Captured['webAssembly'],
+  module: WebAssembly.Module,
+  textModule: WebAssembly.Module,
+  mostBytes: number,
+  reserve: (bytes: number) => void,
+): Blocks {
   const memory = new webAssembly.Memory({ initial: 1, maximum: Math.max(1, Math.ceil(mostBytes / pageBytes)) });
   const { exports: functions } = new webAssembly.Instance(module, { env: { memory }, blocks: { reserve, refuse } });
   const blocks = functions as unknown as BlockExports;
+  const text = createMemoryText(webAssembly, textModule, memory);
   let view = new Uint8Array(memory.buffer);
 
   /** Growing the memory detaches its old buffer. */
@@ -51,12 +67,20 @@ export function createBlocks(webAssembly: Captured['webAssembly'], module: WebAs
     functions,
     begin(input) {
       blocks.reset();
-      const start = blocks.input(input.length) >>> 0;
-      bytes().set(input, start);
+      const isText = typeof input === 'string';
+      if (isText && text.bitsOf(input) <= ascii) {
+        text.writeLatin(input, blocks.input(input.length));
+        return;
+      }
+      const content = isText ? toUtf8(input) : input;
+      const start = blocks.input(content.length) >>> 0;
+      bytes().set(content, start);
     },
-    output() {
+    output(asText) {
       const start = blocks.output_offset() >>> 0;
-      return bytes().slice(start, start + (blocks.output_length() >>> 0));
+      const length = blocks.output_length() >>> 0;
+      if (asText && text.bitsAt(start, length) <= ascii) return text.readLatin(start, length);
+      return bytes().slice(start, start + length);
     },
     error(most) {
       const offset = blocks.error_get();

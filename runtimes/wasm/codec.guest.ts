@@ -9,13 +9,16 @@ import type { GuestPayload } from '../guest/kernel.ts';
 import { hostError } from '../guest/failure.ts';
 import { binaryLane, textLane } from '../lanes.ts';
 import type { WasmCodec } from '../protocol.ts';
-import { fromUtf8, toUtf8 } from './text.guest.ts';
+import type { Content } from './blocks.guest.ts';
+import { fromUtf8 } from './text.guest.ts';
 
 export interface Codec {
+  /** What it takes of a plugin may come as text. */
+  readonly isText: boolean;
   /** What the plugin gets. @throws HostError message.unsupported; VivariumError message.invalid, limit.message */
-  encode(payload: GuestPayload): Uint8Array;
+  encode(payload: GuestPayload): Content;
   /** The message that the plugin gave. @throws HostError, VivariumError message.invalid, limit.message */
-  decode(bytes: Uint8Array): GuestPayload;
+  decode(content: Content): GuestPayload;
 }
 
 export function createCodec(kind: WasmCodec, budget: Budget): Codec {
@@ -24,40 +27,44 @@ export function createCodec(kind: WasmCodec, budget: Budget): Codec {
   switch (kind) {
     case 'json':
       return {
-        encode: (payload) => toUtf8(jsonOf(payload, budget)),
-        decode: (bytes) => encodeGuest(fromJson(bytes, budget), budget),
+        isText: true,
+        encode: (payload) => jsonOf(payload, budget),
+        decode: (content) => encodeGuest(fromJson(content, budget), budget),
       };
     case 'text':
       return {
+        isText: true,
         encode(payload) {
           const value = message(payload);
           if (typeof value !== 'string') throw unfit(value, 'text');
-          return toUtf8(value);
+          return value;
         },
-        decode: (bytes) => encodeGuest(strictText(bytes), budget),
+        decode: (content) => encodeGuest(strictText(content), budget),
       };
     case 'bytes':
       return {
+        isText: false,
         encode(payload) {
           const value = message(payload);
           if (!(value instanceof Uint8Array)) throw unfit(value, 'bytes');
           return value;
         },
-        decode: (bytes) => encodeGuest(bytes, budget),
+        decode: (content) => encodeGuest(content, budget),
       };
     case 'msgpack':
       return {
+        isText: false,
         encode(payload) {
           const value = message(payload);
           return payload.lane === binaryLane ? textToBytes(payload.text) : writeBinary(value, budget);
         },
-        decode: (bytes) => encodeGuest(decodeGuest(binaryLane, bytesToText(bytes), budget), budget),
+        decode: (content) => encodeGuest(decodeGuest(binaryLane, bytesToText(content as Uint8Array), budget), budget),
       };
   }
 }
 
 /** @throws VivariumError message.invalid, limit.message */
-export const fromJson = (bytes: Uint8Array, budget: Budget): Message => decodeGuest(textLane, strictText(bytes), budget);
+export const fromJson = (content: Content, budget: Budget): Message => decodeGuest(textLane, strictText(content), budget);
 
 /**
  * A payload as JSON; 64-bit integers are written in full.
@@ -87,8 +94,8 @@ const wholeFloat = (value: number): string => (Math.abs(value) < 1e21 ? `${value
 const { rawJSON: rawJson } = JSON as unknown as { rawJSON(text: string): unknown };
 
 /** @throws HostError message.invalid */
-export function strictText(bytes: Uint8Array): string {
-  const text = fromUtf8(bytes);
+export function strictText(content: Content): string {
+  const text = typeof content === 'string' ? content : fromUtf8(content);
   if (text === null) throw hostError('message.invalid', 'the plugin gave text that is not valid UTF-8', 'output: bytes');
   return text;
 }

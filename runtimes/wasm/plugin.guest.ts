@@ -1,10 +1,11 @@
 /** One instance of a plugin: a module with a memory, blocks and variables of its own. */
 import { textLimits } from '../limits.ts';
 import type { Kernel, Turn } from '../guest/kernel.ts';
-import { type Blocks, createBlocks } from './blocks.guest.ts';
+import { type Blocks, type Content, createBlocks } from './blocks.guest.ts';
 import { type Caller, createCaller, type Functions } from './caller.guest.ts';
 import type { Codec } from './codec.guest.ts';
 import { createEnvironment } from './environment.guest.ts';
+import { table } from '../guest/primordials.ts';
 import type { Link } from './extism.guest.ts';
 import { faultOf, type MemoryUse, tooMuchMemory } from './fault.guest.ts';
 import { createHostTree } from './hostTree.guest.ts';
@@ -23,13 +24,15 @@ export interface PluginSource {
   readonly link: Link;
   readonly module: WebAssembly.Module;
   readonly blocks: WebAssembly.Module;
+  /** See `compileText`. */
+  readonly text: WebAssembly.Module;
   readonly output: Codec;
   readonly fillRandom: (bytes: Uint8Array) => void;
 }
 
 export interface Result {
   /** Empty if there is none. */
-  readonly output: Uint8Array;
+  readonly output: Content;
   /** Why the call failed, if the plugin says so. */
   readonly failure: string | undefined;
   /** The program has ended: the instance takes no more calls. */
@@ -41,7 +44,7 @@ export interface Plugin {
    * Runs an exported function. A promise if the plugin may wait for the host: then nothing else is called until it settles.
    * @throws what ended the call, see {@link faultOf}; the instance takes no more calls.
    */
-  call(name: string, input: Uint8Array, turn: Turn | undefined): Result | Promise<Result>;
+  call(name: string, input: Content, turn: Turn | undefined): Result | Promise<Result>;
   /** Ends what it waits for. It takes no more calls. */
   abandon(): void;
   /** Its memory and that of its blocks, at most. Bytes. */
@@ -75,7 +78,7 @@ export async function openPlugin(source: PluginSource): Promise<Plugin> {
     const wanted = use(more);
     if (wanted.used > limit) throw tooMuchMemory(wanted);
   };
-  const blocks: Blocks = createBlocks(webAssembly, source.blocks, limit + uncounted, admit);
+  const blocks: Blocks = createBlocks(webAssembly, source.blocks, source.text, limit + uncounted, admit);
   const temporary = createMemoryTree(temporaryFolder, kernel.settings.limits.handles, (bytes) => use(bytes + uncounted).used <= limit);
   const wasi = createWasi(kernel, source.fillRandom, preopensOf(kernel, caller, temporary));
   const vivarium = createVivarium(kernel, blocks, source.output, caller);
@@ -106,7 +109,14 @@ export async function openPlugin(source: PluginSource): Promise<Plugin> {
   };
 
   let exports: WebAssembly.Instance['exports'] = {};
-  const run = (name: string): (() => unknown) => (waits ? webAssembly.promising(exports[name]) : (exports[name] as () => unknown));
+  const callable = table<() => unknown>();
+  const run = (name: string): (() => unknown) => {
+    const known = callable[name];
+    if (known !== undefined) return known;
+    const made = waits ? webAssembly.promising(exports[name]) : (exports[name] as () => unknown);
+    callable[name] = made;
+    return made;
+  };
   await link(module, functions, (instance) => {
     exports = instance.exports;
     memory = exportedMemory === undefined ? undefined : (exports[exportedMemory] as typeof memory);
@@ -119,13 +129,13 @@ export async function openPlugin(source: PluginSource): Promise<Plugin> {
     admit();
     const error = blocks.error(textLimits.message);
     const failure = error !== undefined ? toShow(error) : Number(code ?? 0) === 0 ? undefined : `the function returned ${code}`;
-    return { output: blocks.output(), failure, over: false };
+    return { output: blocks.output(source.output.isText), failure, over: false };
   };
 
   const broken = (thrown: unknown): Result => {
     wasi.flush();
     if (!(thrown instanceof Exit)) throw faultOf(thrown, use());
-    return { output: blocks.output(), failure: thrown.code === 0 ? undefined : thrown.message, over: true };
+    return { output: blocks.output(source.output.isText), failure: thrown.code === 0 ? undefined : thrown.message, over: true };
   };
 
   return {

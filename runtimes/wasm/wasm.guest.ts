@@ -11,6 +11,7 @@
 import { budgetFor } from '../guest/codec.ts';
 import { hostError } from '../guest/failure.ts';
 import type { Kernel, Language, Turn } from '../guest/kernel.ts';
+import { compileText } from '../guest/memoryText.ts';
 import type { Captured } from '../guest/realm.ts';
 import type { Settings } from '../guest/wire.ts';
 import { createCodec } from './codec.guest.ts';
@@ -115,11 +116,15 @@ export function createWasm(kernel: Kernel): Language {
 
   return {
     async load(files) {
-      const [script, module, blocks] = files as [ExtismScript, ArrayBuffer, ArrayBuffer];
+      const [script, module, blocks, text] = files as [ExtismScript, ArrayBuffer, ArrayBuffer, ArrayBuffer];
       const compiled = compile(webAssembly, module);
       handlers = handlersOf(webAssembly.Module.exports(compiled), settings);
       const link = loadExtism(script, webAssembly, wasm.wasi);
-      instances = createInstances(kernel, { kernel, link, module: compiled, blocks: new webAssembly.Module(blocks), output, fillRandom }, handlers.start);
+      instances = createInstances(
+        kernel,
+        { kernel, link, module: compiled, blocks: new webAssembly.Module(blocks), text: compileText(webAssembly, text), output, fillRandom },
+        handlers.start,
+      );
       await instances.open();
       return handlers.served;
     },

@@ -9,8 +9,8 @@ const MiB = 1024 * 1024;
 const heapBeside = 48;
 
 export function createWasmRuntime(ivm: IsolatedVm): Runtime {
-  let files: { readonly script: string; readonly blocks: Buffer } | undefined;
-  let readFiles: () => { readonly script: string; readonly blocks: Buffer };
+  let files: { readonly script: string; readonly blocks: Buffer; readonly text: Buffer } | undefined;
+  let readFiles: () => { readonly script: string; readonly blocks: Buffer; readonly text: Buffer };
   /** V8's own cache of the script, made by the first isolate of this cell and kept in its memory. */
   let cache: ExternalCopy<ArrayBuffer> | undefined;
 
@@ -26,15 +26,15 @@ export function createWasmRuntime(ivm: IsolatedVm): Runtime {
     name: 'wasm',
     synchronous: false,
     prepare(open) {
-      const [script, blocks] = [open('extism/extism.js'), open('extism/blocks.wasm')];
-      readFiles = () => ({ script: script().toString('utf8'), blocks: blocks() });
+      const [script, blocks, text] = [open('extism/extism.js'), open('extism/blocks.wasm'), open('text.wasm')];
+      readFiles = () => ({ script: script().toString('utf8'), blocks: blocks(), text: text() });
     },
     heap: (limits) => heapBeside + Math.ceil(limits.message / MiB) * 8,
     async load(isolate, context, _plan, payloads) {
       files ??= readFiles();
       const compiled = await compile(isolate, files.script);
       const extism = await compiled.run(context, { reference: true });
-      return [extism.derefInto({ release: true }), copyInto(ivm, payloads[0] ?? Buffer.alloc(0)), copyInto(ivm, files.blocks)];
+      return [extism.derefInto({ release: true }), copyInto(ivm, payloads[0] ?? Buffer.alloc(0)), copyInto(ivm, files.blocks), copyInto(ivm, files.text)];
     },
     locate: () => readStack,
   };
