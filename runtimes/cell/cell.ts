@@ -14,7 +14,7 @@ import { readDelivery } from './delivery.ts';
 import { type Execution, Executions } from './executions.ts';
 import type { CallEvent } from './instanceListener.ts';
 import type { OpenTurn } from './openTurns.ts';
-import { Outbound, type Send, toBytes } from './outbound.ts';
+import { type Channel, Outbound, toBytes } from './outbound.ts';
 import { Rests } from './rests.ts';
 import { Sleepers } from './sleepers.ts';
 
@@ -36,8 +36,8 @@ export class Cell implements Router {
   #exports = 0;
   #careful = false;
 
-  constructor(send: Send, starter: Starter) {
-    this.#outbound = new Outbound(send);
+  constructor(channel: Channel, starter: Starter) {
+    this.#outbound = new Outbound(channel);
     this.#executions = new Executions((execution) => this.#outbound.settled(execution));
     this.#starter = starter;
     this.#sleepers = new Sleepers((actor) => this.#outbound.tell({ type: 'wanted', actor }));

@@ -64,6 +64,13 @@ channel.on('close', die);
 
 let corked = false;
 
+/** Ends what {@link send} began. */
+const flush = (): void => {
+  if (!corked) return;
+  corked = false;
+  channel.uncork();
+};
+
 /**
  * Frames of one turn of the event loop leave in one write. By `setImmediate`: what isolated-vm calls runs outside
  * Node's callbacks, so `nextTick` would wait there for the next timer.
@@ -72,15 +79,12 @@ const send = (message: CellMessage, payloads: readonly Buffer[]): void => {
   if (!corked) {
     corked = true;
     channel.cork();
-    setImmediate(() => {
-      corked = false;
-      channel.uncork();
-    });
+    setImmediate(flush);
   }
   for (const piece of encodeFrame(message, payloads)) channel.write(piece);
 };
 
-const cell = new Cell(send, (plan, payloads) => {
+const cell = new Cell({ send, flush }, (plan, payloads) => {
   const runtime = runtimes[plan.runtime];
   const locate = runtime.locate(plan, payloads);
   return (actor, number, listener) => startInstance(runtime, plan, payloads, locate, actor, number, listener);

@@ -7,7 +7,12 @@ import { lengthAt, onePayload, type Payloads } from './batch.ts';
 import type { Execution } from './executions.ts';
 import type { Work } from './work.ts';
 
-export type Send = (message: CellMessage, payloads: readonly Buffer[]) => void;
+/** Where the frames go. */
+export interface Channel {
+  send(message: CellMessage, payloads: readonly Buffer[]): void;
+  /** Nothing more comes soon: what was sent is to leave. */
+  flush(): void;
+}
 
 /** A frame is closed at this many rows or bytes: far below what one may hold, whatever the next row brings. */
 const fullRows = 4096;
@@ -18,14 +23,14 @@ const fullColumn = frameLimits.payloads;
 const workWidth = 3;
 
 export class Outbound {
-  readonly #send: Send;
+  readonly #channel: Channel;
   #queued = false;
   #emit = emptyEmit();
   readonly #credit = new Map<number, number>();
   #settled: Execution[] = [];
 
-  constructor(send: Send) {
-    this.#send = send;
+  constructor(channel: Channel) {
+    this.#channel = channel;
   }
 
   /** @param executions handles, one for each payload; 0 for what no execution caused */
@@ -69,7 +74,7 @@ export class Outbound {
   /** Everything else keeps its order with the columns gathered so far. */
   tell(message: CellMessage, payloads: readonly Buffer[] = []): void {
     this.#flushEmit();
-    this.#send(message, payloads);
+    this.#channel.send(message, payloads);
   }
 
   answer(reply: number, error: ErrorRecord | null, lane: Lane, text: string): void {
@@ -87,17 +92,18 @@ export class Outbound {
     this.#queued = false;
     this.#flushEmit();
     if (this.#credit.size > 0) {
-      this.#send({ type: 'credit', actor: [...this.#credit.keys()], messages: [...this.#credit.values()] }, []);
+      this.#channel.send({ type: 'credit', actor: [...this.#credit.keys()], messages: [...this.#credit.values()] }, []);
       this.#credit.clear();
     }
     this.#flushSettled();
+    this.#channel.flush();
   }
 
   #flushEmit(): void {
     const { columns, payloads } = this.#emit;
     if (payloads.length === 0) return;
     this.#emit = emptyEmit();
-    this.#send({ type: 'emit', ...columns }, payloads);
+    this.#channel.send({ type: 'emit', ...columns }, payloads);
   }
 
   #flushSettled(): void {
@@ -108,7 +114,7 @@ export class Outbound {
     for (const execution of settled) {
       const full = columns.execution.length >= fullRows || columns.work.length + workWidth * (execution.work?.length ?? 0) > fullColumn;
       if (full) {
-        this.#send({ type: 'settled', ...columns }, []);
+        this.#channel.send({ type: 'settled', ...columns }, []);
         columns = emptySettled();
       }
       const { groups } = columns;
@@ -121,7 +127,7 @@ export class Outbound {
       columns.execution.push(execution.handle);
       columns.received.push(execution.received);
     }
-    if (columns.execution.length > 0) this.#send({ type: 'settled', ...columns }, []);
+    if (columns.execution.length > 0) this.#channel.send({ type: 'settled', ...columns }, []);
   }
 }
 

@@ -9,9 +9,12 @@ import { type CellMessage, cellMessage } from '../../runtimes/protocol.ts';
 /** What a cell sends, each message held to what the channel carries and the host takes. */
 function cell() {
   const messages: CellMessage[] = [];
-  const outbound = new Outbound((message, payloads) => {
-    encodeFrame(message, payloads);
-    messages.push(cellMessage.parse(message));
+  const outbound = new Outbound({
+    send(message, payloads) {
+      encodeFrame(message, payloads);
+      messages.push(cellMessage.parse(message));
+    },
+    flush() {},
   });
   const flushed = () => new Promise<readonly CellMessage[]>((resolve) => setImmediate(() => resolve(messages)));
   return { outbound, flushed };
