@@ -143,6 +143,7 @@ export class Engine {
 
   tick(): void {
     this.#supervisor.tick();
+    this.#router.deadlocks.look();
   }
 
   /** Lets executions end for `drain` milliseconds, cancels the others, stops the actors and the cells. */

@@ -24,6 +24,11 @@ const names: ReadonlySet<string> = new Set([
   'work',
   'actor',
   'messages',
+  'progress',
+  'target',
+  'answer',
+  'holder',
+  'share',
 ]);
 
 /** Below this the digits are cheaper. */

@@ -19,6 +19,7 @@ import { type ErrorCode, type ErrorRecord, isErrorCode } from '../sdk/errors.ts'
 import { binaryLane, type Lane, protocolVersion, textLane } from './lanes.ts';
 import { frameLimits, type Limits, textLimits } from './limits.ts';
 import type { Share } from './replicas.ts';
+import { elsewhere } from './waits.ts';
 
 export { protocolVersion };
 
@@ -159,7 +160,9 @@ export type HostMessage =
   /** The cell may send so many more messages in `emit`. */
   | { readonly type: 'credit'; readonly messages: number }
   | { readonly type: 'careful'; readonly on: boolean }
-  | { readonly type: 'ping'; readonly token: number };
+  | { readonly type: 'ping'; readonly token: number }
+  /** Who waits in this cell? Answered by `waits`. */
+  | { readonly type: 'look'; readonly token: number };
 
 export type HostMessageType = HostMessage['type'];
 
@@ -298,6 +301,26 @@ export const cellMessage = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('violation'), actor: index, execution: handle, error: errorRecord }),
   /** Only when careful: this message is about to run. */
   z.strictObject({ type: z.literal('begin'), actor: index, execution: handle }),
+  /**
+   * The actors that would stand still for good if nothing came from the host. A row for each thing that one waits for: an actor, or `elsewhere`;
+   * `answer` says whether for its answer or for room. `progress` changes as soon as the actor does anything. Then a row for each execution that takes up
+   * an actor, and how much: by turns, and by messages in its mailbox.
+   */
+  z
+    .strictObject({
+      type: z.literal('waits'),
+      token: handle,
+      actor: column(largest.index),
+      progress: column(largest.handle),
+      target: column(elsewhere),
+      answer: column(1),
+      holder: column(largest.index),
+      execution: column(largest.handle),
+      share: column(largest.count),
+    })
+    .refine(
+      ({ actor, progress, target, answer, holder, execution, share }) => sameLength(actor, progress, target, answer) && sameLength(holder, execution, share),
+    ),
   /** A thread of this cell does not come back from its guest: kill the cell. */
   z.strictObject({ type: z.literal('wedged'), actor: index, reason: text(1024) }),
   /**

@@ -71,6 +71,10 @@ export const errorCatalogue = {
   'host.option': { meaning: 'An option of the host is wrong.', reaction: 'mend' },
   'host.closed': { meaning: 'The host or the flow has been stopped.', reaction: 'mend' },
   'flow.input': { meaning: 'The flow has no input of that name.', reaction: 'mend' },
+  'flow.deadlock': {
+    meaning: 'Actors wait in a circle for room in each other’s mailboxes, or for each other’s answers; the message names the circle.',
+    reaction: 'mend',
+  },
 } as const satisfies Record<string, CatalogueEntry>;
 
 export type ErrorCode = keyof typeof errorCatalogue;

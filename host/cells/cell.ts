@@ -8,7 +8,8 @@ import { type ErrorRecord, VivariumError } from '../../sdk/errors.ts';
 import { type CellMessage, type Lane, protocolVersion, type RuntimeName } from '../../runtimes/protocol.ts';
 import { ExportCredit, firstCredit } from '../routing/credit.ts';
 import { Outbound } from '../routing/outbound.ts';
-import type { RoutedCell, Router, Said } from '../routing/router.ts';
+import type { RoutedCell } from '../routing/routedCell.ts';
+import type { Router, Said } from '../routing/router.ts';
 import { actorPlan, CellRoutes, type FlowShape, nameOf, type TopologyActor } from '../routing/topology.ts';
 import { type GuestCall, GuestCalls } from './calls.ts';
 import { escapeError, escapeText } from '../telemetry/escape.ts';
@@ -295,6 +296,9 @@ export class Cell implements RoutedCell, Residence {
       case 'failure':
         this.#demandOwn(message.actor);
         this.#router.failure(this, { ...message, error: this.#attributed(message.actor, message.error) });
+        return;
+      case 'waits':
+        this.#router.deadlocks.heard(this, message);
         return;
       case 'call':
       case 'ask':

@@ -4,7 +4,7 @@
  *
  * One recovery for a whole flow, not for each cell: two suspects that need each other's cell would wait for ever.
  */
-import type { Gate } from '../routing/router.ts';
+import type { Gate } from '../routing/routedCell.ts';
 import type { Deadline, Deadlines } from './deadlines.ts';
 import type { TrackedExecution } from './tracked.ts';
 

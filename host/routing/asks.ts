@@ -15,14 +15,33 @@ interface Ask {
   readonly settle: Settle;
 }
 
+/** Places in the flow of two actors. */
+interface Between {
+  readonly asker: number;
+  readonly asked: number;
+}
+
 export class Asks {
   readonly #open = new Map<number, Ask>();
+  /** Of these, those of actors. */
+  readonly #between = new Map<number, Between>();
   #next = 1;
 
+  /** How many were asked by actors. */
+  get betweenActors(): number {
+    return this.#between.size;
+  }
+
+  /** The actors whose answers an actor waits for. */
+  askedBy(asker: number): readonly number[] {
+    return [...this.#between.values()].filter((between) => between.asker === asker).map(({ asked }) => asked);
+  }
+
   /** @returns the number under which the answer is awaited */
-  open(execution: TrackedExecution, cell: number, actor: string, settle: Settle): number {
+  open(execution: TrackedExecution, cell: number, actor: string, settle: Settle, between?: Between): number {
     const reply = this.#next++;
     this.#open.set(reply, { execution, cell, actor, settle });
+    if (between !== undefined) this.#between.set(reply, between);
     execution.asks ??= [];
     execution.asks.push(reply);
     return reply;
@@ -42,12 +61,17 @@ export class Asks {
   /** The host itself answers. */
   settle(reply: number, error: ErrorRecord | null, lane: Lane, bytes: Uint8Array): void {
     const ask = this.#open.get(reply);
-    this.#open.delete(reply);
+    this.#delete(reply);
     ask?.settle(error, lane, bytes);
   }
 
   forget(execution: TrackedExecution): void {
-    for (const reply of execution.asks ?? []) this.#open.delete(reply);
+    for (const reply of execution.asks ?? []) this.#delete(reply);
     execution.asks = undefined;
+  }
+
+  #delete(reply: number): void {
+    this.#open.delete(reply);
+    this.#between.delete(reply);
   }
 }

@@ -84,6 +84,11 @@ export class ExportCredit {
     return this.#allowance <= 0 && this.#unread * 2 > this.#window;
   }
 
+  /** Nothing may be sent any more, and it is messages for full mailboxes that hold that up. */
+  get heldByReceivers(): boolean {
+    return this.#allowance <= 0 && this.#unread === 0 && this.#queued > 0;
+  }
+
   /** Lets others of the cell proceed past a slow reader; what the reader then leaves unread is bounded by `limit.outputs`. */
   overdraw(): void {
     this.#overdraft += this.#window;

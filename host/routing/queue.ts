@@ -59,6 +59,12 @@ export class ActorQueue {
     return this.#waiting.length - this.#first;
   }
 
+  /** Whether something waits here that this credit was spent on. */
+  holds(credit: ExportCredit): boolean {
+    for (let at = this.#first; at < this.#waiting.length; at++) if (this.#waiting[at]?.credit === credit) return true;
+    return false;
+  }
+
   push(delivery: Delivery): void {
     this.#waiting.push(delivery);
     delivery.credit?.queue(sizeOf(delivery));

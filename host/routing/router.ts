@@ -13,28 +13,13 @@ import type { ExecutionInput, ExecutionSettings, TrackedExecution } from '../exe
 import type { Tracker } from '../executions/tracker.ts';
 import { type ActorTurns, Work } from '../executions/work.ts';
 import type { Asks, Settle } from './asks.ts';
-import type { ExportCredit } from './credit.ts';
+import { Deadlocks } from './deadlocks.ts';
 import { Emission } from './emission.ts';
-import type { Outbound } from './outbound.ts';
 import { ActorQueue, type Delivery } from './queue.ts';
-import { type CellRoutes, type FlowShape, nameOf, type OutletTargets, peerOf, replicaOf } from './topology.ts';
-
-/** A cell as the router sees it. */
-export interface RoutedCell {
-  readonly place: number;
-  readonly routes: CellRoutes;
-  readonly outbound: Outbound;
-  readonly credit: ExportCredit;
-  /** Whether the actor has an instance there. */
-  hosts(actor: number): boolean;
-  /** Answers a call of a guest. */
-  reply(actor: number, instance: number, call: number, error: ErrorRecord | null, lane: Lane, bytes: Uint8Array | undefined): void;
-}
+import type { Gate, RoutedCell } from './routedCell.ts';
+import { type FlowShape, nameOf, type OutletTargets, peerOf, replicaOf } from './topology.ts';
 
 export type Said<Type extends CellMessage['type']> = Extract<CellMessage, { type: Type }>;
-
-/** Whose deliveries a cell is sent: everybody's, nobody's, or those of one execution that is under suspicion. */
-export type Gate = 'open' | 'closed' | TrackedExecution;
 
 const nothing = new Uint8Array(0);
 
@@ -45,6 +30,8 @@ export class Router {
   readonly #gates: Gate[];
   readonly #cells: (RoutedCell | undefined)[];
   readonly #asks: Asks;
+  /** Those of actors that wait for each other across cells. */
+  readonly deadlocks: Deadlocks;
   /** Begins an execution that no caller asked for, whose outputs go to whoever listens. */
   readonly #spontaneous: (settings: Pick<ExecutionSettings, 'inputs' | 'answer'>) => TrackedExecution | undefined;
   /** An output outside any execution. */
@@ -69,17 +56,20 @@ export class Router {
     this.#queues = shape.actors.map(({ cell, part }) => new ActorQueue(cell, part.limits.mailbox));
     this.#gates = new Array(shape.cells).fill('closed');
     this.#cells = new Array(shape.cells).fill(undefined);
+    this.deadlocks = new Deadlocks({ shape, tracker, asks, queues: this.#queues, gates: this.#gates, cells: this.#cells });
   }
 
   /** A cell is ready for messages. */
   attach(cell: RoutedCell, gate: Gate): void {
     this.#cells[cell.place] = cell;
+    this.deadlocks.forget();
     this.gate(cell.place, gate);
   }
 
   /** The cell is gone, and with it what it had in its mailboxes. */
   detach(place: number): void {
     this.#cells[place] = undefined;
+    this.deadlocks.forget();
     this.#gates[place] = 'closed';
     for (const queue of this.#queues) if (queue.cell === place) queue.room = queue.capacity;
   }
@@ -189,7 +179,10 @@ export class Router {
 
   failure(cell: RoutedCell, said: Said<'failure'>): void {
     const execution = this.#inFlight(cell, said.execution);
-    if (execution?.phase === 'running') execution.fail(said.error);
+    if (execution?.phase !== 'running') return;
+    // What waits in a circle goes on only without the messages of the execution.
+    if (said.error.code === 'flow.deadlock') this.#tracker.stop(execution, said.error, 'failed');
+    else execution.fail(said.error);
   }
 
   answer(cell: RoutedCell, said: Said<'answer'>, payloads: readonly Uint8Array[]): void {
@@ -220,7 +213,7 @@ export class Router {
     }
     execution.queued++;
     const asked = replicaOf(this.#shape, peer.actor, execution.partition);
-    const reply = this.#asks.open(execution, this.#cellOf(asked), said.peer, settle);
+    const reply = this.#asks.open(execution, this.#cellOf(asked), said.peer, settle, { asker: actor, asked });
     this.#enqueue({
       execution,
       epoch: execution.epoch,

@@ -4,6 +4,7 @@
  */
 import type { ErrorRecord } from '../../sdk/errors.ts';
 import type { ActorPlan, LogLevel } from '../protocol.ts';
+import type { Wait } from '../waits.ts';
 import { type Batch, countOf, type Payloads, type Rows } from './batch.ts';
 import type { Execution } from './executions.ts';
 import type { Instance } from './instance.ts';
@@ -34,6 +35,10 @@ export interface Router {
   room(actor: Actor): number;
   /** It has nothing to do now. */
   idled(actor: Actor): void;
+  /** Which of them have none. */
+  full(actor: Actor): readonly number[];
+  /** The actor that answers to this name where it is known in this cell. */
+  peer(actor: Actor, name: string): number;
 }
 
 /** Messages and characters that an instance is given at once. */
@@ -42,6 +47,9 @@ const batchCharacters = 1024 * 1024;
 
 /** Who was woken for a message has so long until that is there: else it could be put to sleep for others before it, again and again. Milliseconds. */
 const firstMessage = 250;
+
+/** A turn that does not end keeps others from an actor more than a message that waits. */
+const weightOfTurn = 2;
 
 /** Instances that broke one after another without having ended a turn: the next ones wait. */
 const patience = 3;
@@ -73,6 +81,8 @@ export class Actor implements InstanceListener {
   #waitsForRoom = false;
   #broken = 0;
   #startedAt = 0;
+  /** Of earlier instances, and what no instance did. */
+  #progress = 0;
   careful = false;
 
   /** @param first the number of its first instance */
@@ -115,6 +125,30 @@ export class Actor implements InstanceListener {
     return this.#hasStarted;
   }
 
+  /** What it waits for, if nothing else can make it go on. */
+  get wait(): Wait | undefined {
+    const instance = this.#instance;
+    const peers = this.#ready && !this.#stopping ? instance?.waitsFor : undefined;
+    if (instance === undefined || peers === undefined || this.present === 0) return undefined;
+    const forRoom = this.#waitsForRoom || this.#takes(instance);
+    const room = forRoom ? this.#router.full(this) : [];
+    // If there is room it goes on; and a turn that waits for neither ends by its own limit.
+    if (forRoom ? room.length === 0 : peers.length === 0) return undefined;
+    return { room, answers: peers.map((peer) => this.#router.peer(this, peer)) };
+  }
+
+  /** The executions that keep others from it, each with what it takes up here: messages in the mailbox, and turns. */
+  get holders(): ReadonlyMap<Execution, number> {
+    const holders = this.mailbox.counts();
+    for (const execution of this.#instance?.running() ?? []) holders.set(execution, (holders.get(execution) ?? 0) + weightOfTurn);
+    return holders;
+  }
+
+  /** Counts whatever it does, and whatever is taken from its mailbox: as long as this stays, it stands still. */
+  get progress(): number {
+    return this.#progress + (this.#instance?.entered ?? 0);
+  }
+
   create(): void {
     if (this.#stopping) return;
     this.#ready = false;
@@ -152,12 +186,25 @@ export class Actor implements InstanceListener {
   pump(): void {
     const instance = this.#instance;
     if (instance === undefined || !this.#ready || instance.ended || this.mailbox.size === 0 || this.#stopping || this.#yields) return;
-    const { concurrency } = this.plan;
-    if (instance.outstanding > 0 && (concurrency === 1 || instance.outstanding >= concurrency)) return;
+    if (!this.#takes(instance)) return;
     const room = this.#router.room(this);
     if (room <= 0) return;
     const batches = this.#take();
     if (batches.length > 0) instance.deliver(batches, room);
+  }
+
+  /** Takes what waits although its receivers are full: perhaps none of it makes it send anything. @returns false if no turn is free, or no message there */
+  squeeze(): boolean {
+    const instance = this.#instance;
+    if (instance === undefined || this.#yields || !this.#takes(instance) || this.mailbox.size === 0) return false;
+    instance.deliver(this.#take(), 0);
+    return true;
+  }
+
+  /** Whether the instance has a turn free. */
+  #takes(instance: Instance): boolean {
+    const { concurrency } = this.plan;
+    return instance.outstanding === 0 || (concurrency > 1 && instance.outstanding < concurrency);
   }
 
   /** Receivers have room again, or there is credit. */
@@ -173,6 +220,7 @@ export class Actor implements InstanceListener {
   }
 
   cancel(matches: (execution: Execution) => boolean, error: ErrorRecord): void {
+    this.#progress++;
     for (const batch of this.mailbox.remove(matches)) {
       this.#router.taken(this, batch);
       this.#router.erred(this, batch, error, undefined);
@@ -276,6 +324,7 @@ export class Actor implements InstanceListener {
 
   broke(error: ErrorRecord, culprit: Batch | undefined, suspects: readonly Batch[], left: Promise<void>): void {
     const wasStarting = !this.#ready;
+    this.#progress = this.progress + 1;
     this.#instance = undefined;
     this.#ready = false;
     this.#waitsForRoom = false;

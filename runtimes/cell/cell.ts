@@ -8,8 +8,10 @@ import { cutPayloads } from '../frame.ts';
 import { binaryLane, type Lane, textLane } from '../lanes.ts';
 import type { ActorPlan, HostMessage, LocalTarget, LogLevel } from '../protocol.ts';
 import { type Share, serves } from '../replicas.ts';
+import { elsewhere } from '../waits.ts';
 import { Actor, type Router, type Start } from './actor.ts';
 import { type Batch, type Causes, causesOf, countOf, errorOutlet, onePayload, outOutlet, part, type Payloads, type Reply, type Rows, runsOf } from './batch.ts';
+import { deadlockOf, deadlocksOf, standing } from './deadlocks.ts';
 import { readDelivery } from './delivery.ts';
 import { type Execution, Executions } from './executions.ts';
 import type { CallEvent } from './instanceListener.ts';
@@ -20,6 +22,8 @@ import { Sleepers } from './sleepers.ts';
 
 /** How often limits are looked at that no door enforces. Milliseconds. */
 const checkInterval = 50;
+/** How long after one deadlock it is looked for the next. Milliseconds. */
+const deadlockInterval = 5;
 
 export type Starter = (plan: ActorPlan, payloads: readonly Buffer[]) => Start;
 
@@ -35,6 +39,7 @@ export class Cell implements Router {
   /** Messages that the host still takes in `emit`. */
   #exports = 0;
   #careful = false;
+  #looksAgain = false;
 
   constructor(channel: Channel, starter: Starter) {
     this.#outbound = new Outbound(channel);
@@ -80,6 +85,9 @@ export class Cell implements Router {
       case 'careful':
         this.#careful = message.on;
         for (const actor of this.#present) actor.careful = message.on;
+        return;
+      case 'look':
+        this.#outbound.tell({ type: 'waits', token: message.token, ...standing(this.#present) });
         return;
       case 'ping':
         this.#pong(message.token);
@@ -173,6 +181,8 @@ export class Cell implements Router {
       this.#respond(batch.reply, error, textLane, '');
       this.#executions.release(batch.executions);
     }
+    // A mailbox lost many at once, perhaps past the mark at which its senders are told.
+    this.#resumeAll(() => true);
   }
 
   #pong(token: number): void {
@@ -201,6 +211,25 @@ export class Cell implements Router {
     const now = performance.now();
     for (const actor of this.#present) actor.instance?.check(now);
     this.#rests.check(now);
+    this.#breakDeadlocks();
+  }
+
+  /**
+   * Where messages wait that have not begun, they begin: callers alone can fill all mailboxes of a circle. Else one execution ends.
+   * The host ends it, and `cancel` comes back. What waited behind its messages may be next to stand still.
+   */
+  #breakDeadlocks(): void {
+    const deadlocks = deadlocksOf(this.#present);
+    for (const { error, actors, culprit } of deadlocks) {
+      if (actors.some((actor) => this.#maySqueeze(actor) && actor.squeeze()) || culprit === undefined) continue;
+      this.#fail((actors[0] as Actor).plan.index, culprit, error);
+    }
+    if (deadlocks.length === 0 || this.#looksAgain) return;
+    this.#looksAgain = true;
+    setTimeout(() => {
+      this.#looksAgain = false;
+      this.#breakDeadlocks();
+    }, deadlockInterval).unref();
   }
 
   #resumeAll(which: (actor: Actor) => boolean): void {
@@ -234,8 +263,7 @@ export class Cell implements Router {
     for (const outlet of actor.plan.outlets) {
       if (outlet.host) room = Math.min(room, this.#exports);
       for (const target of outlet.local) {
-        // Only the actor itself can empty its own mailbox: waiting for that would be for ever.
-        if (target.actor !== actor.plan.index && target.overflow === 'block') room = Math.min(room, this.#roomOf(target));
+        if (isBlocked(actor, target)) room = Math.min(room, this.#roomOf(target));
       }
     }
     return room;
@@ -243,6 +271,23 @@ export class Cell implements Router {
 
   #roomOf({ actor, mailbox }: LocalTarget): number {
     return this.#actors[actor]?.mailbox.room ?? this.#sleepers.room(actor, mailbox);
+  }
+
+  full(actor: Actor): readonly number[] {
+    const full = new Set<number>();
+    for (const { local } of actor.plan.outlets) {
+      for (const target of local) if (isBlocked(actor, target) && this.#roomOf(target) <= 0) full.add(target.actor);
+    }
+    if (this.#exports <= 0 && actor.plan.outlets.some(({ host }) => host)) full.add(elsewhere);
+    return [...full];
+  }
+
+  peer(actor: Actor, name: string): number {
+    return (Object.hasOwn(actor.plan.peers, name) ? actor.plan.peers[name]?.actor : undefined) ?? elsewhere;
+  }
+
+  #maySqueeze(actor: Actor): boolean {
+    return this.full(actor).every((receiver) => receiver !== elsewhere && this.#actors[receiver]?.mailbox.overfull === false);
   }
 
   taken(actor: Actor, batch: Batch): void {
@@ -324,7 +369,7 @@ export class Cell implements Router {
     let accepted = batch;
     if ((target.overflow === 'reject' || receiver === from) && this.#roomOf(target) < countOf(batch)) {
       const room = Math.max(0, this.#roomOf(target));
-      this.#refuse(target.actor, part({ batch, from: room, to: countOf(batch) }));
+      this.#refuse(target, part({ batch, from: room, to: countOf(batch) }));
       if (room === 0) return;
       accepted = part({ batch, from: 0, to: room });
     }
@@ -333,11 +378,11 @@ export class Cell implements Router {
     else receiver.push(accepted);
   }
 
-  #refuse(index: number, batch: Batch): void {
-    const name = this.#actors[index]?.plan.name;
-    const whose = name === undefined ? 'an actor that sleeps' : `\`${name}\``;
-    const error: ErrorRecord = { code: 'mailbox.full', message: `the mailbox of ${whose} is full`, actor: name, hint: 'overflow: block' };
-    for (const execution of batch.executions) this.#fail(index, execution, error);
+  #refuse(target: LocalTarget, batch: Batch): void {
+    const receiver = this.#actors[target.actor];
+    // One that blocks refuses nobody but itself.
+    const error = receiver !== undefined && target.overflow === 'block' ? deadlockOf([receiver], () => 'room') : mailboxFull(receiver?.plan.name);
+    for (const execution of batch.executions) this.#fail(target.actor, execution, error);
     this.#respond(batch.reply, error, textLane, '');
   }
 
@@ -439,6 +484,16 @@ const repeated = (causes: Causes, count: number): Causes =>
         description: causes.description,
         numbers: causes.numbers.repeat(count),
       };
+
+/** Whether the sender waits for room there. Only an actor itself can empty its own mailbox: waiting for that would be for ever. */
+const isBlocked = (sender: Actor, { actor, overflow }: LocalTarget): boolean => overflow === 'block' && actor !== sender.plan.index;
+
+const mailboxFull = (actor: string | undefined): ErrorRecord => ({
+  code: 'mailbox.full',
+  message: `the mailbox of ${actor === undefined ? 'an actor that sleeps' : `\`${actor}\``} is full, and its overflow is \`reject\``,
+  actor,
+  hint: 'overflow: block, or a larger mailbox',
+});
 
 /** An error as a message value, for an `error` outlet. */
 function errorMessage(error: ErrorRecord): Payloads {

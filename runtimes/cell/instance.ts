@@ -57,6 +57,8 @@ export class Instance {
   #startDeadline: NodeJS.Timeout | undefined;
   readonly #timers = new GuestTimers();
   readonly #calls = new Set<number>();
+  /** Of these, the questions: whom. */
+  readonly #asks = new Map<number, string>();
   /** Of these, whose reply is to come as bytes. */
   readonly #bulk = new Set<number>();
   /** Codes of errors that the guest was given, and may let pass. */
@@ -66,6 +68,7 @@ export class Instance {
   /** What was sent and logged outside any turn, counted by doors. */
   #background = newTurnState();
   #ended = false;
+  #entered = 0;
   /** Calls of doors that are not over. */
   #doors = 0;
   #postmortem = 0;
@@ -92,6 +95,34 @@ export class Instance {
   /** It does nothing, and waits for nothing but messages. */
   get quiet(): boolean {
     return this.outstanding === 0 && this.#timers.size === 0 && this.#calls.size === 0 && this.#doors === 0;
+  }
+
+  /** How often it was entered. */
+  get entered(): number {
+    return this.#entered;
+  }
+
+  /** The peers whose answers it waits for, if nothing but others can make it go on; undefined if it runs, or a timer or the host may wake it. */
+  get waitsFor(): readonly string[] | undefined {
+    if (this.#ended || this.#starting || this.#stopping.size > 0) return undefined;
+    if (this.#doors > 0) return this.#sleepsFor();
+    return this.#timers.size > 0 || this.#calls.size > this.#asks.size ? undefined : [...this.#asks.values()];
+  }
+
+  /** Its thread sleeps until a question is answered, and nothing else can enter meanwhile. */
+  #sleepsFor(): readonly string[] | undefined {
+    for (const [call, peer] of this.#asks) if (this.#replies?.expects(call)) return [peer];
+    return undefined;
+  }
+
+  /** Of the turns that have begun. */
+  running(): Execution[] {
+    const running: Execution[] = [];
+    for (const { execution } of this.#open) {
+      if (running.length === this.#plan.concurrency) break;
+      running.push(execution);
+    }
+    return running;
   }
 
   /** Milliseconds that the open door has run; 0 if none is open. */
@@ -136,6 +167,7 @@ export class Instance {
   /** The result of a call or an ask; a late one is dropped. */
   reply(call: number, error: ErrorRecord | null, lane: Lane, payload: string | Buffer): void {
     if (this.#ended || !this.#calls.delete(call)) return;
+    this.#asks.delete(call);
     if (error !== null) this.#codesTold.add(error.code);
     const asBytes = this.#bulk.delete(call) && lane === binaryLane && typeof payload !== 'string';
     const text = (): string => (typeof payload === 'string' ? payload : toText(lane, payload));
@@ -340,6 +372,7 @@ export class Instance {
 
   #call(event: CallEvent): void {
     this.#calls.add(event.id);
+    if (event.is === 'ask') this.#asks.set(event.id, event.peer);
     if (event.is === 'call' && event.bulk === true) this.#bulk.add(event.id);
     if (this.#calls.size > this.#plan.limits.calls) {
       this.#break(callsBroken(this.#plan.limits));
@@ -389,6 +422,7 @@ export class Instance {
       this.#background = newTurnState();
       this.#clock.opened(this.#open.head);
     };
+    this.#entered++;
     this.#doors++;
     const broken = await guest.enter(door, args, limit, entered, () => this.#clock.closed(this.#open.head));
     this.#doors--;
@@ -485,6 +519,7 @@ export class Instance {
     clearTimeout(this.#startDeadline);
     this.#timers.clearAll();
     this.#calls.clear();
+    this.#asks.clear();
     this.#bulk.clear();
     this.#open.clear();
   }

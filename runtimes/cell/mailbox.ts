@@ -32,6 +32,11 @@ export class Mailbox {
     return this.#bytes >= fullBytes ? 0 : this.capacity - this.#size;
   }
 
+  /** Whether it holds twice of what it should: then nothing more is made, be it for a deadlock. */
+  get overfull(): boolean {
+    return this.#size >= 2 * this.capacity || this.#bytes >= 2 * fullBytes;
+  }
+
   push(batch: Batch): void {
     this.#size += countOf(batch);
     this.#bytes += batch.body.length;
@@ -100,6 +105,13 @@ export class Mailbox {
       this.#bytes -= batch.body.length;
     }
     return removed;
+  }
+
+  /** How many messages each execution has here. */
+  counts(): Map<Execution, number> {
+    const counts = new Map<Execution, number>();
+    for (const { executions } of this.#waiting()) for (const execution of executions) counts.set(execution, (counts.get(execution) ?? 0) + 1);
+    return counts;
   }
 
   /** Puts a small batch at the end of the one before it, if nothing sets them apart. */

@@ -62,6 +62,22 @@ const betrayals: readonly Betrayal[] = [
     // Too much for the execution, or more than the cell had credit for: then it runs again, in another cell.
     status: ['failed', 'completed'],
   },
+  ...(
+    [
+      ['somebody who waits, though nobody looked', 'token: 1', breach],
+      ['an actor of another cell that waits', 'token: 0, actor: [1], progress: [1], target: [1], answer: [0]', breach],
+      ['an actor that waits for one of another cell', 'token: 0, actor: [0], progress: [1], target: [1], answer: [0]', breach],
+      ['an actor of another cell that is held up', 'token: 0, holder: [1], execution: [execution], share: [1]', breach],
+      ['an execution that never was and holds others up', 'token: 0, holder: [0], execution: [execution + 1000], share: [1]', breach],
+    ] as const
+  ).map(
+    ([title, claim, death]): Betrayal => ({
+      number: 177,
+      title,
+      body: `send({ type: 'waits', actor: [], progress: [], target: [], answer: [], holder: [], execution: [], share: [], ${claim} });`,
+      death,
+    }),
+  ),
   {
     number: 177,
     title: 'an answer to a question that was never asked',
