@@ -211,6 +211,8 @@ export class Cell implements Router {
     const now = performance.now();
     for (const actor of this.#present) actor.instance?.check(now);
     this.#rests.check(now);
+    // A receiver may stand still while it has some room, but not so much that its senders were told.
+    this.#resumeAll(() => true);
     this.#breakDeadlocks();
   }
 

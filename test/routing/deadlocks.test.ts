@@ -233,7 +233,9 @@ describe('no deadlock is', () => {
   test('a sender whose outputs nobody reads yet', async () => {
     const flow = await deploy({
       actors: {
-        a: javascript('export async function* handle(count) { for (let n = 0; n < count; n++) yield n; }'),
+        a: javascript('export async function* handle(count) { for (let n = 0; n < count; n++) yield n; }', {
+          policy: { limits: { cpu: '60s', wall: '120s' } },
+        }),
         b: javascript('export const handle = (n) => n;', { mailbox: 2, cell: 'own' }),
       },
       connections: ['a -> b'],
