@@ -43,7 +43,8 @@ export async function measure(options: Options): Promise<Measured> {
   const figures: Figure[] = [];
   for (const language of ['javascript', 'python'] as const) {
     say(`replicas: ${languageNames[language]}`);
-    const one = figureOf(`${languageNames[language]}, 1 instance`, 'messages/s', (await rate(language, 1, 1, options)).values);
+    const alone = await rate(language, 1, 1, options);
+    const one = figureOf(`${languageNames[language]}, 1 instance`, 'messages/s', alone.values, { processorMicroseconds: alone.processorMicroseconds });
     figures.push(one);
     for (const { name, replicas, cells } of several) {
       say(`replicas: ${languageNames[language]}, ${name}`);
