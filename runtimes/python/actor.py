@@ -19,7 +19,6 @@ from vivarium import Context, VivariumError, _actor, _check, _name_errors, _refu
 from vivarium import loop as loops
 from vivarium.loop import background, loop
 from vivarium.message import text_lane
-from vivarium.quick import doubts
 
 # What `deliver` gives when it is no payload: the turn goes on, or has been ended already.
 open_turn = 1
@@ -27,6 +26,9 @@ ended_turn = 2
 
 # After so long results are handed over, should the next handler never return.
 _report_seconds = 0.002
+
+# So many turns of a row may be told of one by one before it is given up, if they are half of it: then all of that was in vain.
+_few_singles = 8
 
 _values = frozenset([dict, list, str, int, float, bool, tuple, bytes])
 
@@ -197,7 +199,7 @@ def deliver(turn, inlet, lane, text):
 
 
 def deliver_many(first, inlet, count, size, milliseconds, places, texts):
-    """Runs the handler for messages that follow each other in `texts`: for so long, and until so many of them are open.
+    """Runs the handler for messages that follow each other in `texts`: for so long, until so many of them are open, and while it is of use.
 
     Gives the results that are still to be handed over, see `vivarium.ahead`. None if no message has begun.
     """
@@ -214,7 +216,7 @@ def deliver_many(first, inlet, count, size, milliseconds, places, texts):
     end = now + milliseconds / 1000
     next_report = min(now + _report_seconds, end)
     context = None
-    at = 0
+    singles = at = 0
     turn = first
     for length in ahead.lengths(count):
         now = monotonic()
@@ -227,7 +229,7 @@ def deliver_many(first, inlet, count, size, milliseconds, places, texts):
         text = texts[at : at + length]
         at += length
         try:
-            message = _read(read, text) if clear else _decode(text_lane, text)
+            message = read(text) if clear else _decode(text_lane, text)
             if wants_context:
                 context = Context(turn)
                 result = handler(message, context)
@@ -241,21 +243,15 @@ def deliver_many(first, inlet, count, size, milliseconds, places, texts):
             answer = "" if result is None else write(result)
             if answer is not None and shared[1] != turn:
                 results.append(answer)
-            elif _goes_on_ahead(turn, result, context):
-                places -= 1
-                if places == 0:
+            else:
+                singles += 1
+                places -= _goes_on_ahead(turn, result, context)
+                if places == 0 or singles > _few_singles and 2 * singles > turn - first:
                     break
         except BaseException as error:
             _fail_ahead(turn, error)
         turn += 1
     return ahead.leave()
-
-
-def _read(read, text):
-    try:
-        return read(text)
-    except doubts:
-        return _decode(text_lane, text)
 
 
 def _goes_on_ahead(turn, result, context):

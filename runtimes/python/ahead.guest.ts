@@ -15,8 +15,8 @@ const mostMessages = 1024;
 const width = 4;
 const given = received + mostMessages;
 
-/** After a row that a turn has stopped by staying open, so many begin by themselves: they may do the same. */
-const wary = 64;
+/** After a row of which the kernel heard turn by turn, so many begin by themselves: with them it would be the same. */
+const wary = 512;
 
 export interface Ahead {
   beginRow(row: Row, places: number): boolean;
@@ -34,7 +34,10 @@ export function createAhead(kernel: Kernel, doors: PythonDoors, text: MemoryText
   let row: Row | undefined;
   /** How many of the row the kernel has heard of. */
   let heard = 0;
-  let trust = 0;
+  /** Of those, by `reach`. */
+  let reached = 0;
+  /** So many begin by themselves. */
+  let alone = 0;
 
   const numberAt = (index: number): number => {
     const units = text.readUnits(place + index * width, lengthWidth);
@@ -57,9 +60,10 @@ export function createAhead(kernel: Kernel, doors: PythonDoors, text: MemoryText
 
   return {
     beginRow(next, places) {
-      if (next.lane !== textLane || --trust > 0) return false;
+      if (next.lane !== textLane || --alone > 0) return false;
       row = next;
       heard = 0;
+      reached = 0;
       try {
         text.writeUnits(next.lengths, place + received * width);
         const time = sliceMilliseconds - (now() - kernel.doorTime());
@@ -72,7 +76,7 @@ export function createAhead(kernel: Kernel, doors: PythonDoors, text: MemoryText
         if (heard === 0 && numberAt(running) === 0) return false;
         throw error;
       } finally {
-        if (heard === 1) trust = wary;
+        if (reached * 2 > heard) alone = wary;
         row = undefined;
       }
     },
@@ -87,6 +91,7 @@ export function createAhead(kernel: Kernel, doors: PythonDoors, text: MemoryText
       take(texts);
       if (row === undefined || heard === messages(row)) throw hostError('actor.fatal', 'the interpreter tells of a turn that was not delivered');
       heard++;
+      reached++;
       const turn = kernel.reach();
       turn.onCancel = () => cancel(turn);
       return turn;

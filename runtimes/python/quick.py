@@ -15,12 +15,12 @@ Codec = namedtuple("Codec", ["encode", "decode", "are_clear", "read", "are_good"
 `encode(value)` and `decode(lane, text)` have the results of those of `vivarium.message`.
 
 Their halves serve many messages at once: what must be looked for in a text is looked for in all of them together.
-`are_clear(texts)`: `read(text)` may be used for each of them; it gives the value, or raises one of `doubts` and `decode` must do it.
+`are_clear(texts)`: `read(text)` may be used for each of them in place of `decode`.
 `write(value)` gives a text, or None where `encode` must do it; `are_good(texts)`: they may be sent, all of them. Else each is to be
 looked at, and the value of one that is not good to be encoded.
 """
 
-doubts = (StopIteration, ValueError, RecursionError, MessageUnsupported)
+_doubts = (StopIteration, ValueError, RecursionError, MessageUnsupported)
 
 _sixteen_digits_in_a_value = b"," + message_text.sixteen_digits
 # Values that are counted on the way, and levels.
@@ -28,6 +28,7 @@ _few = 256
 _flat = 8
 _scalars = frozenset([str, int, float, bool, type(None)])
 _too_many = 2 * _few
+_large = 2**53
 
 
 def _count(value, levels):
@@ -63,7 +64,7 @@ def codec(budget):
     short = min(2 * budget.nodes, 5 * budget.keys, budget.bytes // 4)
     flat = min(2 * budget.depth, short)
     depth = budget.depth
-    few = min(_few, budget.keys, budget.nodes - 1)
+    few = min(_few, budget.keys, budget.nodes - 1) if budget.depth > 0 else -1
     levels = min(_flat, budget.depth) - 1
     # A character has at most four bytes.
     most = budget.bytes // 4
@@ -80,17 +81,17 @@ def codec(budget):
     def read(text):
         length = len(text)
         if length <= flat or length <= short and text.count("[") + text.count("{") <= depth:
-            value, end = scan(text, 0)
-            if end == length:
-                return value
-        raise ValueError
+            try:
+                value, end = scan(text, 0)
+                if end == length:
+                    return value
+            except _doubts:
+                pass
+        return whole_decode(text_lane, text, budget)
 
     def decode(lane, text):
         if lane == text_lane and len(text) <= short and are_clear(text):
-            try:
-                return read(text)
-            except doubts:
-                pass
+            return read(text)
         return whole_decode(lane, text, budget)
 
     def are_good(texts):
@@ -101,14 +102,24 @@ def codec(budget):
 
     def write(value):
         kind = type(value)
-        if (kind is dict or kind is list) and levels >= 0 and _count(value, levels) <= few:
-            try:
-                (text,) = write_json(value, 0)
-            except doubts:
+        if kind is dict:
+            if len(value) > few:
                 return None
-            if len(text) <= most:
-                return text
-        return None
+            for key, entry in value.items():
+                if type(key) is not str or type(entry) not in _scalars:
+                    if _count(value, levels) > few:
+                        return None
+                    break
+        elif kind is list:
+            if _count(value, levels) > few:
+                return None
+        elif kind is not str and kind is not bool and (kind is not int or not -_large < value < _large):
+            return None
+        try:
+            (text,) = write_json(value, 0)
+        except _doubts:
+            return None
+        return text if len(text) <= most else None
 
     def encode(value):
         text = write(value)
