@@ -4,6 +4,7 @@
  */
 import { lengthWidth, numberWidth } from '../guest/wire.ts';
 import type { Lane } from '../lanes.ts';
+import { type Share, serves } from '../replicas.ts';
 import type { Execution } from './executions.ts';
 
 /** To whom the answer of a turn goes. */
@@ -98,16 +99,51 @@ export function part(rows: Rows): Batch {
   return from === 0 && to === batch.executions.length ? batch : { ...batch, ...causesOf(rows), ...payloadsOf(rows) };
 }
 
-/** The rows for which this holds, in runs. */
-export function runsOf(batch: Batch, holds: (execution: Execution) => boolean): Rows[] {
-  const runs: Rows[] = [];
-  const { executions } = batch;
-  for (let from = 0; from < executions.length; from++) {
-    if (!holds(executions[from] as Execution)) continue;
-    let to = from + 1;
-    while (to < executions.length && holds(executions[to] as Execution)) to++;
-    runs.push({ batch, from, to });
-    from = to;
+/** The messages of those executions of which this holds, as a batch; undefined if there are none. */
+export function select(batch: Batch, holds: (execution: Execution) => boolean): Batch | undefined {
+  const { executions: all } = batch;
+  const executions = all.filter(holds);
+  if (executions.length === all.length) return batch;
+  if (executions.length === 0) return undefined;
+  let numbers = '';
+  let lengths = '';
+  let body = '';
+  for (let row = 0, start = 0; row < all.length; row++) {
+    const end = start + lengthAt(batch.lengths, row);
+    if (holds(all[row] as Execution)) {
+      numbers += batch.numbers.slice(numberWidth * row, numberWidth * (row + 1));
+      lengths += batch.lengths.slice(lengthWidth * row, lengthWidth * (row + 1));
+      body += batch.body.slice(start, end);
+    }
+    start = end;
   }
-  return runs;
+  return { ...batch, executions, numbers, lengths, body: partOf(body, 0, body.length) };
 }
+
+/** Messages of these causes for an inlet of this cell. */
+export const asBatch = ({ executions, description, numbers }: Causes, { lane, lengths, body }: Payloads, inlet: number): Batch => ({
+  inlet,
+  lane,
+  lengths,
+  body,
+  executions,
+  description,
+  numbers,
+  reply: undefined,
+  fromHost: false,
+  suspect: false,
+});
+
+/** Those messages whose executions these replicas serve; undefined if there are none. */
+export const servedBy = (shares: readonly Share[], causes: Causes, payloads: Payloads): Batch | undefined =>
+  select(asBatch(causes, payloads, 0), ({ partition }) => shares.some((share) => serves(share, partition)));
+
+/** One cause of several messages. */
+export const repeated = (causes: Causes, count: number): Causes =>
+  count === 1
+    ? causes
+    : {
+        executions: new Array<Execution>(count).fill(causes.executions[0] as Execution),
+        description: causes.description,
+        numbers: causes.numbers.repeat(count),
+      };

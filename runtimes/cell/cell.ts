@@ -2,16 +2,31 @@
  * The cell: carries out what the host says, and routes messages between its actors. It never reads a payload,
  * save to turn an error into a message for an `error` outlet.
  */
-import { encode } from '../../sdk/message.ts';
-import { type ErrorRecord, VivariumError } from '../../sdk/errors.ts';
+import type { ErrorRecord } from '../../sdk/errors.ts';
 import { cutPayloads } from '../frame.ts';
-import { binaryLane, type Lane, textLane } from '../lanes.ts';
+import { type Lane, textLane } from '../lanes.ts';
 import type { ActorPlan, HostMessage, LocalTarget, LogLevel } from '../protocol.ts';
-import { type Share, serves } from '../replicas.ts';
 import { elsewhere } from '../waits.ts';
 import { Actor, type Router, type Start } from './actor.ts';
-import { type Batch, type Causes, causesOf, countOf, errorOutlet, onePayload, outOutlet, part, type Payloads, type Reply, type Rows, runsOf } from './batch.ts';
+import {
+  asBatch,
+  type Batch,
+  type Causes,
+  causesOf,
+  countOf,
+  errorOutlet,
+  onePayload,
+  outOutlet,
+  part,
+  type Payloads,
+  repeated,
+  type Reply,
+  type Rows,
+  select,
+  servedBy,
+} from './batch.ts';
 import { deadlockOf, deadlocksOf, standing } from './deadlocks.ts';
+import { errorMessage, startError } from './errorMessage.ts';
 import { readDelivery } from './delivery.ts';
 import { type Execution, Executions } from './executions.ts';
 import type { CallEvent } from './instanceListener.ts';
@@ -247,7 +262,7 @@ export class Cell implements Router {
   failed(actor: Actor, error: ErrorRecord): void {
     // One that had started has messages that nobody else has: the host ends the cell, and they run again.
     if (!actor.hasStarted) this.#remove(actor);
-    this.#outbound.tell({ type: 'failed', actor: actor.plan.index, error: toStartError(error) });
+    this.#outbound.tell({ type: 'failed', actor: actor.plan.index, error: startError(error) });
   }
 
   stopped(actor: Actor): void {
@@ -340,19 +355,19 @@ export class Cell implements Router {
     if (route === undefined) return;
     const cancelled = ({ cancelled }: Execution): boolean => cancelled !== undefined;
     if (this.#executions.anyCancelled && causes.executions.some(cancelled)) {
-      const all = asBatch(causes, payloads, 0);
-      for (const rows of runsOf(all, (execution) => !cancelled(execution))) {
-        const alive = part(rows);
-        this.#emit(actor, alive, outlet, alive);
-      }
+      const alive = select(asBatch(causes, payloads, 0), (execution) => !cancelled(execution));
+      if (alive !== undefined) this.#emit(actor, alive, outlet, alive);
       return;
     }
     if (route.host && route.away.length === 0) this.#export(actor, causes, outlet, payloads);
-    else if (route.host) for (const some of servedBy(route.away, causes, payloads)) this.#export(actor, some, outlet, some);
+    else if (route.host) {
+      const some = servedBy(route.away, causes, payloads);
+      if (some !== undefined) this.#export(actor, some, outlet, some);
+    }
     for (const target of route.local) {
       const { inlet, of } = target;
-      if (of === 1) this.#send(actor, target, asBatch(causes, payloads, inlet));
-      else for (const some of servedBy([target], causes, payloads)) this.#send(actor, target, { ...some, inlet });
+      const batch = of === 1 ? asBatch(causes, payloads, inlet) : servedBy([target], causes, payloads);
+      if (batch !== undefined) this.#send(actor, target, of === 1 ? batch : { ...batch, inlet });
     }
   }
 
@@ -459,34 +474,6 @@ export class Cell implements Router {
   }
 }
 
-/** Messages of these causes for an inlet of this cell. */
-const asBatch = ({ executions, description, numbers }: Causes, { lane, lengths, body }: Payloads, inlet: number): Batch => ({
-  inlet,
-  lane,
-  lengths,
-  body,
-  executions,
-  description,
-  numbers,
-  reply: undefined,
-  fromHost: false,
-  suspect: false,
-});
-
-/** Those messages whose executions these replicas serve. */
-const servedBy = (shares: readonly Share[], causes: Causes, payloads: Payloads): readonly Batch[] =>
-  runsOf(asBatch(causes, payloads, 0), ({ partition }) => shares.some((share) => serves(share, partition))).map(part);
-
-/** One cause of several messages. */
-const repeated = (causes: Causes, count: number): Causes =>
-  count === 1
-    ? causes
-    : {
-        executions: new Array<Execution>(count).fill(causes.executions[0] as Execution),
-        description: causes.description,
-        numbers: causes.numbers.repeat(count),
-      };
-
 /** Whether the sender waits for room there. Only an actor itself can empty its own mailbox: waiting for that would be for ever. */
 const isBlocked = (sender: Actor, { actor, overflow }: LocalTarget): boolean => overflow === 'block' && actor !== sender.plan.index;
 
@@ -496,15 +483,3 @@ const mailboxFull = (actor: string | undefined): ErrorRecord => ({
   actor,
   hint: 'overflow: block, or a larger mailbox',
 });
-
-/** An error as a message value, for an `error` outlet. */
-function errorMessage(error: ErrorRecord): Payloads {
-  const value = Object.assign(VivariumError.from(error), { name: error.name ?? 'VivariumError', stack: error.stack ?? error.message });
-  const payload = encode(value);
-  return payload.lane === 'text' ? onePayload(textLane, payload.text) : onePayload(binaryLane, Buffer.from(payload.bytes).toString('latin1'));
-}
-
-/** Whatever went wrong in the author's code at start is one thing to the caller: the actor could not be started. */
-function toStartError(error: ErrorRecord): ErrorRecord {
-  return error.code === 'actor.failed' || error.code === 'actor.fatal' ? { ...error, code: 'actor.start' } : error;
-}

@@ -7,20 +7,21 @@ import { textLimits } from '../limits.ts';
 import { binaryLane, executionSeparator, type Lane } from '../lanes.ts';
 import type { ActorPlan } from '../protocol.ts';
 import type { StackReader } from '../runtime.ts';
-import { answered, type GuestEvent, handedBack, lengthWidth, settledWithError, settledWithNothing, settledWithValue, slice } from '../guest/wire.ts';
+import { type GuestEvent, slice } from '../guest/wire.ts';
 import { authorsError, ownCodes } from './authorsError.ts';
-import { callsBroken, cpuBroken, memoryBroken, messageBroken, outboundBroken, startBroken, timersBroken, wallBroken } from './brokenLimits.ts';
+import { callsBroken, cpuBroken, memoryBroken, startBroken, timersBroken, wallBroken } from './brokenLimits.ts';
 import { DoorClock } from './doorClock.ts';
 import { demandSound } from './events.ts';
 import { type Broken, type Guest, inBuffer } from './guest.ts';
 import { GuestTimers } from './guestTimers.ts';
-import { type Batch, charactersOf, countOf, lengthAt, outOutlet, partOf } from './batch.ts';
+import { type Batch, countOf } from './batch.ts';
 import type { Execution } from './executions.ts';
 import type { CallEvent, InstanceListener } from './instanceListener.ts';
 import type { Meter } from './meter.ts';
 import { toText } from './outbound.ts';
 import { messageOf, newTurnState, type OpenTurn, OpenTurns, type TurnState } from './openTurns.ts';
-import { batchHeader, endingsIn, type Record, readRecords } from './records.ts';
+import { batchHeader, endingsIn } from './records.ts';
+import { Reports } from './reports.ts';
 import type { SynchronousReplies } from './synchronous.ts';
 
 interface GivenUp {
@@ -41,9 +42,6 @@ const cancelGrace = 50;
 /** What the `stop` of a guest may take: others may wait for the place. Milliseconds. */
 const stopLimit = 2_000;
 
-/** Slices that may be over before the first turn of a batch could begin, in a row. */
-const mostHandbacks = 100;
-
 export class Instance {
   readonly number: number;
   readonly #plan: ActorPlan;
@@ -53,6 +51,7 @@ export class Instance {
   readonly #replies: SynchronousReplies | undefined;
   #guest: Guest | undefined;
   readonly #open = new OpenTurns();
+  readonly #reports: Reports;
   #starting = false;
   #startDeadline: NodeJS.Timeout | undefined;
   readonly #timers = new GuestTimers();
@@ -63,10 +62,6 @@ export class Instance {
   readonly #bulk = new Set<number>();
   /** Codes of errors that the guest was given, and may let pass. */
   readonly #codesTold = new Set<ErrorCode>();
-  /** How often in a row the guest gave back what it was given, without ending anything. */
-  #handbacks = 0;
-  /** What was sent and logged outside any turn, counted by doors. */
-  #background = newTurnState();
   #ended = false;
   #entered = 0;
   /** Calls of doors that are not over. */
@@ -82,6 +77,11 @@ export class Instance {
     this.#clock = new DoorClock(meter);
     this.#locate = locate;
     this.#replies = replies;
+    this.#reports = new Reports(plan, this.#open, listener, {
+      isOver: () => this.#ended,
+      breaks: (error) => this.#break(error),
+      authorsError: (told) => this.#authorsError(told),
+    });
   }
 
   get outstanding(): number {
@@ -227,7 +227,7 @@ export class Instance {
       const list = events === '' ? [] : (JSON.parse(events) as GuestEvent[]);
       // What belongs to a turn comes first: a record may end that turn.
       for (const event of list) if (belongsToTurn(event)) this.#readEvent(event);
-      if (!this.#ended) this.#readRecords(records, lengths, body);
+      if (!this.#ended) this.#reports.read(records, lengths, body, this.#clock.share(endingsIn(records)));
       for (const event of list) if (!belongsToTurn(event)) this.#readEvent(event);
     } catch (error) {
       this.#break({
@@ -235,84 +235,6 @@ export class Instance {
         message: `the isolate of the actor sent what is no report: ${error instanceof Error ? error.message : 'unreadable'}`,
       });
     }
-  }
-
-  #readRecords(records: string, lengths: string, body: string): void {
-    const share = this.#clock.share(endingsIn(records));
-    readRecords(records, lengths, body, (record) => {
-      if (record.longest > this.#plan.limits.message && record.code !== settledWithError) this.#break(messageBroken(this.#plan.limits, record.longest));
-      else if (record.code === handedBack) this.#handBack(record.turn);
-      else if (record.code === settledWithValue || record.code === settledWithNothing) this.#settle(record, share);
-      else this.#readTurn(record, share);
-      return !this.#ended;
-    });
-  }
-
-  /** Turns in a row that ended well. Those that are not open any more were given up. */
-  #settle(record: Record, microseconds: number): void {
-    const { code, count, lane, lengths, body } = record;
-    let start = record.start;
-    for (let row = 0; row < count && !this.#ended; ) {
-      const number = record.turn + row;
-      const sent = this.#open.known(number);
-      if (code === settledWithValue && sent !== undefined && !this.#admit(sent, 1, lengthAt(lengths, row))) return;
-      // A turn that has sent something is looked at alone.
-      const rows = this.#open.end(number, sent === undefined ? this.#uncounted(number, count - row) : 1);
-      const to = row + (rows === undefined ? 1 : rows.to - rows.from);
-      const end = to === count ? record.end : start + charactersOf(lengths, row, to);
-      if (rows !== undefined) {
-        this.#handbacks = 0;
-        const payloads = { lane, lengths: lengths.slice(lengthWidth * row, lengthWidth * to), body: partOf(body, start, end) };
-        this.#listener.settled(rows, code === settledWithValue ? payloads : undefined, microseconds);
-      }
-      start = end;
-      row = to;
-    }
-  }
-
-  /** How many turns from this one on, of so many, have sent nothing before they ended. */
-  #uncounted(number: number, most: number): number {
-    let count = 1;
-    while (count < most && this.#open.known(number + count) === undefined) count++;
-    return count;
-  }
-
-  #readTurn(record: Record, microseconds: number): void {
-    const { turn: number, code, count, lane, lengths, body, start, end } = record;
-    const payloads = { lane, lengths, body: partOf(body, start, end) };
-    const turn = number === 0 ? undefined : this.#open.get(number);
-    if (number !== 0 && turn === undefined) return;
-    if (code === settledWithError) {
-      if (turn !== undefined) this.#err(turn, this.#authorsError(JSON.parse(payloads.body)), microseconds);
-      return;
-    }
-    const outlet = code === answered ? outOutlet : code;
-    if (outlet < 0 || outlet >= this.#plan.outlets.length) throw new Error('no such outlet');
-    if (!this.#admit(turn === undefined ? this.#background : this.#open.state(number), count, end - start)) return;
-    if (code === answered && turn !== undefined) this.#listener.answered(turn, payloads);
-    else this.#listener.emitted(turn, outlet, payloads, count);
-  }
-
-  /** The bootstrap refuses before; here is where a bootstrap that was tricked ends. */
-  #admit(sender: TurnState, messages: number, characters: number): boolean {
-    const { message, outboundMessages, outboundBytes } = this.#plan.limits;
-    sender.messages += messages;
-    sender.bytes += characters;
-    if (sender.messages > outboundMessages + 1 || sender.bytes > outboundBytes + message) this.#break(outboundBroken);
-    return !this.#ended;
-  }
-
-  #err(turn: OpenTurn, error: ErrorRecord, microseconds: number): void {
-    const message = messageOf(turn);
-    this.#open.end(turn.number, 1);
-    this.#handbacks = 0;
-    this.#listener.erred(message, error, microseconds);
-  }
-
-  #handBack(first: number): void {
-    // Each time it may have begun one turn more than before, and have been held up now and then; not for ever.
-    if (++this.#handbacks > this.#plan.concurrency + mostHandbacks) throw new Error('it never begins what it is given');
-    this.#listener.handedBack(this.#open.endFrom(first));
   }
 
   #readEvent(event: GuestEvent): void {
@@ -403,7 +325,7 @@ export class Instance {
     const { text, dropped } = event;
     const stopping = this.#stopping.get(event.turn);
     const execution = this.#open.get(event.turn)?.execution ?? stopping?.execution;
-    const writer = stopping?.state ?? (execution === undefined ? this.#background : this.#open.state(event.turn));
+    const writer = stopping?.state ?? (execution === undefined ? this.#reports.background : this.#open.state(event.turn));
     // An empty line is a line.
     writer.logged += text.length + 1;
     if (writer.logged > this.#plan.limits.logs * 2 + textLimits.log) return;
@@ -419,7 +341,7 @@ export class Instance {
     const guest = this.#guest;
     if (guest === undefined || this.#ended) return;
     const entered = (): void => {
-      this.#background = newTurnState();
+      this.#reports.background = newTurnState();
       this.#clock.opened(this.#open.head);
     };
     this.#entered++;

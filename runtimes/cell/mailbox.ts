@@ -1,5 +1,5 @@
 /** The messages that wait for one actor, bounded by number and bytes. Order of arrival, save what is put back in front. */
-import { type Batch, countOf, lengthAt, part, runsOf } from './batch.ts';
+import { type Batch, countOf, lengthAt, part, select } from './batch.ts';
 import type { Execution } from './executions.ts';
 
 /** Bytes that wait in one mailbox beyond which it counts as full. */
@@ -90,13 +90,10 @@ export class Mailbox {
     const removed: Batch[] = [];
     const kept: Batch[] = [];
     for (const batch of this.#waiting()) {
-      const runs = runsOf(batch, matches);
-      if (runs.length === 0) {
-        kept.push(batch);
-        continue;
-      }
-      removed.push(...runs.map(part));
-      kept.push(...runsOf(batch, (execution) => !matches(execution)).map(part));
+      const matching = select(batch, matches);
+      const rest = matching === undefined ? batch : select(batch, (execution) => !matches(execution));
+      if (matching !== undefined) removed.push(matching);
+      if (rest !== undefined) kept.push(rest);
     }
     this.#batches = kept;
     this.#restart();
