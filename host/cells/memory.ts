@@ -30,8 +30,15 @@ const residentPerIsolate: Readonly<Record<RuntimeName, number>> = { javascript: 
 const filesOfRuntime: Readonly<Record<RuntimeName, number>> = { javascript: 0, wasm: 4 * MiB, python: 96 * MiB };
 /** A cell creates and disposes of an isolate while it tests itself at its start. */
 const isolatesAtStart: IsolateCounts = { javascript: 1 };
-/** After isolates were given up, what they held may be there for a while: milliseconds. */
+/** After isolates were given up, what they held may be there for so long at least, and for twice as long at most: milliseconds. */
 const releaseGrace = 1_000;
+/**
+ * Each move of RLIMIT_DATA is a process that is spawned. A cell with more isolates than a few gets room for some at once: what that
+ * lets its guests allocate beyond their budget is little beside what so many idle isolates reserve and never touch, and the watchdog
+ * counts exactly.
+ */
+const exactUpTo = 8;
+const step = 8;
 
 /** What the guests of one cell may use together, in bytes, beyond the cell itself and its idle isolates. */
 export const defaultMemoryBudget = 256 * MiB;
@@ -59,6 +66,11 @@ const cost = (isolates: IsolateCounts, each: Readonly<Record<RuntimeName, number
 /** An isolate that was given up may still hold its part when the one that takes its place is created. */
 const largestOf = (isolates: IsolateCounts): number =>
   Math.max(0, ...Object.entries(isolates).map(([runtime, isolateCount]) => (isolateCount > 0 ? dataPerIsolate[runtime as RuntimeName] : 0)));
+
+const inSteps = (isolates: IsolateCounts): IsolateCounts =>
+  Object.fromEntries(
+    Object.entries(isolates).map(([runtime, isolateCount]) => [runtime, isolateCount <= exactUpTo ? isolateCount : Math.ceil(isolateCount / step) * step]),
+  );
 
 const filesOf = (isolates: IsolateCounts): number =>
   Object.entries(isolates).reduce((sum, [runtime, isolateCount]) => sum + (isolateCount > 0 ? filesOfRuntime[runtime as RuntimeName] : 0), 0);
@@ -90,7 +102,9 @@ export class CellMemory {
   readonly #bare: MemoryFigures;
   #wanted: MemoryLimits;
   #inForce: MemoryLimits;
-  #graceLooks = 0;
+  /** The largest that was wanted since the limits were looked at last, to be lowered. */
+  #recent: MemoryLimits;
+  #looks = 0;
   #appliedData: number;
   #moving: Promise<void> = Promise.resolve();
 
@@ -113,6 +127,7 @@ export class CellMemory {
     this.#appliedData = options.dataLimit;
     this.#inForce = { resident: bare.resident + options.budget, data: options.dataLimit };
     this.#wanted = this.#inForce;
+    this.#recent = this.#inForce;
   }
 
   /** Nothing when the cell has ended. */
@@ -132,10 +147,10 @@ export class CellMemory {
     const budget = this.#options.budget + filesOf(isolates);
     this.#wanted = {
       resident: this.#bare.resident + cost(isolates, residentPerIsolate) + budget,
-      data: this.#bare.data + cost(isolates, dataPerIsolate) + largestOf(isolates) + budget,
+      data: this.#bare.data + cost(inSteps(isolates), dataPerIsolate) + largestOf(isolates) + budget,
     };
     this.#inForce = larger(this.#inForce, this.#wanted);
-    this.#graceLooks = releaseGrace / watchPeriod;
+    this.#recent = larger(this.#recent, this.#wanted);
     return this.#moveDataLimit();
   }
 
@@ -149,11 +164,14 @@ export class CellMemory {
     });
   }
 
+  /** Also of a cell in which actors come and go without a pause. */
   #lowerAfterGrace(): void {
-    if (this.#graceLooks === 0) return;
-    this.#graceLooks -= 1;
-    if (this.#graceLooks > 0) return;
-    this.#inForce = this.#wanted;
+    this.#looks += 1;
+    if (this.#looks < releaseGrace / watchPeriod) return;
+    this.#looks = 0;
+    this.#inForce = this.#recent;
+    this.#recent = this.#wanted;
+    if (this.#inForce.data === this.#appliedData) return;
     // Failing to lower it leaves the slack of an isolate that is gone; the next reservation tries again and reports.
     this.#moveDataLimit().catch(() => undefined);
   }

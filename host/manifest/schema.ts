@@ -4,8 +4,8 @@ import { runtimeNames } from '../../runtimes/protocol.ts';
 import { policySchema } from '../policy/schema.ts';
 import { functionPattern, nameSchema, namespacePattern, portSchema } from './names.ts';
 
-/** What a flow can have at most: its numbers travel in 16 bits, each actor costs an isolate, and each cell a process. */
-export const manifestLimits = { actors: 1000, connections: 10_000, ports: 64, concurrency: 256, replicas: 64, cells: 64 } as const;
+/** What a flow can have at most: its numbers travel in 16 bits, each actor costs the host some kilobytes, and each cell a process. */
+export const manifestLimits = { actors: 16_000, connections: 32_000, ports: 64, concurrency: 256, replicas: 64, cells: 64 } as const;
 
 const place = String.raw`[A-Za-z][A-Za-z0-9_-]{0,63}(?:\.[A-Za-z_][A-Za-z0-9_]{0,63})?`;
 const endpoint = z.string().regex(new RegExp(`^${place}$`), 'write `actor` or `actor.port`');
