@@ -34,6 +34,8 @@ export interface HostContext {
   readonly population: Population;
   /** Milliseconds without anything to do after which an actor is hibernated; 0: never. */
   readonly idle: number;
+  /** Isolates that each cell keeps ready for actors that wake. */
+  readonly warm: number;
   readonly deadlines: Deadlines;
   readonly broker: Broker;
   readonly events: Events<HostEvents>;
@@ -56,7 +58,7 @@ export class Engine {
 
   constructor(deployment: Deployment, context: HostContext, output: (output: string, payload: Payload, execution: string | undefined) => void) {
     const { shape, namespace, files, startsWith } = deployment;
-    const { deadlines, events, spares, nextCell, concurrency, population, idle } = context;
+    const { deadlines, events, spares, nextCell, concurrency, population, idle, warm } = context;
     this.deployment = deployment;
     this.context = context;
     this.#output = output;
@@ -89,6 +91,7 @@ export class Engine {
         concurrency,
         population,
         idle,
+        warm,
         startsWith,
         tell: (event) => {
           events.emit('cell', { time: Date.now(), namespace, ...event });

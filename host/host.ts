@@ -151,6 +151,7 @@ export class Host {
       spares: parts.spares,
       population: this.#population,
       idle: options.idle,
+      warm: options.warm,
       deadlines: this.#deadlines,
       events: this.#events,
       logger,

@@ -111,6 +111,8 @@ export type HostMessage =
       readonly concurrency: number;
       /** For how many milliseconds an actor has nothing to do before it is hibernated; 0: however long. */
       readonly idle: number;
+      /** How many isolates may be kept ready for actors that wake. */
+      readonly warm: number;
     }
   /** Creates an instance of an actor, under this number; answered by `created` or `failed`. Payloads: see ActorPlan.source. */
   | { readonly type: 'create'; readonly actor: ActorPlan; readonly instance: number; readonly length: readonly number[] }

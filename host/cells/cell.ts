@@ -106,6 +106,7 @@ export class Cell implements RoutedCell, Residence {
   readonly #longestCall: number;
   #stopping: { readonly actors: Set<number>; done(): void } | undefined;
   #idleLimit = 0;
+  #warm = 0;
   /** Actors that were asked to rest and have not gone yet, and those that were told to stop. */
   #rests = 0;
   readonly #dismissed = new Set<number>();
@@ -142,11 +143,13 @@ export class Cell implements RoutedCell, Residence {
   /**
    * @param concurrency how many processors the guests of this cell may use at once
    * @param idle milliseconds without anything to do after which an actor is hibernated; 0: never
+   * @param warm how many isolates may be kept ready for actors that wake
    */
-  hello(concurrency: number, idle: number): void {
+  hello(concurrency: number, idle: number, warm: number): void {
     this.#idleLimit = idle;
+    this.#warm = warm;
     const { number, generation } = this;
-    this.outbound.send({ type: 'hello', version: protocolVersion, cell: number, generation, credit: firstCredit, careful: false, concurrency, idle });
+    this.outbound.send({ type: 'hello', version: protocolVersion, cell: number, generation, credit: firstCredit, careful: false, concurrency, idle, warm });
   }
 
   /**
@@ -173,7 +176,7 @@ export class Cell implements RoutedCell, Residence {
     });
     this.#enter(actor);
     try {
-      await this.#process.reserve(this.#isolates);
+      await this.#reserve();
       if (this.#dead !== undefined) throw VivariumError.from(this.#dead);
       this.outbound.send({ type: 'create', actor: plan, instance, length: files.map((file) => file.byteLength) }, files);
       await promise;
@@ -409,12 +412,18 @@ export class Cell implements RoutedCell, Residence {
     this.credit.overshoot = Math.max(this.credit.overshoot, this.#overshoot);
   }
 
+  /** Isolates that are kept ready count as those of JavaScript, which they are until an actor takes one. */
+  #reserve(): Promise<void> {
+    const { javascript, ...others } = this.#isolates;
+    return this.#process.reserve({ ...others, javascript: javascript + this.#warm });
+  }
+
   #isolateGone(actor: number): void {
     const { runtime, limits, concurrency } = this.#actor(actor).part;
     this.#isolates[runtime]--;
     this.#overshoot -= limits.outboundMessages * concurrency;
     // Failing to lower the limit leaves the slack of an isolate that is gone; the next creation tries again and reports.
-    if (this.#dead === undefined) this.#process.reserve(this.#isolates).catch(() => undefined);
+    if (this.#dead === undefined) this.#reserve().catch(() => undefined);
   }
 
   /** A call or an ask of a guest: its instance must be the present one, and have calls left. */

@@ -33,6 +33,8 @@ export interface SupervisorSettings {
   readonly population: Population;
   /** Milliseconds without anything to do after which an actor is hibernated; 0: never. */
   readonly idle: number;
+  /** Isolates that each cell keeps ready for actors that wake. */
+  readonly warm: number;
   /** Whether actors start with the flow, as many as there are places for, or each when its first message comes. */
   readonly startsWith: 'flow' | 'message';
   readonly tell: (event: Omit<CellEvent, 'time' | 'namespace'>) => void;
@@ -291,7 +293,7 @@ export class Supervisor implements CellListener {
   /** @throws why the cell, or an actor in it, did not start; after a deploy such an actor is in quarantine then */
   async #bringUp(place: Place): Promise<void> {
     const began = performance.now();
-    const { shape, spares, nextCell, concurrency, idle, population } = this.#settings;
+    const { shape, spares, nextCell, concurrency, idle, warm, population } = this.#settings;
     const isFirst = place.generation === 0;
     const unbound = await spares.take(place.memoryBudget);
     const identity = { number: nextCell(), generation: place.generation, place: place.index };
@@ -300,7 +302,7 @@ export class Supervisor implements CellListener {
     place.starting = cell;
     try {
       if (this.#stopped) throw VivariumError.from(stopped);
-      cell.hello(concurrency, idle);
+      cell.hello(concurrency, idle, warm);
       await this.#createActors(place, cell, isFirst);
     } catch (error) {
       population.vanish(cell);

@@ -7,7 +7,8 @@ import { javascriptRuntime } from '../javascript/javascript.ts';
 import { defaultLimits } from '../limits.ts';
 import type { ActorPlan } from '../protocol.ts';
 import type { IsolatedVm } from './addon.ts';
-import { Guest, type GuestOptions } from './guest.ts';
+import { Guest } from './guest.ts';
+import type { Shells } from './shells.ts';
 
 const hostile = 'const handle = () => { Promise.reject({ get message() { for (;;); } }); return 1; };\nreturn { handle };';
 
@@ -59,12 +60,12 @@ const settings: Settings = {
   prompt: false,
 };
 
-export async function tryDoor(ivm: IsolatedVm, snapshot: GuestOptions['snapshot']): Promise<boolean> {
+export async function tryDoor(ivm: IsolatedVm, shells: Shells): Promise<boolean> {
   let answered = false;
   const ignore = (): void => {};
   const { guest, files } = await Guest.create({
     ivm,
-    snapshot,
+    shells,
     runtime: javascriptRuntime,
     plan,
     settings,

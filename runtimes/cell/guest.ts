@@ -9,6 +9,7 @@ import { decoy, type DoorName, doorNames, type Send, type Settings } from '../gu
 import type { Runtime } from '../runtime.ts';
 import type { ActorPlan } from '../protocol.ts';
 import type { IsolatedVm } from './addon.ts';
+import type { Shells } from './shells.ts';
 
 export type Broken =
   | { readonly by: 'time' }
@@ -18,7 +19,7 @@ export type Broken =
 
 export interface GuestOptions {
   readonly ivm: IsolatedVm;
-  readonly snapshot: InstanceType<IsolatedVm['ExternalCopy']> | undefined;
+  readonly shells: Shells;
   readonly runtime: Runtime;
   readonly plan: ActorPlan;
   readonly settings: Settings;
@@ -59,14 +60,11 @@ export class Guest {
 
   /** Creates the isolate and its doors; `load` has not been called yet. */
   static async create(options: GuestOptions): Promise<{ guest: Guest; files: readonly unknown[] }> {
-    const { ivm, snapshot, runtime, plan, settings, payloads, seed, shared } = options;
-    const isolate = new ivm.Isolate({
-      memoryLimit: runtime.heap(plan.limits),
-      ...(snapshot === undefined ? {} : { snapshot: snapshot as never }),
-      onCatastrophicError: options.catastrophic,
-    });
+    const { ivm, shells, runtime, plan, settings, payloads, seed, shared } = options;
+    const shell = await shells.take(runtime.heap(plan.limits));
+    shell.catastrophic = options.catastrophic;
+    const { isolate, context } = shell;
     try {
-      const context = await isolate.createContext();
       const send = new ivm.Callback(
         (records: string, lengths: string, events: string, body: string) => {
           options.receive(records, lengths, events, body);
@@ -85,7 +83,8 @@ export class Guest {
         timeout: bootLimit,
       })) as Reference<Record<DoorName, never>>;
       const doors = {} as Record<DoorName, Door>;
-      for (const name of doorNames) doors[name] = (await returned.get(name, { reference: true })) as Door;
+      // No guest has run yet, so nothing can make this last.
+      for (const name of doorNames) doors[name] = returned.getSync(name, { reference: true }) as Door;
       const files = await runtime.load(isolate, context, plan, payloads);
       return { guest: new Guest(ivm, isolate, doors, options.wedged), files };
     } catch (error) {

@@ -24,6 +24,7 @@ import { Instance } from './instance.ts';
 import type { InstanceListener } from './instanceListener.ts';
 import { Meter } from './meter.ts';
 import { dropPermissions } from './permissions.ts';
+import { Shells } from './shells.ts';
 import { SynchronousReplies } from './synchronous.ts';
 
 /** Names only, of what the host failed to keep from this process. */
@@ -51,7 +52,7 @@ const open = (name: string): (() => Buffer) => {
   };
 };
 
-const snapshot = new ivm.ExternalCopy(toArrayBuffer(open('guest.snapshot')()));
+const shells = new Shells(ivm, new ivm.ExternalCopy(toArrayBuffer(open('guest.snapshot')())), () => die());
 const runtimes: Record<ActorPlan['runtime'], Runtime> = { javascript: javascriptRuntime, python: createPythonRuntime(ivm), wasm: createWasmRuntime(ivm) };
 for (const runtime of Object.values(runtimes)) runtime.prepare(open);
 
@@ -103,7 +104,7 @@ function startInstance(
   const instance = new Instance(number, plan, listener, meter, locate, replies);
   const options: GuestOptions = {
     ivm,
-    snapshot,
+    shells,
     runtime,
     plan,
     settings: settingsOf(plan, actor.careful),
@@ -146,10 +147,11 @@ function toArrayBuffer(bytes: Buffer): ArrayBuffer {
   return bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;
 }
 
-tryDoor(ivm, snapshot).then((holds) => {
+tryDoor(ivm, shells).then((holds) => {
   if (!holds) denied['enter by the door'] = 'ALLOWED';
   const reader = new FrameReader((header, behind) => {
     const { message, region } = joinColumns(JSON.parse(header), behind);
+    if ((message as HostMessage).type === 'hello') shells.most = (message as Extract<HostMessage, { type: 'hello' }>).warm;
     cell.receive(message as HostMessage, region);
   });
   channel.on('data', (chunk: Buffer) => {

@@ -130,3 +130,22 @@ test('an actor whose start kills the cell answers its message, and its neighbour
   expect(await failureOf(() => flow.actor('lethal').ask(null))).toMatchObject({ code: 'actor.start', record: { actor: 'lethal' } });
   expect(await flow.actor('other').ask(null)).toMatchObject({ number: 1 });
 }, 60_000);
+
+test('an actor that wakes sees nothing that another one left, nor itself in an earlier life', async () => {
+  await using host = await createHost({ limits: { isolates: 2 }, warm: 2 });
+  // What a life leaves where another could look: on the global, on intrinsics, in the registry of symbols.
+  const code = (name: string): string => `
+    export const handle = () => {
+      const seen = [globalThis.mark, Array.prototype.mark, Symbol.for('mark').constructor.mark];
+      globalThis.mark = Symbol.mark = '${name}';
+      Object.defineProperty(Array.prototype, 'mark', { value: '${name}', configurable: true, enumerable: false });
+      return seen.map((mark) => mark ?? null);
+    };`;
+  const names = Array.from({ length: 12 }, (_, place) => `actor${place}`);
+  const flow = await host.deploy(flowOf(Object.fromEntries(names.map((name) => [name, javascript(code(name))]))));
+  const nothing = [null, null, null];
+  for (const name of [...names, ...names.toReversed().slice(2)]) {
+    expect(await flow.actor(name).ask(null)).toEqual(nothing);
+    expect(await flow.actor(name).ask(null)).toEqual([name, name, name]);
+  }
+}, 60_000);

@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import ivm from 'isolated-vm';
 import { type Broken, Guest } from '../../runtimes/cell/guest.ts';
+import { Shells } from '../../runtimes/cell/shells.ts';
 import { asLength, asNumber, lengthAt } from '../../runtimes/cell/batch.ts';
 import { batchHeader, readRecords } from '../../runtimes/cell/records.ts';
 import { SynchronousReplies } from '../../runtimes/cell/synchronous.ts';
@@ -32,7 +33,7 @@ import { decode, encode, type Message } from '../../sdk/message.ts';
 
 const folder = join(import.meta.dirname, '../../dist/cell');
 
-const snapshot = new ivm.ExternalCopy(exact(readFileSync(join(folder, 'guest.snapshot'))));
+const shells = new Shells(ivm, new ivm.ExternalCopy(exact(readFileSync(join(folder, 'guest.snapshot')))), () => undefined);
 
 const runtimes: Record<RuntimeName, () => Runtime> = {
   javascript: () => javascriptRuntime,
@@ -183,7 +184,7 @@ export class TestInstance {
     const settings: Settings = { ...common, ...wasm, runtime: source.runtime, actor: plan.name, outlets: this.#outlets, peers, prompt: false };
     const { guest, files } = await Guest.create({
       ivm,
-      snapshot,
+      shells,
       runtime,
       plan,
       settings,
