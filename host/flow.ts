@@ -63,6 +63,8 @@ export class Flow<Inputs extends string = string, Outputs extends string = strin
   readonly namespace: string;
   readonly #engine: Engine;
   readonly #spontaneous: SpontaneousOutputs;
+  /** Of actors by name; made when the first is asked for. */
+  #indices: ReadonlyMap<string, number> | undefined;
   #stopped: Promise<void> | undefined;
   readonly #onStopped: () => void;
 
@@ -306,8 +308,9 @@ export class Flow<Inputs extends string = string, Outputs extends string = strin
   }
 
   #indexOf(name: string): number {
-    const index = this.actors.indexOf(name as Actors);
-    if (index < 0) throw new VivariumError('actor.unknown', `the flow has no actor '${name}'`, { hint: `the actors: ${this.actors.join(', ')}` });
+    this.#indices ??= new Map(this.actors.map((actor, index) => [actor, index]));
+    const index = this.#indices.get(name);
+    if (index === undefined) throw new VivariumError('actor.unknown', `the flow has no actor '${name}'`, { hint: `the actors: ${this.actors.join(', ')}` });
     return index;
   }
 
