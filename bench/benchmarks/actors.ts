@@ -14,9 +14,7 @@ import { milliseconds } from '../timing.ts';
 export const summary = '10,000 actors of distinct sources, 200 of them live, called in random order: calls per second, memory';
 
 const usualActors = 10_000;
-/** Of one flow: a manifest has 1,000 at most. */
-const actorsOfFlow = 1_000;
-/** Actors that may live at once, in all cells together. */
+/** Actors that may live at once. */
 const live = 200;
 /** Calls under way at once. */
 const lanes = 16;
@@ -32,14 +30,12 @@ interface Called {
 
 const sourceOf = (number: number): string => `const number = ${number};\nexport const handle = (n) => number + n;`;
 
-/** One flow of the actors from a number on. */
-const deployFrom = (host: Host, first: number, count: number): Promise<Flow> =>
+const deployAll = (host: Host, count: number): Promise<Flow> =>
   deploy(
     host,
     {
       vivarium: 1,
-      namespace: `from-${first}`,
-      actors: Object.fromEntries(Array.from({ length: count }, (_, index) => [`a${first + index}`, { runtime: 'javascript', code: sourceOf(first + index) }])),
+      actors: Object.fromEntries(Array.from({ length: count }, (_, number) => [`a${number}`, { runtime: 'javascript', code: sourceOf(number) }])),
     },
     { start: 'message' },
   );
@@ -57,7 +53,7 @@ function shuffled(count: number): number[] {
 }
 
 /** Calls each actor once. @throws Error if one does not answer what its own source says */
-async function callAll(flows: readonly Flow[], order: readonly number[], what: string): Promise<Called> {
+async function callAll(flow: Flow, order: readonly number[], what: string): Promise<Called> {
   const host: { at: number; value: number }[] = [];
   const cells: typeof host = [];
   let called = 0;
@@ -70,7 +66,6 @@ async function callAll(flows: readonly Flow[], order: readonly number[], what: s
   let next = 0;
   const lane = async (): Promise<void> => {
     for (let number = order[next++]; number !== undefined; number = order[next++]) {
-      const flow = flows[Math.floor(number / actorsOfFlow)] as Flow;
       const answer = await flow.actor(`a${number}`).ask(1);
       if (answer !== number + 1) throw new Error(`actor ${number} answered ${JSON.stringify(answer)}`);
       if (++called % interval === 0) look();
@@ -87,22 +82,21 @@ export async function measure(options: Options): Promise<Measured> {
   const count = scaled(options, usualActors, 10);
   await using host = await openHost({ limits: { isolates: live, hostIsolates: live } });
   say(`actors: deploying ${count}`);
-  const flows: Flow[] = [];
-  const deployed = await milliseconds(async () => {
-    for (let first = 0; first < count; first += actorsOfFlow) flows.push(await deployFrom(host, first, Math.min(actorsOfFlow, count - first)));
-  });
+  const began = performance.now();
+  await using flow = await deployAll(host, count);
+  const deployed = performance.now() - began;
   const figures: Figure[] = [figureOf('deployed', 'actors/s', [count / (deployed / 1000)])];
   const order = shuffled(count);
   for (const [what, called] of [
     ['first calls', order],
     ['second calls', order.slice(0, Math.ceil(count / 10))],
   ] as const) {
-    const { rate, processorMicroseconds, host: ofHost, cells } = await callAll(flows, called, what);
+    const { rate, processorMicroseconds, host: ofHost, cells } = await callAll(flow, called, what);
     const most = (curve: typeof ofHost): number => Math.max(...curve.map(({ value }) => value));
     figures.push(
       figureOf(what, 'calls/s', [rate], { processorMicroseconds }),
       figureOf(`${what}: resident memory of the host, at most`, 'MB', [most(ofHost)], { curve: ofHost }),
-      figureOf(`${what}: of its cells together, at most`, 'MB', [most(cells)], { curve: cells }),
+      figureOf(`${what}: of its cell and its spare, at most`, 'MB', [most(cells)], { curve: cells }),
     );
   }
   figures.push(figureOf('actors that live at the end', 'actors', [host.report().actors.live], { target: { atMost: live } }));

@@ -1,7 +1,7 @@
 /**
  * From `deploy` to the first answer of an actor that the host has never seen, in a cell that is ready: what is measured is what comes
- * on top of the start of a cell. Its source is read, bundled or checked, its policy decided, its isolate made. And the answer of one
- * that was hibernated, from the message that wakes it.
+ * on top of the start of a cell. Its source is read, bundled or checked, its policy decided, its isolate made. And the first
+ * answer of one in a cell where others have started (warm), and of one that was hibernated (woken), from the message that starts it.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -18,6 +18,8 @@ import { milliseconds, repeat } from '../timing.ts';
 export const summary = 'from deploy to the first answer, above the start of a cell: milliseconds';
 
 const cold = { javascript: { atMost: 10 }, python: { atMost: 500 }, wasm: { atMost: 15 } } as const;
+/** A cell keeps isolates ready once it has started an actor. */
+const warm = { javascript: { atMost: 3 }, python: { atMost: 20 }, wasm: { atMost: 4 } } as const;
 const woken = { javascript: { atMost: 5 }, python: { atMost: 200 }, wasm: { atMost: 10 } } as const;
 /** Milliseconds without a message after which an actor is hibernated here: the least that may be. */
 const idle = 100;
@@ -57,6 +59,21 @@ async function firstAnswer(host: Host, actor: ManifestObject['actors'][string], 
   return time;
 }
 
+/** The first answers of actors that were deployed and have not started, one after the other, in a cell where another has. */
+async function warmAnswers(language: Language, folder: string, options: Options): Promise<number[]> {
+  await using host = await openHost();
+  const names = Array.from({ length: 2 + options.repetitions }, (_, index) => `a${index}`);
+  const actors = Object.fromEntries(names.map((name, index) => [name, distinct[language](folder, index)]));
+  await using flow = await deploy(host, { vivarium: 1, actors }, { base: folder, start: 'message' });
+  const times: number[] = [];
+  for (const name of names) {
+    times.push(await milliseconds(() => flow.actor(name).ask({ n: 1 })));
+    await settle();
+  }
+  // The first starts the cell's pool, the second warms up.
+  return times.slice(2);
+}
+
 /** The first answer of an actor that has been hibernated. */
 async function wokenAnswer(flow: Flow): Promise<number> {
   while (flow.status().actors.some(({ state }) => state !== 'asleep')) await new Promise((resolve) => setTimeout(resolve, idle));
@@ -85,6 +102,7 @@ export async function measure(options: Options): Promise<Measured> {
       figures.push(
         figureOf(`${languageNames[language]}, cold`, 'ms', times, { target: cold[language], peers: others }),
         figureOf(`${languageNames[language]}, cold, of a source deployed before`, 'ms', again, { target: cold[language], peers: others }),
+        figureOf(`${languageNames[language]}, warm`, 'ms', await warmAnswers(language, folder, options), { target: warm[language], peers: others }),
         figureOf(`${languageNames[language]}, woken`, 'ms', await wakes(language, options), { target: woken[language], peers: others }),
       );
     }
