@@ -122,6 +122,8 @@ export class TestInstance {
   /** Everything as it left the isolate, save the numbers of records. */
   readonly raw: string[] = [];
   readonly inlets: string[] = [];
+  /** How many messages began in each delivery: the others of it were handed back. */
+  readonly batches: number[] = [];
   /** How often the guest waited for room. */
   waits = 0;
   room: number;
@@ -262,6 +264,7 @@ export class TestInstance {
     this.#delivering = true;
     const batch = this.#waiting.splice(0, 1024);
     this.#batch = batch;
+    this.batches.push(batch.length);
     const joined = (part: (message: (typeof batch)[number]) => string): string => batch.map(part).join('');
     const columns = [joined(({ header }) => header), joined(({ text }) => asLength(text.length)), joined(() => asNumber(0))];
     const args = [batch[0]?.turn, ...columns, description, joined(({ text }) => text), this.room];
@@ -333,7 +336,9 @@ export class TestInstance {
 
   #record(id: number, code: number, lane: Lane, text: string): void {
     if (code === handedBack) {
-      this.#waiting.unshift(...this.#batch.filter(({ turn }) => turn >= id));
+      const returned = this.#batch.filter(({ turn }) => turn >= id);
+      this.batches.push((this.batches.pop() ?? 0) - returned.length);
+      this.#waiting.unshift(...returned);
       this.#pump();
       return;
     }
