@@ -112,7 +112,7 @@ function lines({ name, unit, value, lowest, highest, target, processorMicrosecon
   const processor = processorMicroseconds === undefined ? '' : `  ${shown(processorMicroseconds)} µs of processor each`;
   const course = curve.length === 0 ? '' : `${' '.repeat(8)}${curve.map(({ at, value }) => `${shown(value)} at ${shown(at)}`).join(', ')}\n`;
   const beside = peers.map((one) => `${' '.repeat(8)}${'absent' in one ? `     – ${one.name}: ${one.absent}` : ratioText(one)}\n`).join('');
-  return `  ${name.padEnd(54)} ${shown(value).padStart(11)} ${unit}${spread}${processor}${verdictText(target)}\n${course}${beside}`;
+  return `  ${name.padEnd(64)} ${shown(value).padStart(11)} ${unit}${spread}${processor}${verdictText(target)}\n${course}${beside}`;
 }
 
 const ratioText = ({ ratio, name, value, target }: Extract<Figure['peers'][number], { ratio: number }>): string =>

@@ -4,14 +4,26 @@
  */
 import type { Flow, Host } from '../../host/index.ts';
 import { type Measured, openHost, type Options, scaled } from '../benchmark.ts';
-import { counters, deploy, type Language, languageNames, line, numbered, pipeAll } from '../flows.ts';
+import { counters, deploy, type Language, line, numbered, pipeAll } from '../flows.ts';
 import { settle } from '../processor.ts';
 import { say } from '../progress.ts';
-import { type Figure, figureOf } from '../report.ts';
+import { type Figure, figureOf, type Target } from '../report.ts';
 
 export const summary = 'SIGKILL of a cell under load, with a spare: milliseconds to the first answer';
 
-const targets = { javascript: { atMost: 150 }, python: { atMost: 300 }, wasm: undefined } as const satisfies Record<Language, object | undefined>;
+interface Line {
+  readonly name: string;
+  /** Of the actors, in a row in one cell. */
+  readonly languages: readonly Language[];
+  readonly target?: Target;
+}
+
+const lines: readonly Line[] = [
+  { name: 'one JavaScript actor', languages: ['javascript'], target: { atMost: 150 } },
+  { name: 'one Python actor', languages: ['python'], target: { atMost: 300 } },
+  { name: 'one WASM actor', languages: ['wasm'] },
+  { name: 'JavaScript, Python, WASM', languages: ['javascript', 'python', 'wasm'] },
+];
 
 /** Messages of the load. The kill comes when a third of them is answered. */
 const usualMessages = 60_000;
@@ -42,17 +54,16 @@ async function killed(host: Host, flow: Flow, pid: number, messages: number): Pr
     if (++answered > messages / 3 && next === undefined) kill();
   }
   if (next === undefined || answered !== messages) throw new Error(`of ${messages} messages ${answered} were answered`);
-  return { first: await first.promise, next: await next, failed };
+  return { first: await Promise.race([first.promise, next]), next: await next, failed };
 }
 
-async function measureOnce(language: Language, messages: number): Promise<Outcome> {
+async function measureOnce(languages: readonly Language[], messages: number): Promise<Outcome> {
   await using host = await openHost();
   let pid: number | undefined;
   host.on('cell', (event) => {
     pid ??= event.pid;
   });
-  const actor = counters[language];
-  await using flow = await deploy(host, line([actor, actor, actor]));
+  await using flow = await deploy(host, line(languages.map((language) => counters[language])));
   await pipeAll(flow, numbered(Math.ceil(messages / 10)));
   // The spare must be ready.
   await settle();
@@ -60,24 +71,23 @@ async function measureOnce(language: Language, messages: number): Promise<Outcom
   return await killed(host, flow, pid, messages);
 }
 
-async function measureLanguage(language: Language, options: Options): Promise<Figure[]> {
+async function measureLine({ name, languages, target }: Line, options: Options): Promise<Figure[]> {
   const outcomes: Outcome[] = [];
   for (let run = 0; run < options.repetitions; run++) {
-    say(`recovery: ${language}, ${run + 1} of ${options.repetitions}`);
-    outcomes.push(await measureOnce(language, scaled(options, usualMessages, 300)));
+    say(`recovery: ${name}, ${run + 1} of ${options.repetitions}`);
+    outcomes.push(await measureOnce(languages, scaled(options, usualMessages, 300)));
   }
   const values = (of: keyof Outcome): number[] => outcomes.map((outcome) => outcome[of]);
-  const name = `three ${languageNames[language]} actors`;
   return [
-    figureOf(`${name}, to the first answer`, 'ms', values('first'), { target: targets[language] }),
-    figureOf(`${name}, to that of a message that came after`, 'ms', values('next')),
-    figureOf(`${name}, answered with an error`, 'messages', values('failed'), { target: { atMost: 0 } }),
+    figureOf(`${name}: to the first answer`, 'ms', values('first'), { target }),
+    figureOf(`${name}: to that of a message that came after`, 'ms', values('next')),
+    figureOf(`${name}: answered with an error`, 'messages', values('failed'), { target: { atMost: 0 } }),
   ];
 }
 
 export async function measure(options: Options): Promise<Measured> {
   const figures: Figure[] = [];
-  for (const language of Object.keys(targets) as Language[]) figures.push(...(await measureLanguage(language, options)));
+  for (const line of lines) figures.push(...(await measureLine(line, options)));
   await using host = await openHost();
   return { sandbox: host.report().sandbox, figures };
 }
