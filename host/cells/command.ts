@@ -44,6 +44,8 @@ const nodeFlags: readonly string[] = [
   '--disable-sigusr1',
   '--disable-proto=throw',
   '--enable-sharedarraybuffer-per-context',
+  // For the bootstrap of guests, which takes it out of their realms: see runtimes/guest/garbage.ts.
+  '--expose-gc',
   `--max-old-space-size=${ownHeapMiB}`,
 ];
 

@@ -7,6 +7,7 @@ import { createJavaScript } from '../javascript/javascript.guest.ts';
 import { createPython } from '../python/python.guest.ts';
 import { createWasm } from '../wasm/wasm.guest.ts';
 import { createCalls } from './calls.ts';
+import { createGarbage } from './garbage.ts';
 import { installConsole } from './console.ts';
 import { installCrypto } from './crypto.ts';
 import { describe, hostError, HostError } from './failure.ts';
@@ -29,6 +30,7 @@ function boot(settingsText: string, send: Send, seed: ArrayBuffer, shared: Array
   const captured = disarm(realm);
   const settings = parse(settingsText) as Settings;
   const outbox = createOutbox(send);
+  const garbage = createGarbage(captured.collect);
   let background = true;
   let started = false;
 
@@ -104,6 +106,7 @@ function boot(settingsText: string, send: Send, seed: ArrayBuffer, shared: Array
 
   const doors = table() as unknown as Doors;
   doors.deliver = door((firstTurn, batches, lengths, numbers, descriptions, body, room) => {
+    garbage.entered(lengths.length + numbers.length + body.length);
     turns.setRoom(room);
     turns.deliver(firstTurn, batches, lengths, numbers, descriptions, body);
   });
@@ -117,6 +120,7 @@ function boot(settingsText: string, send: Send, seed: ArrayBuffer, shared: Array
     turns.pump();
   });
   doors.reply = door((call, error, lane, payload, from) => {
+    if (typeof payload === 'string') garbage.entered(payload.length);
     if (turns.active() === 0) logs.renew();
     kernel.calls.reply(call, error, lane as Lane, payload, from);
     turns.pump();

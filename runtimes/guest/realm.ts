@@ -5,9 +5,10 @@
  * - `Atomics` and shared memory make a fine clock and a thread that sleeps.
  * - `FinalizationRegistry` and `WeakRef` run callbacks from V8's own tasks, outside every time limit.
  * - `Temporal` has a clock of one microsecond.
+ * - `gc` holds the isolate up for as long as its heap is large.
  *
- * Runs when a context is created from the snapshot: V8 adds `WebAssembly`, `SharedArrayBuffer` and
- * `Temporal` only then.
+ * Runs when a context is created from the snapshot: V8 adds `WebAssembly`, `SharedArrayBuffer`, `Temporal` and
+ * `gc` only then.
  */
 import { apply, ArrayBufferIntrinsic, construct, defineProperty, getOwnPropertyNames, table, TypeErrorIntrinsic } from './primordials.ts';
 
@@ -17,9 +18,13 @@ export interface Captured {
   readonly wait: (view: Int32Array, index: number, value: number) => string;
   readonly load: (view: Int32Array, index: number) => number;
   readonly store: (view: Int32Array, index: number, value: number) => number;
+  /** Collects all garbage of the isolate; absent where V8 was started without it. */
+  readonly collect: (() => void) | undefined;
 }
 
 const removed = ['WebAssembly', 'SharedArrayBuffer', 'Atomics', 'FinalizationRegistry', 'WeakRef', 'Temporal'] as const;
+/** What a guest must not find. */
+const hazards = [...removed, 'gc'];
 
 export function disarm(realm: Record<string, unknown>): Captured {
   const source = realm['WebAssembly'] as Record<string, unknown>;
@@ -27,8 +32,11 @@ export function disarm(realm: Record<string, unknown>): Captured {
   const names = getOwnPropertyNames(source);
   for (let i = 0; i < names.length; i++) webAssembly[names[i] as string] = source[names[i] as string];
   const atomics = realm['Atomics'] as Captured;
-  const captured: Captured = { webAssembly: webAssembly as never, wait: atomics.wait, load: atomics.load, store: atomics.store };
+  const collect = realm['gc'] as Captured['collect'];
+  const captured: Captured = { webAssembly: webAssembly as never, wait: atomics.wait, load: atomics.load, store: atomics.store, collect };
   for (let i = 0; i < removed.length; i++) delete realm[removed[i] as string];
+  // V8 makes it so that it cannot be deleted.
+  if (collect !== undefined) defineProperty(realm, 'gc', { value: undefined, writable: false });
   forbidResizableBuffers(realm);
   return captured;
 }
@@ -52,7 +60,7 @@ function forbidResizableBuffers(realm: Record<string, unknown>): void {
 
 /** True if a context was made so that it cannot be disarmed: the cell refuses to use it. */
 export const stillArmed = (realm: Record<string, unknown>): boolean => {
-  for (let i = 0; i < removed.length; i++) if (realm[removed[i] as string] !== undefined) return true;
+  for (let i = 0; i < hazards.length; i++) if (realm[hazards[i] as string] !== undefined) return true;
   try {
     const buffer = apply(construct, undefined, [realm['ArrayBuffer'] as never, [8, { maxByteLength: 16 }]]) as { resizable?: boolean };
     return buffer.resizable === true;
