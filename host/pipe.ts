@@ -139,9 +139,9 @@ export class Pipe implements AsyncIterableIterator<RunResult<string, Opened>, un
     return this.#over && this.#failure !== undefined && this.#first === this.#entries.length;
   }
 
-  /** Half of the window at a time: inputs that enter together travel together. */
+  /** An eighth of the window at a time: inputs that enter together travel together, and there are always some on each part of the way. */
   get #hasRoom(): boolean {
-    return 2 * (this.#entries.length - this.#first) <= this.#window && this.#held < heldBytes;
+    return 8 * (this.#entries.length - this.#first) <= 7 * this.#window && this.#held < heldBytes;
   }
 
   #takeFailure(): unknown {
