@@ -39,6 +39,35 @@ export function processorTime(): number {
   return (user + system) / 1000 + processorOfChildren();
 }
 
+/** Milliseconds of the processor. */
+export interface ThreadTimes {
+  /** The thread that runs the host and whoever uses it, and the others of this process: collecting garbage, compiling. */
+  readonly host: number;
+  readonly hostOther: number;
+  /** The threads that route messages in cells, and the others: isolates of guests, garbage, compiling. */
+  readonly cells: number;
+  readonly cellsOther: number;
+}
+
+const threadsOf = (pid: number): readonly (readonly [thread: number, milliseconds: number])[] => {
+  try {
+    return readdirSync(`/proc/${pid}/task`).map((thread) => {
+      const nanoseconds = Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')[0]);
+      return [Number(thread), nanoseconds / 1e6];
+    });
+  } catch {
+    return [];
+  }
+};
+
+/** What threads have used so far; of those that have ended nothing. */
+export function processorByThread(): ThreadTimes {
+  const sum = (pids: readonly number[], main: boolean): number =>
+    pids.flatMap((pid) => threadsOf(pid).filter(([thread]) => (thread === pid) === main)).reduce((total, [, milliseconds]) => total + milliseconds, 0);
+  const children = descendants();
+  return { host: sum([process.pid], true), hostOther: sum([process.pid], false), cells: sum(children, true), cellsOther: sum(children, false) };
+}
+
 /** Resolves when cells have nothing to do any more: those that start have started. At most ten seconds. */
 export async function settle(): Promise<void> {
   let before = Number.NEGATIVE_INFINITY;

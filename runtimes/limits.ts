@@ -31,7 +31,7 @@ export interface Limits {
   readonly responseBody: number;
   /** From the creation of an isolate until its actor has started. */
   readonly start: number;
-  /** Messages that wait in the mailbox of the actor. */
+  /** Messages that wait in the mailbox of one instance. */
   readonly mailbox: number;
 }
 

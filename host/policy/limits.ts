@@ -39,7 +39,7 @@ export const limitKinds = {
   requestBody: { unit: 'size', least: 0, most: 4096 * MiB, meaning: 'The body of one request.' },
   responseBody: { unit: 'size', least: 0, most: 4096 * MiB, meaning: 'The body of one response, decompressed.' },
   start: { unit: 'duration', least: 100, most: 600 * second, meaning: 'From the creation of an isolate until its actor has started.' },
-  mailbox: { unit: 'count', least: 1, most: 100_000, meaning: 'Messages that wait in the mailbox of the actor.' },
+  mailbox: { unit: 'count', least: 1, most: 100_000, meaning: 'Messages that wait in the mailbox of one instance.' },
 } as const satisfies Record<LimitName, LimitKind>;
 
 export const limitNames = Object.keys(limitKinds) as readonly LimitName[];

@@ -189,7 +189,8 @@ export class Actor implements InstanceListener {
     if (!this.#takes(instance)) return;
     const room = this.#router.room(this);
     if (room <= 0) return;
-    const batches = this.#take();
+    // Most turns send one message: a batch is no larger than what the receivers have room for.
+    const batches = this.#take(Math.min(batchMessages, room));
     if (batches.length > 0) instance.deliver(batches, room);
   }
 
@@ -197,7 +198,7 @@ export class Actor implements InstanceListener {
   squeeze(): boolean {
     const instance = this.#instance;
     if (instance === undefined || this.#yields || !this.#takes(instance) || this.mailbox.size === 0) return false;
-    instance.deliver(this.#take(), 0);
+    instance.deliver(this.#take(batchMessages), 0);
     return true;
   }
 
@@ -229,9 +230,9 @@ export class Actor implements InstanceListener {
     this.pump();
   }
 
-  #take(): Batch[] {
+  #take(most: number): Batch[] {
     const taken: Batch[] = [];
-    let messages = batchMessages;
+    let messages = most;
     let characters = batchCharacters;
     for (let next = this.mailbox.peek(); next !== undefined && messages > 0 && characters > 0; next = this.mailbox.peek()) {
       const alone = next.suspect || this.careful;

@@ -261,7 +261,7 @@ const table: readonly Attack[] = [
     source: `export const handle = (n, context) => { context.emit('round', 1); context.emit('round', 2); };`,
     connections: ['attacker.round -> attacker'],
     timeout: 800,
-    allowed: fails('execution.deadline', 'mailbox.full', 'limit.wall', 'limit.memory'),
+    allowed: fails('flow.deadlock', 'execution.deadline', 'mailbox.full', 'limit.wall', 'limit.memory'),
   },
   {
     number: 77,
