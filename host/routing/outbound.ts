@@ -117,7 +117,7 @@ export class Outbound {
   schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    queueMicrotask(() => {
+    process.nextTick(() => {
       this.#scheduled = false;
       this.#beforeFlush();
       if (!this.#blocked) this.#flush();
