@@ -14,6 +14,8 @@ export interface PipedExecution {
   result(): RunResult<string, Opened>;
   /** Bytes of its outputs that are held. */
   readonly bytes: number;
+  /** Characters or bytes of its input. */
+  readonly size: number;
   /** Settles when a cell has room for the input; undefined if it had. */
   readonly accepted: Promise<void> | undefined;
   cancel(reason: string): void;
@@ -24,6 +26,8 @@ export type BeginPiped = (value: unknown) => PipedExecution;
 
 /** Bytes of unread results from which on no further input is taken. */
 const heldBytes = 32 * 1024 * 1024;
+/** Characters or bytes of inputs under way from which on no further one is taken: more of them at once go no faster. */
+const mostUnderWay = 8 * 1024 * 1024;
 
 type Next = IteratorResult<RunResult<string, Opened>, undefined>;
 
@@ -35,6 +39,7 @@ export class Pipe implements AsyncIterableIterator<RunResult<string, Opened>, un
   #entries: PipedExecution[] = [];
   #first = 0;
   #held = 0;
+  #underWay = 0;
   #readers: PromiseWithResolvers<Next>[] = [];
   #pump: (() => void) | undefined;
   #begun = false;
@@ -79,6 +84,7 @@ export class Pipe implements AsyncIterableIterator<RunResult<string, Opened>, un
     const left = this.#entries.slice(this.#first);
     this.#entries = [];
     this.#first = 0;
+    this.#underWay = 0;
     for (const execution of left) execution.cancel('nobody reads the results of the pipe any more');
     for (const reader of this.#readers.splice(0)) reader.resolve({ done: true, value: undefined });
     await this.#source.return?.();
@@ -121,6 +127,7 @@ export class Pipe implements AsyncIterableIterator<RunResult<string, Opened>, un
   #enter(value: unknown): Promise<void> | undefined {
     const execution = this.#begin(value);
     this.#entries.push(execution);
+    this.#underWay += execution.size;
     if (execution.hasEnded) this.ended(execution);
     return execution.accepted;
   }
@@ -132,7 +139,7 @@ export class Pipe implements AsyncIterableIterator<RunResult<string, Opened>, un
   }
 
   get #full(): boolean {
-    return this.#entries.length - this.#first >= this.#window || this.#held >= heldBytes;
+    return this.#entries.length - this.#first >= this.#window || this.#held >= heldBytes || this.#underWay >= mostUnderWay;
   }
 
   get #failed(): boolean {
@@ -141,7 +148,8 @@ export class Pipe implements AsyncIterableIterator<RunResult<string, Opened>, un
 
   /** An eighth of the window at a time: inputs that enter together travel together, and there are always some on each part of the way. */
   get #hasRoom(): boolean {
-    return 8 * (this.#entries.length - this.#first) <= 7 * this.#window && this.#held < heldBytes;
+    const fewUnderWay = 8 * (this.#entries.length - this.#first) <= 7 * this.#window && 8 * this.#underWay <= 7 * mostUnderWay;
+    return fewUnderWay && this.#held < heldBytes;
   }
 
   #takeFailure(): unknown {
@@ -161,6 +169,7 @@ export class Pipe implements AsyncIterableIterator<RunResult<string, Opened>, un
       this.#first = 0;
     }
     this.#held -= entry.bytes;
+    this.#underWay -= entry.size;
     if (this.#hasRoom) this.#pump?.();
     return { done: false, value: entry.result() };
   }

@@ -32,6 +32,7 @@ export class PipedRun implements PipedExecution, ExecutionSettings, OutputSink {
   readonly deadline = 0;
   readonly trace = '';
   readonly unread = 0;
+  readonly size: number;
   hasEnded = false;
   bytes = 0;
   readonly #runs: PipedRuns;
@@ -45,6 +46,9 @@ export class PipedRun implements PipedExecution, ExecutionSettings, OutputSink {
     this.id = id;
     this.inputs = inputs;
     this.partition = partition;
+    let size = 0;
+    for (const { payload } of inputs) size += payload.length;
+    this.size = size;
   }
 
   /** @throws VivariumError as Engine.begin */
@@ -115,6 +119,7 @@ export const acceptance = (execution: TrackedExecution): Promise<void> | undefin
 export class RefusedRun implements PipedExecution {
   readonly hasEnded = true;
   readonly bytes = 0;
+  readonly size = 0;
   readonly accepted = undefined;
   readonly #result: RunResult<string, Opened>;
 
