@@ -43,7 +43,6 @@ export interface HostContext {
   readonly audit: (event: AuditEvent) => void;
   readonly logger: Logger | undefined;
   readonly outputLimits: OutputLimits;
-  readonly concurrency: number;
   readonly nextCell: () => number;
 }
 
@@ -58,7 +57,7 @@ export class Engine {
 
   constructor(deployment: Deployment, context: HostContext, output: (output: string, payload: Payload, execution: string | undefined) => void) {
     const { shape, namespace, files, startsWith } = deployment;
-    const { deadlines, events, spares, nextCell, concurrency, population, idle, warm } = context;
+    const { deadlines, events, spares, nextCell, population, idle, warm } = context;
     this.deployment = deployment;
     this.context = context;
     this.#output = output;
@@ -88,7 +87,6 @@ export class Engine {
         spares,
         deadlines,
         nextCell,
-        concurrency,
         population,
         idle,
         warm,

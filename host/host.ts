@@ -25,7 +25,7 @@ import { Deadlines } from './executions/deadlines.ts';
 import { type SpontaneousOutput, SpontaneousOutputs } from './executions/spontaneous.ts';
 import { Flow } from './flow.ts';
 import type { ActorNames, InputNames, ManifestObject, OutputNames } from './manifest/index.ts';
-import { type CeilingInput, checkOptions, type CheckedOptions, guestConcurrency, type HostOptions } from './options.ts';
+import { type CeilingInput, checkOptions, type CheckedOptions, type HostOptions } from './options.ts';
 import { type AuditEvent, type Ceiling, emptyPolicy, loadPolicyInput, type PolicyInput } from './policy/index.ts';
 import { Bundlers, CacheFolder, SourceCache } from './sources/index.ts';
 import { Store } from './store/store.ts';
@@ -156,7 +156,6 @@ export class Host {
       events: this.#events,
       logger,
       outputLimits: options.limits.outputs,
-      concurrency: guestConcurrency(),
       nextCell: () => ++cells,
       broker: new Broker(
         {

@@ -1,5 +1,4 @@
 /** What `createHost` takes. Every option is checked; one that does not exist is a mistake, not a no-op. */
-import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { VivariumError } from '../sdk/errors.ts';
 import { type NetworkOptions, networkOptions } from './capabilities/network/options.ts';
@@ -165,6 +164,3 @@ export function checkOptions(options: unknown): CheckedOptions {
   if (checked.success) return checked.data;
   throw new VivariumError('host.option', `createHost: ${z.prettifyError(checked.error)}`, { hint: 'see HostOptions' });
 }
-
-/** Processors that the guests of one cell may use at once. */
-export const guestConcurrency = (): number => availableParallelism();

@@ -108,7 +108,6 @@ export type HostMessage =
       readonly generation: number;
       readonly credit: number;
       readonly careful: boolean;
-      readonly concurrency: number;
       /** For how many milliseconds an actor has nothing to do before it is hibernated; 0: however long. */
       readonly idle: number;
       /** How many isolates may be kept ready for actors that wake. */

@@ -141,15 +141,14 @@ export class Cell implements RoutedCell, Residence {
   }
 
   /**
-   * @param concurrency how many processors the guests of this cell may use at once
    * @param idle milliseconds without anything to do after which an actor is hibernated; 0: never
    * @param warm how many isolates may be kept ready for actors that wake
    */
-  hello(concurrency: number, idle: number, warm: number): void {
+  hello(idle: number, warm: number): void {
     this.#idleLimit = idle;
     this.#warm = warm;
     const { number, generation } = this;
-    this.outbound.send({ type: 'hello', version: protocolVersion, cell: number, generation, credit: firstCredit, careful: false, concurrency, idle, warm });
+    this.outbound.send({ type: 'hello', version: protocolVersion, cell: number, generation, credit: firstCredit, careful: false, idle, warm });
   }
 
   /**

@@ -28,8 +28,6 @@ export interface SupervisorSettings {
   readonly deadlines: Deadlines;
   /** Gives each cell of the host its number. */
   readonly nextCell: () => number;
-  /** Processors that the guests of one cell may use at once. */
-  readonly concurrency: number;
   readonly population: Population;
   /** Milliseconds without anything to do after which an actor is hibernated; 0: never. */
   readonly idle: number;
@@ -293,7 +291,7 @@ export class Supervisor implements CellListener {
   /** @throws why the cell, or an actor in it, did not start; after a deploy such an actor is in quarantine then */
   async #bringUp(place: Place): Promise<void> {
     const began = performance.now();
-    const { shape, spares, nextCell, concurrency, idle, warm, population } = this.#settings;
+    const { shape, spares, nextCell, idle, warm, population } = this.#settings;
     const isFirst = place.generation === 0;
     const unbound = await spares.take(place.memoryBudget);
     const identity = { number: nextCell(), generation: place.generation, place: place.index };
@@ -302,7 +300,7 @@ export class Supervisor implements CellListener {
     place.starting = cell;
     try {
       if (this.#stopped) throw VivariumError.from(stopped);
-      cell.hello(concurrency, idle, warm);
+      cell.hello(idle, warm);
       await this.#createActors(place, cell, isFirst);
     } catch (error) {
       population.vanish(cell);

@@ -75,8 +75,8 @@ const imports = [
   'warnings',
 ] as const;
 
-/** The cell runs with this flag, and V8 takes compiled code only from a V8 with the same flags. */
-const cellFlag = '--enable-sharedarraybuffer-per-context';
+/** The cell runs with these flags, and V8 takes compiled code only from a V8 with the same flags. */
+const cellFlags = ['--enable-sharedarraybuffer-per-context', '--expose-gc'];
 
 const MiB = 1024 * 1024;
 
@@ -191,7 +191,7 @@ async function takeSnapshot(
 const source = (name: string): string => readFileSync(join(import.meta.dirname, '../python', `${name}.py`), 'utf8');
 
 async function compile(script: string): Promise<Uint8Array> {
-  setFlagsFromString(cellFlag);
+  for (const flag of cellFlags) setFlagsFromString(flag);
   const isolate = new ivm.Isolate();
   try {
     const compiled = (await isolate.compileScript(script, { filename: 'pyodide.js', produceCachedData: true })) as ivm.Script & {
