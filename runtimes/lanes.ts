@@ -6,5 +6,10 @@ export type Lane = typeof textLane | typeof binaryLane;
 /** Stands between the descriptions of executions, none of which holds it: JSON escapes it. */
 export const executionSeparator = '\n';
 
+/** Numbers of a run, which tells of messages in a row: actor, inlet or outlet, lane, how many. */
+export const runWidth = 4;
+/** Numbers of a piece of work: actor, messages, microseconds. */
+export const workWidth = 3;
+
 /** Spoken by a host and its cells. Both come from one package: they differ only if files were mixed up. */
 export const protocolVersion = 1;

@@ -16,7 +16,7 @@
  */
 import { z } from 'zod';
 import { type ErrorCode, type ErrorRecord, isErrorCode } from '../sdk/errors.ts';
-import { binaryLane, type Lane, protocolVersion, textLane } from './lanes.ts';
+import { binaryLane, type Lane, protocolVersion, runWidth, textLane, workWidth } from './lanes.ts';
 import { frameLimits, type Limits, textLimits } from './limits.ts';
 import type { Share } from './replicas.ts';
 import { elsewhere } from './waits.ts';
@@ -189,9 +189,9 @@ const column = <T extends number = number>(max: number, rows: { min?: number; ma
 const sameLength = (...columns: readonly Column[]): boolean => columns.every((column) => column.length === columns[0]?.length);
 /** Actor, outlet, lane, messages; all messages are in one of them. */
 const areRuns = (runs: Column, messages: number): boolean => {
-  if (runs.length % 4 !== 0) return false;
+  if (runs.length % runWidth !== 0) return false;
   let sum = 0;
-  for (let at = 0; at < runs.length; at += 4) {
+  for (let at = 0; at < runs.length; at += runWidth) {
     const [actor, outlet, lane, count] = [runs[at], runs[at + 1], runs[at + 2], runs[at + 3]] as [number, number, number, number];
     if (actor > largest.index || outlet > largest.index || lane > largest.lane || count === 0) return false;
     sum += count;
@@ -208,7 +208,7 @@ const areGroups = (groups: Column, executions: number, work: number): boolean =>
     members += groups[at] as number;
     triples += groups[at + 1] as number;
   }
-  return members === executions && 3 * triples === work;
+  return members === executions && workWidth * triples === work;
 };
 
 const errorRecord = z.strictObject({

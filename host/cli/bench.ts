@@ -2,15 +2,13 @@
 import { VivariumError } from '../../sdk/errors.ts';
 import type { Flow } from '../flow.ts';
 import type { Host } from '../host.ts';
-import { AuditFile } from './audit.ts';
 import { Measurement } from './benchFigures.ts';
 import { closedLoop, type Load, type OpenFigures, OpenLoop, timeOver } from './benchLoad.ts';
 import { allWell, benchJson, type BenchReport, benchText } from './benchReport.ts';
 import { type Command, type ExitCode, exitCodes } from './command.ts';
-import { reasonOf } from './files.ts';
 import { openInput, readLines } from './lines.ts';
 import { chooseInput, longestLine, readMessage } from './messages.ts';
-import { cellLine, operatorFlags, operatorHost, type OperatorOptions, operatorOptions } from './operator.ts';
+import { auditInto, cellLine, inputFlags, operatorFlags, operatorHost, type OperatorOptions, operatorOptions } from './operator.ts';
 import { jsonLine } from './output.ts';
 import { Progress } from './progress.ts';
 
@@ -42,8 +40,7 @@ export const benchCommand: Command = {
     'The lines of the input are sent again and again until the time is over. Without --rate each result makes room for the next input, which shows the most that the flow takes. With --rate inputs are due at fixed times, and latency counts from then, whatever the flow does meanwhile. Outputs are counted and not written. Ctrl-C ends it early, with the figures so far.',
   arguments: [{ name: '<manifest>', description: 'the manifest of the flow' }],
   options: [
-    { flags: '--input <file>', description: 'messages as JSON, one a line; - is standard input (default: -)' },
-    { flags: '--to <input>', description: 'the input that the messages go to, where the flow has several' },
+    ...inputFlags,
     { flags: '--rate <number>', description: 'inputs a second (default: as many as the flow takes)' },
     { flags: '--window <number>', description: 'executions under way at once, at most (default: 1024, with --rate 16384)' },
     { flags: '--duration <seconds>', description: 'how long is measured (default: 10)' },
@@ -88,8 +85,7 @@ class Bench {
     this.#host.on('cell', (event) => {
       if (event.event === 'died' || event.event === 'quarantined') this.#progress.print(cellLine(event));
     });
-    using audit = this.#openAudit();
-    if (audit !== undefined) this.#host.on('audit', (event) => audit.write(event));
+    using _audit = auditInto(this.#host, this.#options, (reason) => this.#interrupt(reason));
     await using flow = await this.#host.deploy(manifest);
     for (const warning of flow.warnings) this.#progress.print(`warning: ${warning}`);
     const { window, warmUp, duration } = this.#options;
@@ -129,11 +125,6 @@ class Bench {
       process.off('SIGINT', interrupted).off('SIGTERM', interrupted);
       this.#progress.end();
     }
-  }
-
-  #openAudit(): AuditFile | undefined {
-    const { audit } = this.#options;
-    return audit === undefined ? undefined : new AuditFile(audit, (error) => this.#interrupt(`${audit} cannot be written any further: ${reasonOf(error)}`));
   }
 
   /** Once: a second signal ends the process as signals do. */

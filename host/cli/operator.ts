@@ -3,7 +3,9 @@ import { VivariumError } from '../../sdk/errors.ts';
 import { type SandboxLevel, sandboxLevels } from '../cells/levels.ts';
 import type { CellEvent } from '../events.ts';
 import { createHost, type Host } from '../host.ts';
+import { AuditFile } from './audit.ts';
 import type { CommandOption } from './command.ts';
+import { reasonOf } from './files.ts';
 import { environmentOf } from './messages.ts';
 
 export interface OperatorOptions {
@@ -25,6 +27,12 @@ export const operatorFlags: readonly CommandOption[] = [
   },
 ];
 
+/** What every command takes that sends messages. */
+export const inputFlags: readonly CommandOption[] = [
+  { flags: '--input <file>', description: 'messages as JSON, one a line; - is standard input (default: -)' },
+  { flags: '--to <input>', description: 'the input that the messages go to, where the flow has several' },
+];
+
 /** @throws VivariumError host.option */
 export function operatorOptions(given: Readonly<Record<string, unknown>>): OperatorOptions {
   const { secrets, store, audit, ceiling = 'unrestricted', sandbox = 'process' } = given;
@@ -41,6 +49,14 @@ export const operatorHost = ({ secrets, store, ceiling, sandbox }: OperatorOptio
     secrets: { file: secrets, provider: (name) => process.env[name] },
     store: { path: store },
   });
+
+/** Writes what the host decides to the file that was asked for. @param broken told that it cannot be written any further */
+export function auditInto(host: Host, { audit: path }: OperatorOptions, broken: (reason: string) => void): AuditFile | undefined {
+  if (path === undefined) return undefined;
+  const file = new AuditFile(path, (error) => broken(`${path} cannot be written any further: ${reasonOf(error)}`));
+  host.on('audit', (event) => file.write(event));
+  return file;
+}
 
 export const cellLine = ({ event, cell, actor, reason }: CellEvent): string =>
   `warn  ${event === 'quarantined' ? `${actor ?? 'an actor'} is in quarantine` : `cell ${cell} died`}${reason === undefined ? '' : `: ${reason.message} [${reason.code}]`}`;

@@ -4,12 +4,11 @@ import type { LogEvent } from '../events.ts';
 import type { RunResult } from '../executions/result.ts';
 import type { Flow } from '../flow.ts';
 import type { Host } from '../host.ts';
-import { AuditFile } from './audit.ts';
 import { type Command, type ExitCode, exitCodes } from './command.ts';
 import { reasonOf } from './files.ts';
 import { type Input, openInput, readLines } from './lines.ts';
 import { chooseInput, longestLine, readMessage } from './messages.ts';
-import { cellLine, operatorFlags, operatorHost, type OperatorOptions, operatorOptions } from './operator.ts';
+import { auditInto, cellLine, inputFlags, operatorFlags, operatorHost, type OperatorOptions, operatorOptions } from './operator.ts';
 import { demandOtherFile, jsonLine, type LineOutput, openOutput } from './output.ts';
 import { Progress } from './progress.ts';
 import { Summary } from './summary.ts';
@@ -28,8 +27,7 @@ export const runCommand: Command = {
     'Outputs go to standard output in the order of the lines they come from. What people want to know goes to standard error: logs, failures, and at the end a summary with what each actor was granted. Ctrl-C cancels what is under way.',
   arguments: [{ name: '<manifest>', description: 'the manifest of the flow' }],
   options: [
-    { flags: '--input <file>', description: 'messages as JSON, one a line; - is standard input (default: -)' },
-    { flags: '--to <input>', description: 'the input that the messages go to, where the flow has several' },
+    ...inputFlags,
     { flags: '--output <file>', description: 'where outputs go, as {execution, index, output, message}, one a line; - is standard output (default: -)' },
     ...operatorFlags,
     { flags: '--json', description: 'writes the summary as one line of JSON; no progress and no lines of logs' },
@@ -76,8 +74,7 @@ class Run {
     this.#host.on('cell', (event) => {
       if (event.event === 'died' || event.event === 'quarantined') this.#progress.print(cellLine(event));
     });
-    using audit = this.#openAudit();
-    if (audit !== undefined) this.#host.on('audit', (event) => audit.write(event));
+    using _audit = auditInto(this.#host, this.#options, (reason) => this.#interrupt(reason));
     await using flow = await this.#host.deploy(manifest);
     for (const warning of flow.warnings) this.#progress.print(`warning: ${warning}`);
     const to = chooseInput(flow, this.#options.to);
@@ -95,11 +92,6 @@ class Run {
     const state = { report: this.#host.report(), grants: flow.grants };
     process.stderr.write(this.#options.json ? jsonLine(this.#summary.toJSON(state)) : this.#summary.toText(state));
     return this.#summary.allWell ? exitCodes.ok : exitCodes.failed;
-  }
-
-  #openAudit(): AuditFile | undefined {
-    const { audit } = this.#options;
-    return audit === undefined ? undefined : new AuditFile(audit, (error) => this.#interrupt(`${audit} cannot be written any further: ${reasonOf(error)}`));
   }
 
   async #pump(flow: Flow, to: string, target: LineOutput): Promise<void> {

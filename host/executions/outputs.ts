@@ -85,10 +85,6 @@ export class OutputBuffer implements OutputSink {
     return this.#streaming ? this.#held.length - this.#first : 0;
   }
 
-  get bytes(): number {
-    return this.#bytes;
-  }
-
   /** From now on outputs belong to the reader, and slow the cell down while they are not read. */
   stream(): void {
     this.#streaming = true;

@@ -1,5 +1,5 @@
 /** Deliveries on their way to one cell, gathered into frames: everything that one turn of the host's event loop has for it. */
-import { executionSeparator } from '../../runtimes/lanes.ts';
+import { executionSeparator, runWidth } from '../../runtimes/lanes.ts';
 import type { HostMessage, Lane } from '../../runtimes/protocol.ts';
 import type { Carried, TrackedExecution } from '../executions/tracked.ts';
 
@@ -14,7 +14,6 @@ export interface Channel {
 /** A frame is closed at this many messages or bytes: large enough to be cheap, small enough to be read while the next is made. */
 const fullMessages = 4096;
 const fullBytes = 1024 * 1024;
-const runWidth = 4;
 
 interface Batch {
   executions: number[];

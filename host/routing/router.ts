@@ -6,6 +6,7 @@
  */
 import type { ErrorRecord } from '../../sdk/errors.ts';
 import type { Payload } from '../../sdk/message.ts';
+import { runWidth, workWidth } from '../../runtimes/lanes.ts';
 import { type CellMessage, type Lane, textLane } from '../../runtimes/protocol.ts';
 import { serves } from '../../runtimes/replicas.ts';
 import { ProtocolViolation } from '../cells/violation.ts';
@@ -123,7 +124,7 @@ export class Router {
     const { runs, execution: handles, length } = said;
     if (!cell.credit.spend(length.length, region.length)) throw new ProtocolViolation('more messages than it had credit for');
     let at = 0;
-    for (let run = 0, row = 0; run < runs.length; run += 4) {
+    for (let run = 0, row = 0; run < runs.length; run += runWidth) {
       const [from, outlet, lane, count] = [runs[run], runs[run + 1], runs[run + 2], runs[run + 3]] as [number, number, Lane, number];
       const targets = cell.routes.of(from)?.[outlet];
       if (targets === undefined) throw new ProtocolViolation(`a message from outlet ${outlet} of actor ${from}, which it does not host`);
@@ -149,7 +150,7 @@ export class Router {
     let row = 0;
     let start = 0;
     for (let group = 0; group < groups.length; group += 2) {
-      const end = start + 3 * (groups[group + 1] as number);
+      const end = start + workWidth * (groups[group + 1] as number);
       const members = groups[group] as number;
       const shared = end === start ? undefined : this.#work(cell, work, start, end, members);
       for (const last = row + members; row < last; row++) {
@@ -166,7 +167,7 @@ export class Router {
   /** What these triples tell, of so many executions. */
   #work(cell: RoutedCell, triples: Said<'settled'>['work'], start: number, end: number, members: number): Work {
     const actors: ActorTurns[] = [];
-    for (let at = start; at < end; at += 3) {
+    for (let at = start; at < end; at += workWidth) {
       const [actor, turns, microseconds] = [triples[at], triples[at + 1], triples[at + 2]] as [number, number, number];
       if (!cell.routes.includes(actor)) throw new ProtocolViolation(`work of actor ${actor}, which it does not host`);
       const queue = this.#queues[actor] as ActorQueue;

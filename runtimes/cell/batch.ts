@@ -83,7 +83,7 @@ export function causesOf({ batch, from, to }: Rows): Causes {
   return { executions: executions.slice(from, to), description, numbers: numbers.slice(numberWidth * from, numberWidth * to) };
 }
 
-export function payloadsOf({ batch, from, to }: Rows): Payloads {
+function payloadsOf({ batch, from, to }: Rows): Payloads {
   const { lane, lengths, body } = batch;
   const start = charactersOf(lengths, 0, from);
   return {

@@ -152,13 +152,16 @@ export class Cell implements Router {
 
   /** The host will not wake the actor now. */
   #turnAway(index: number, error: ErrorRecord): void {
-    for (const batch of this.#sleepers.take(index)) {
-      if (batch.fromHost) this.#outbound.credit(index, countOf(batch));
-      if (batch.reply === undefined) for (const execution of batch.executions) this.#fail(index, execution, error);
-      else this.#respond(batch.reply, error, textLane, '');
-      this.#executions.release(batch.executions);
-    }
+    for (const batch of this.#sleepers.take(index)) this.#giveUp(index, batch, error);
     this.#resumeAll((actor) => actor.targets.has(index));
+  }
+
+  /** Messages for an actor that sleeps, which it will not get. */
+  #giveUp(index: number, batch: Batch, error: ErrorRecord): void {
+    if (batch.fromHost) this.#outbound.credit(index, countOf(batch));
+    if (batch.reply === undefined) for (const execution of batch.executions) this.#fail(index, execution, error);
+    else this.#respond(batch.reply, error, textLane, '');
+    this.#executions.release(batch.executions);
   }
 
   #deliver(message: Extract<HostMessage, { type: 'deliver' }>, region: Buffer): void {
@@ -191,11 +194,7 @@ export class Cell implements Router {
     if (cancelled.size === 0) return;
     const matches = (execution: Execution): boolean => cancelled.has(execution);
     for (const actor of this.#present) actor.cancel(matches, error);
-    for (const [index, batch] of this.#sleepers.remove(matches)) {
-      if (batch.fromHost) this.#outbound.credit(index, countOf(batch));
-      this.#respond(batch.reply, error, textLane, '');
-      this.#executions.release(batch.executions);
-    }
+    for (const [index, batch] of this.#sleepers.remove(matches)) this.#giveUp(index, batch, error);
     // A mailbox lost many at once, perhaps past the mark at which its senders are told.
     this.#resumeAll(() => true);
   }
@@ -300,7 +299,7 @@ export class Cell implements Router {
   }
 
   peer(actor: Actor, name: string): number {
-    return (Object.hasOwn(actor.plan.peers, name) ? actor.plan.peers[name]?.actor : undefined) ?? elsewhere;
+    return peerOf(actor, name)?.actor ?? elsewhere;
   }
 
   #maySqueeze(actor: Actor): boolean {
@@ -440,8 +439,8 @@ export class Cell implements Router {
     const instance = actor.instance?.number ?? 0;
     const execution = turn?.execution;
     if (event.is === 'ask') {
-      const peer = Object.hasOwn(actor.plan.peers, event.peer) ? actor.plan.peers[event.peer] : undefined;
-      if (peer !== null && peer !== undefined && turn !== undefined) {
+      const peer = peerOf(actor, event.peer);
+      if (peer !== undefined && turn !== undefined) {
         const causes = causesOf({ batch: turn.batch, from: turn.row, to: turn.row + 1 });
         const reply = { to: 'actor', actor: actor.plan.index, instance, call: event.id } as const;
         this.#send(actor, peer, { ...asBatch(causes, onePayload(event.lane, event.payload), peer.inlet), reply });
@@ -473,6 +472,9 @@ export class Cell implements Router {
     this.#outbound.tell({ type: 'violation', actor: actor.plan.index, execution: culprit?.executions[0]?.handle ?? 0, error });
   }
 }
+
+/** Whom the actor reaches by this name, if that is in this cell. */
+const peerOf = ({ plan: { peers } }: Actor, name: string): LocalTarget | undefined => (Object.hasOwn(peers, name) ? (peers[name] ?? undefined) : undefined);
 
 /** Whether the sender waits for room there. Only an actor itself can empty its own mailbox: waiting for that would be for ever. */
 const isBlocked = (sender: Actor, { actor, overflow }: LocalTarget): boolean => overflow === 'block' && actor !== sender.plan.index;

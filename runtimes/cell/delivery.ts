@@ -1,14 +1,11 @@
 /** Reads what the host delivers: columns of a frame become batches for mailboxes. */
-import { executionSeparator, type Lane, textLane } from '../lanes.ts';
+import { executionSeparator, type Lane, runWidth, textLane } from '../lanes.ts';
 import type { HostMessage } from '../protocol.ts';
 import { asLength, asNumber, type Batch, type Payloads } from './batch.ts';
 import type { Execution, Executions } from './executions.ts';
 import { toText } from './outbound.ts';
 
 type Delivery = Extract<HostMessage, { type: 'deliver' }>;
-
-/** Numbers of a run: actor, inlet, lane, messages. */
-const runWidth = 4;
 
 /** @param take gets each batch and the actor that it is for; one whose answer is awaited is alone in its batch */
 export function readDelivery(message: Delivery, region: Buffer, executions: Executions, take: (actor: number, batch: Batch) => void): void {

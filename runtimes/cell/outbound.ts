@@ -2,6 +2,7 @@
 import type { ErrorRecord } from '../../sdk/errors.ts';
 import { lengthWidth } from '../guest/wire.ts';
 import type { CellMessage, Lane } from '../protocol.ts';
+import { workWidth } from '../lanes.ts';
 import { frameLimits } from '../limits.ts';
 import { lengthAt, onePayload, type Payloads } from './batch.ts';
 import type { Execution } from './executions.ts';
@@ -19,8 +20,6 @@ const fullRows = 4096;
 const fullBytes = 8 * 1024 * 1024;
 /** Numbers of one column: what the host takes. */
 const fullColumn = frameLimits.payloads;
-/** Columns of `work`: actor, messages, microseconds. */
-const workWidth = 3;
 
 export class Outbound {
   readonly #channel: Channel;

@@ -37,25 +37,18 @@ def _count(value, levels):
     if count > _few:
         return _too_many
     if type(value) is dict:
-        for key, entry in value.items():
+        for key in value:
             if type(key) is not str:
                 return _too_many
-            kind = type(entry)
-            if kind not in _scalars:
-                if levels == 0 or kind is not dict and kind is not list:
-                    return _too_many
-                count += _count(entry, levels - 1)
-                if count > _few:
-                    return _too_many
-    else:
-        for entry in value:
-            kind = type(entry)
-            if kind not in _scalars:
-                if levels == 0 or kind is not dict and kind is not list:
-                    return _too_many
-                count += _count(entry, levels - 1)
-                if count > _few:
-                    return _too_many
+        value = value.values()
+    for entry in value:
+        kind = type(entry)
+        if kind not in _scalars:
+            if levels == 0 or kind is not dict and kind is not list:
+                return _too_many
+            count += _count(entry, levels - 1)
+            if count > _few:
+                return _too_many
     return count
 
 
