@@ -76,7 +76,7 @@ const imports = [
 ] as const;
 
 /** The cell runs with these flags, and V8 takes compiled code only from a V8 with the same flags. */
-const cellFlags = ['--enable-sharedarraybuffer-per-context', '--expose-gc'];
+const cellFlags = ['--enable-sharedarraybuffer-per-context', '--expose-gc', '--no-maglev-inlining'];
 
 const MiB = 1024 * 1024;
 
