@@ -1,20 +1,21 @@
 /**
- * One live cell: brings its actors up, hears what it says, and holds it to the protocol.
+ * One live cell: speaks to it, hears what it says, and holds it to the protocol.
  *
  * The identity of whoever speaks comes from here, the process at the other end of the channel; what a message
  * claims beyond that is checked. A violation ends the cell.
  */
 import { type ErrorRecord, VivariumError } from '../../sdk/errors.ts';
-import { type CellMessage, type Lane, protocolVersion, type RuntimeName } from '../../runtimes/protocol.ts';
+import { type CellMessage, type Lane, protocolVersion } from '../../runtimes/protocol.ts';
 import { ExportCredit, firstCredit } from '../routing/credit.ts';
 import { Outbound } from '../routing/outbound.ts';
 import type { RoutedCell } from '../routing/routedCell.ts';
 import type { Router, Said } from '../routing/router.ts';
-import { actorPlan, CellRoutes, type FlowShape, nameOf, type TopologyActor } from '../routing/topology.ts';
+import { CellRoutes, type FlowShape, nameOf, type TopologyActor } from '../routing/topology.ts';
 import { type GuestCall, GuestCalls } from './calls.ts';
 import { escapeError, escapeText } from '../telemetry/escape.ts';
 import type { Residence } from './population.ts';
 import type { CellProcess } from './process.ts';
+import { Residents } from './residents.ts';
 import type { UnboundProcess } from './spare.ts';
 import { ProtocolViolation } from './violation.ts';
 
@@ -35,21 +36,6 @@ export interface CellListener {
   called(cell: Cell, said: Said<'call'>, payload: Uint8Array, call: GuestCall): void;
 }
 
-/** An actor that has an instance. */
-interface Hosted {
-  /** The number of the instance. */
-  instance: number;
-  inlets: readonly string[];
-  /** When the actor woke. Milliseconds since the epoch. */
-  readonly since: number;
-}
-
-/** An actor that is being created. */
-interface Creation {
-  readonly instance: number;
-  settle(error: ErrorRecord | undefined): void;
-}
-
 export interface CellIdentity {
   /** Unique in the host. */
   readonly number: number;
@@ -62,11 +48,6 @@ export interface CellIdentity {
 const missedPings = 8;
 /** What a cell may take to notice that a guest exceeds its limit, and to end it. Milliseconds. */
 const limitGrace = 2_500;
-/** What the guests' own `stop` may take before the cell is ended anyway. Milliseconds. */
-const stopPatience = 2_000;
-/** What a cell may take to create an actor, beyond the limit that the actor has for its start. Milliseconds. */
-const createGrace = 5_000;
-
 /** Actors that may start at the same time: one that takes its time holds up nobody else, and many do not hold up those that work. */
 const startsAtOnce = 8;
 
@@ -88,13 +69,7 @@ export class Cell implements RoutedCell, Residence {
   readonly #shape: FlowShape;
   readonly #router: Router;
   readonly #listener: CellListener;
-  readonly #hosted = new Map<number, Hosted>();
-  readonly #creations = new Map<number, Creation>();
-  /** By actor that was here: the number of its last instance. A number never returns, so what was meant for an earlier life goes nowhere. */
-  readonly #lastInstances = new Map<number, number>();
-  readonly #isolates: Record<RuntimeName, number> = { javascript: 0, python: 0, wasm: 0 };
-  /** What turns of the actors that are here may send without waiting. Messages. */
-  #overshoot = 0;
+  readonly #residents: Residents;
   /** Actors that were being created when the cell died. */
   unborn: readonly number[] = [];
   readonly startsAtOnce = startsAtOnce;
@@ -104,12 +79,6 @@ export class Cell implements RoutedCell, Residence {
   #present: ReadonlyMap<number, number> = new Map();
   readonly #calls = new GuestCalls();
   readonly #longestCall: number;
-  #stopping: { readonly actors: Set<number>; done(): void } | undefined;
-  #idleLimit = 0;
-  #warm = 0;
-  /** Actors that were asked to rest and have not gone yet, and those that were told to stop. */
-  #rests = 0;
-  readonly #dismissed = new Set<number>();
   #pings = 0;
   #answered = 0;
   #dead: ErrorRecord | undefined;
@@ -129,6 +98,18 @@ export class Cell implements RoutedCell, Residence {
     this.#longestCall = limits.reduce((longest, { wall, start }) => Math.max(longest, wall, start), 0) + limitGrace;
     this.outbound = new Outbound(unbound.process, () => this.#grant());
     this.credit = new ExportCredit(() => this.outbound.schedule());
+    this.#residents = new Residents({
+      shape,
+      elsewhere,
+      outbound: this.outbound,
+      credit: this.credit,
+      reserve: (isolates) => this.#process.reserve(isolates),
+      kill: (reason) => this.kill(reason),
+      left: (actor) => {
+        this.routes.forget(actor);
+        this.#calls.abort(actor);
+      },
+    });
     unbound.bind({ onMessage: (message, payloads) => this.#receive(message, payloads), onExit: (reason) => this.#died(reason) });
   }
 
@@ -145,8 +126,8 @@ export class Cell implements RoutedCell, Residence {
    * @param warm how many isolates may be kept ready for actors that wake
    */
   hello(idle: number, warm: number): void {
-    this.#idleLimit = idle;
-    this.#warm = warm;
+    this.#residents.idleLimit = idle;
+    this.#residents.warm = warm;
     const { number, generation } = this;
     this.outbound.send({ type: 'hello', version: protocolVersion, cell: number, generation, credit: firstCredit, careful: false, idle, warm });
   }
@@ -155,60 +136,30 @@ export class Cell implements RoutedCell, Residence {
    * Creates the instance of an actor.
    * @throws VivariumError what kept it from starting; when the cell died of it, the reason of that
    */
-  async create(actor: number, files: readonly Uint8Array[]): Promise<void> {
-    const plan = actorPlan(this.#shape, this.elsewhere, actor);
-    const instance = (this.#lastInstances.get(actor) ?? 0) + 1;
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    promise.catch(() => undefined);
-    const overdue = setTimeout(() => {
-      const message = `'${plan.name}' had not started after ${plan.limits.start} ms, and its cell does not end it`;
-      this.kill({ code: 'limit.start', message });
-    }, plan.limits.start + createGrace);
-    this.#creations.set(actor, {
-      instance,
-      settle: (error) => {
-        clearTimeout(overdue);
-        this.#creations.delete(actor);
-        if (error === undefined) resolve();
-        else reject(VivariumError.from({ ...escapeError(error), actor: plan.name }));
-      },
-    });
-    this.#enter(actor);
-    try {
-      await this.#reserve();
-      if (this.#dead !== undefined) throw VivariumError.from(this.#dead);
-      this.outbound.send({ type: 'create', actor: plan, instance, length: files.map((file) => file.byteLength) }, files);
-      await promise;
-    } catch (error) {
-      this.#creations.get(actor)?.settle(recordOf(error));
-      this.#isolateGone(actor);
-      throw error;
-    }
+  create(actor: number, files: readonly Uint8Array[]): Promise<void> {
+    return this.#residents.create(actor, files);
   }
 
   hosts(actor: number): boolean {
-    return this.#hosted.has(actor);
+    return this.#residents.has(actor);
   }
 
   /** Actors that have an instance. */
   hosted(): Iterable<number> {
-    return this.#hosted.keys();
+    return this.#residents.actors();
   }
 
   residents(): readonly (readonly [name: string, since: number])[] {
-    return [...this.#hosted].map(([actor, { since }]) => [nameOf(this.#shape, actor), since]);
+    return this.#residents.names();
   }
 
   /** Stops one actor. */
   dismiss(actor: number): void {
-    this.#dismissed.add(actor);
-    this.outbound.send({ type: 'stop', actor });
+    this.#residents.dismiss(actor);
   }
 
-  /** Has so many actors hibernated as soon as they have nothing to do. @param busy also those that have, between two turns */
   rest(actors: number, busy: boolean): void {
-    this.#rests += actors;
-    this.outbound.send({ type: 'rest', actors, busy });
+    this.#residents.rest(actors, busy);
   }
 
   /** What waits in the cell for an actor without an instance is answered with this error. */
@@ -218,7 +169,7 @@ export class Cell implements RoutedCell, Residence {
 
   /** The inlets that the actor's source serves. */
   inlets(actor: number): readonly string[] {
-    return this.#hosted.get(actor)?.inlets ?? [];
+    return this.#residents.inlets(actor);
   }
 
   /** Messages of an actor that had not ended when the cell was asked last. */
@@ -238,7 +189,7 @@ export class Cell implements RoutedCell, Residence {
   /** @param taken told when the bytes may change again, if they have gone */
   reply(actor: number, instance: number, call: number, error: ErrorRecord | null, lane: Lane, bytes: Uint8Array | undefined, taken?: () => void): void {
     // An instance calls before it is reported as created: from its `start`.
-    if (this.#dead !== undefined || instance < (this.#hosted.get(actor)?.instance ?? 0)) return;
+    if (this.#dead !== undefined || instance < (this.#residents.instance(actor) ?? 0)) return;
     const payloads = bytes === undefined ? [] : [bytes];
     this.outbound.send({ type: 'reply', actor, instance, call, error, lane, length: payloads.map((payload) => payload.byteLength) }, payloads, taken);
   }
@@ -256,20 +207,7 @@ export class Cell implements RoutedCell, Residence {
 
   /** Stops every actor, then the process; resolves when it is gone. */
   async stop(): Promise<void> {
-    const actors = new Set(this.#hosted.keys());
-    if (this.#dead === undefined && actors.size > 0) {
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, stopPatience);
-        this.#stopping = {
-          actors,
-          done: () => {
-            clearTimeout(timer);
-            resolve();
-          },
-        };
-        for (const actor of actors) this.outbound.send({ type: 'stop', actor });
-      });
-    }
+    await this.#residents.stop();
     this.kill({ code: 'host.closed', message: 'the flow was stopped' });
     await this.#gone.promise;
   }
@@ -311,13 +249,14 @@ export class Cell implements RoutedCell, Residence {
         this.#listener.logged(this, message);
         return;
       case 'created':
-        this.#created(message);
+        this.#demandOwn(message.actor);
+        this.#residents.created(message);
         return;
       case 'failed':
         this.#failed(message);
         return;
       case 'stopped':
-        this.#stopped(message.actor);
+        if (this.#residents.stopped(message.actor)) this.#listener.rested(this, message.actor);
         return;
       case 'wanted':
         this.#demandOwn(message.actor);
@@ -346,92 +285,20 @@ export class Cell implements RoutedCell, Residence {
     }
   }
 
-  #created({ actor, instance, inlets }: Said<'created'>): void {
-    this.#demandOwn(actor);
-    const creation = this.#creations.get(actor);
-    const hosted = this.#hosted.get(actor);
-    if (hosted === undefined && creation === undefined) throw new ProtocolViolation(`an instance of actor ${actor}, which nobody asked for`);
-    if (instance <= (this.#lastInstances.get(actor) ?? 0)) throw new ProtocolViolation(`instance ${instance} of actor ${actor} a second time`);
-    this.#lastInstances.set(actor, instance);
-    if (hosted === undefined) {
-      this.#hosted.set(actor, { instance, inlets, since: Date.now() });
-      creation?.settle(undefined);
-    } else Object.assign(hosted, { instance, inlets });
-  }
-
-  #failed({ actor, error }: Said<'failed'>): void {
+  #failed(said: Said<'failed'>): void {
+    const { actor, error } = said;
     this.#demandOwn(actor);
     this.#calls.abort(actor);
-    const creation = this.#creations.get(actor);
-    if (creation !== undefined) {
-      this.#lastInstances.set(actor, creation.instance);
-      creation.settle(error);
-    } else if (this.#hosted.has(actor)) {
-      this.#leave(actor);
-      this.#listener.failed(this, actor, this.#attributed(actor, error));
-    } else throw new ProtocolViolation(`the failure of actor ${actor}, which it was not asked to create`);
-  }
-
-  #stopped(actor: number): void {
-    const hosted = this.#hosted.get(actor);
-    if (hosted === undefined) throw new ProtocolViolation(`the stop of actor ${actor}, which does not live there`);
-    const stopping = this.#stopping;
-    if (stopping === undefined) {
-      this.#demandReason(actor, hosted);
-      this.#leave(actor);
-      this.#listener.rested(this, actor);
-      return;
-    }
-    this.#leave(actor);
-    if (stopping.actors.delete(actor) && stopping.actors.size === 0) stopping.done();
-  }
-
-  /** An actor goes because it was told to, because it had nothing to do for long, or because room is needed. What waits for it would be lost else. */
-  #demandReason(actor: number, { since }: Hosted): void {
-    if (this.#dismissed.delete(actor)) return;
-    // A host that was held up heard late that it lived.
-    if (this.#idleLimit > 0 && Date.now() - since >= this.#idleLimit / 2) return;
-    if (this.#rests === 0) throw new ProtocolViolation(`the stop of actor ${actor}, which nobody asked for`);
-    this.#rests--;
-  }
-
-  /** The instance is gone, and what it had in the host goes. */
-  #leave(actor: number): void {
-    this.#hosted.delete(actor);
-    this.routes.forget(actor);
-    this.#calls.abort(actor);
-    this.#isolateGone(actor);
-  }
-
-  /** From now on there is room for its isolate, and its turns may send without waiting in `emit`: what they owe then may be owed for long. */
-  #enter(actor: number): void {
-    const { runtime, limits, concurrency } = this.#actor(actor).part;
-    this.#isolates[runtime]++;
-    this.#overshoot += limits.outboundMessages * concurrency;
-    this.credit.overshoot = Math.max(this.credit.overshoot, this.#overshoot);
-  }
-
-  /** Isolates that are kept ready count as those of JavaScript, which they are until an actor takes one. */
-  #reserve(): Promise<void> {
-    const { javascript, ...others } = this.#isolates;
-    return this.#process.reserve({ ...others, javascript: javascript + this.#warm });
-  }
-
-  #isolateGone(actor: number): void {
-    const { runtime, limits, concurrency } = this.#actor(actor).part;
-    this.#isolates[runtime]--;
-    this.#overshoot -= limits.outboundMessages * concurrency;
-    // Failing to lower the limit leaves the slack of an isolate that is gone; the next creation tries again and reports.
-    if (this.#dead === undefined) this.#reserve().catch(() => undefined);
+    if (this.#residents.failed(said)) this.#listener.failed(this, actor, this.#attributed(actor, error));
   }
 
   /** A call or an ask of a guest: its instance must be the present one, and have calls left. */
   #call(message: Said<'call'> | Said<'ask'>, payload: Uint8Array): void {
     const { actor, instance, call: number, lane } = message;
     this.#demandOwn(actor);
-    const present = this.#hosted.get(actor)?.instance ?? this.#creations.get(actor)?.instance;
+    const present = this.#residents.nascent(actor);
     if (present === undefined || instance > present + 1) throw new ProtocolViolation(`a call of instance ${instance} of actor ${actor}, which never was`);
-    const { limits } = this.#actor(actor).part;
+    const { limits } = (this.#shape.actors[actor] as TopologyActor).part;
     const call = this.#calls.begin(actor, limits);
     if (call === undefined) {
       const error = {
@@ -467,9 +334,7 @@ export class Cell implements RoutedCell, Residence {
     if (this.#dead !== undefined) return;
     this.#dead = reason;
     this.#calls.abortAll();
-    this.unborn = [...this.#creations.keys()];
-    for (const creation of [...this.#creations.values()]) creation.settle(reason);
-    this.#stopping?.done();
+    this.unborn = this.#residents.died(reason);
     this.#listener.died(this, reason);
     this.#gone.resolve();
   }
@@ -477,10 +342,6 @@ export class Cell implements RoutedCell, Residence {
   #grant(): void {
     const messages = this.#dead === undefined ? this.credit.grant() : 0;
     if (messages > 0) this.outbound.send({ type: 'credit', messages });
-  }
-
-  #actor(actor: number): TopologyActor {
-    return this.#shape.actors[actor] as TopologyActor;
   }
 
   /** The name of an actor is the host's to say. */
@@ -492,6 +353,3 @@ export class Cell implements RoutedCell, Residence {
     if (!this.routes.includes(actor)) throw new ProtocolViolation(`something about actor ${actor}, which it does not host`);
   }
 }
-
-const recordOf = (error: unknown): ErrorRecord =>
-  error instanceof VivariumError ? error.record : { code: 'cell.start', message: error instanceof Error ? error.message : String(error) };

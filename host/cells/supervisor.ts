@@ -1,5 +1,5 @@
 /**
- * The cells of one flow: starts them, watches them, replaces those that die, and finds out who is to blame.
+ * The cells of one flow: starts them, watches them, replaces those that die, and holds back whoever is to blame.
  *
  * A cell that dies takes messages with it that were in the middle of something. Each of their executions runs
  * again, alone; the one that is running when the cell dies a second time is a dead letter, and the actor that
@@ -14,10 +14,15 @@ import type { Tracker } from '../executions/tracker.ts';
 import type { Router } from '../routing/router.ts';
 import { type FlowShape, nameOf, type TopologyActor } from '../routing/topology.ts';
 import type { ActorState } from '../status.ts';
-import { Blame, tolerance } from './blame.ts';
+import { Blame } from './blame.ts';
 import { Cell, type CellListener } from './cell.ts';
+import { recordOf } from './failure.ts';
+import { Losses } from './losses.ts';
+import { Pauses } from './pauses.ts';
 import type { Population } from './population.ts';
+import { Quarantine } from './quarantine.ts';
 import type { SpareCells } from './spare.ts';
+import { StartingCell } from './startingCell.ts';
 import { Wakes } from './wakes.ts';
 
 export interface SupervisorSettings {
@@ -50,9 +55,6 @@ const longestDelay = 5_000;
 const hopeless = 5;
 /** A cell that lived so long has proven itself: the next death is replaced without delay. Milliseconds. */
 const longLife = 10_000;
-/** An execution is not begun more often than this, whoever killed its cells. */
-const mostAttempts = 5;
-
 interface Place {
   readonly index: number;
   readonly memoryBudget: number;
@@ -75,11 +77,12 @@ export class Supervisor implements CellListener {
   readonly #router: Router;
   readonly #guests: GuestListener;
   readonly #places: readonly Place[];
-  readonly #quarantine = new Map<number, ErrorRecord>();
+  readonly #quarantine = new Quarantine();
   readonly #blame = new Blame();
   readonly #recovery: Recovery;
+  readonly #losses: Losses;
   readonly #wakes: Wakes;
-  readonly #pauses = new Set<() => void>();
+  readonly #pauses = new Pauses();
   #stopped = false;
 
   constructor(settings: SupervisorSettings, tracker: Tracker, router: Router, guests: GuestListener) {
@@ -109,6 +112,7 @@ export class Supervisor implements CellListener {
       },
       deadlines,
     );
+    this.#losses = new Losses(shape, tracker, this.#recovery);
   }
 
   /**
@@ -129,7 +133,7 @@ export class Supervisor implements CellListener {
 
   async stop(): Promise<void> {
     this.#stopped = true;
-    this.#endPauses();
+    this.#pauses.endAll();
     for (const { starting } of this.#places) starting?.kill(stopped);
     await Promise.all(this.#places.map(({ cell }) => cell?.stop()));
   }
@@ -188,12 +192,13 @@ export class Supervisor implements CellListener {
     place.unborn = new Set(cell.unborn);
     this.#router.detach(place.index);
     if (this.#stopped) {
-      this.#endAll(place, reason);
+      this.#losses.endAll(place.index, reason);
       return;
     }
-    const { culprit, actor } = this.#findCulprit(cell, place);
+    const culprit = this.#losses.culprit(cell);
+    const { actor } = culprit;
     this.#tell(place, 'died', { actor, reason, cell });
-    this.#reconsider(place, reason, culprit, actor);
+    this.#losses.reconsider(place.index, reason, culprit);
     if (actor !== undefined && this.#blame.died(actor)) this.#holdBack(place, actor, reason);
     place.failures = Date.now() - place.startedAt > longLife || this.#recovery.recovers(place.index) ? 0 : place.failures + 1;
     void this.#replace(place);
@@ -211,7 +216,7 @@ export class Supervisor implements CellListener {
   }
 
   wanted(cell: Cell, actor: number): void {
-    const quarantine = this.#quarantine.get(actor);
+    const quarantine = this.#quarantine.why(actor);
     if (quarantine !== undefined) cell.refuse(actor, quarantine);
     else if (!this.#stopped) this.#wakes.wake(cell, actor);
   }
@@ -223,57 +228,10 @@ export class Supervisor implements CellListener {
   logged: CellListener['logged'] = (cell, said) => this.#guests.logged(cell, said);
   called: CellListener['called'] = (cell, said, payload, call) => this.#guests.called(cell, said, payload, call);
 
-  /** Who killed the cell, as far as that can be known. */
-  #findCulprit(cell: Cell, place: Place): { culprit: TrackedExecution | undefined; actor: number | undefined } {
-    const inside = (execution: TrackedExecution | undefined): execution is TrackedExecution =>
-      execution !== undefined && (execution.outstanding[place.index] ?? 0) > 0;
-    const begun = this.#recovery.recovers(place.index) ? cell.lastBegun : undefined;
-    const last = begun === undefined ? undefined : this.#tracker.get(begun.execution);
-    const { current } = this.#recovery;
-    const culprit = inside(last) ? last : this.#recovery.recovers(place.index) && inside(current) ? current : undefined;
-    return { culprit, actor: cell.wedgedActor ?? (culprit === last ? begun?.actor : undefined) };
-  }
-
-  /** Decides on every execution that had something in the cell: it has ended, is a dead letter, or runs again. */
-  #reconsider(place: Place, reason: ErrorRecord, culprit: TrackedExecution | undefined, actor: number | undefined): void {
-    const suspects: TrackedExecution[] = [];
-    const lost: TrackedExecution[] = [];
-    for (const execution of [...this.#tracker.live()]) {
-      if ((execution.outstanding[place.index] ?? 0) === 0) continue;
-      if (execution === culprit || execution.phase === 'stopping' || execution.attempt >= mostAttempts) {
-        lost.push(execution);
-      } else {
-        this.#tracker.restart(execution, place.index, reason);
-        suspects.push(execution);
-      }
-    }
-    this.#recovery.add(place.index, suspects);
-    for (const execution of lost) {
-      execution.lost(place.index);
-      if (execution.phase === 'stopping') this.#tracker.check(execution);
-      else this.#tracker.stop(execution, this.#deathOf(reason, actor), 'failed');
-    }
-  }
-
-  /** What a dead letter says: the reason for the death where one is known, and who ran. */
-  #deathOf(reason: ErrorRecord, actor: number | undefined): ErrorRecord {
-    const code = reason.code === 'limit.memory' || reason.code === 'limit.wall' || reason.code === 'cell.protocol' ? reason.code : 'cell.died';
-    const message = `the cell died again while it ran this message, which is a dead letter now: ${reason.message}`;
-    return { code, message, ...(actor === undefined ? {} : { actor: nameOf(this.#settings.shape, actor) }) };
-  }
-
-  #endAll(place: Place, reason: ErrorRecord): void {
-    for (const execution of [...this.#tracker.live()]) {
-      execution.lost(place.index);
-      this.#tracker.stop(execution, reason, 'cancelled');
-      this.#tracker.check(execution);
-    }
-  }
-
   /** Puts a new cell in the place of the one that died, however often it takes. */
   async #replace(place: Place): Promise<void> {
     while (!this.#stopped) {
-      if (place.failures > 1) await this.#pause(Math.min(longestDelay, firstDelay * 2 ** (place.failures - 2)));
+      if (place.failures > 1) await this.#pauses.pause(Math.min(longestDelay, firstDelay * 2 ** (place.failures - 2)));
       if (this.#stopped) return;
       try {
         await this.#bringUp(place);
@@ -296,7 +254,7 @@ export class Supervisor implements CellListener {
     const unbound = await spares.take(place.memoryBudget);
     const identity = { number: nextCell(), generation: place.generation, place: place.index };
     const listener = new StartingCell(this);
-    const cell = new Cell(unbound, identity, shape, new Set(this.#quarantine.keys()), this.#router, listener);
+    const cell = new Cell(unbound, identity, shape, new Set(this.#quarantine.actors()), this.#router, listener);
     place.starting = cell;
     try {
       if (this.#stopped) throw VivariumError.from(stopped);
@@ -355,18 +313,7 @@ export class Supervisor implements CellListener {
 
   #holdBack(place: Place, actor: number, reason: ErrorRecord): void {
     if (this.#quarantine.has(actor)) return;
-    const name = nameOf(this.#settings.shape, actor);
-    const why =
-      reason.code === 'actor.start' || reason.code === 'limit.start'
-        ? 'could not be started again'
-        : `caused ${tolerance.deaths} deaths of its cell within ${tolerance.within / 1000} s`;
-    const error: ErrorRecord = {
-      code: 'actor.quarantined',
-      message: `'${name}' ${why}, and is held back: ${reason.message}`,
-      actor: name,
-      hint: `flow.release('${name}')`,
-    };
-    this.#quarantine.set(actor, error);
+    const error = this.#quarantine.add(actor, nameOf(this.#settings.shape, actor), reason);
     this.#router.refuse(actor, error);
     this.#tell(place, 'quarantined', { actor, reason });
   }
@@ -386,51 +333,6 @@ export class Supervisor implements CellListener {
   #placeOf(actor: number): Place {
     return this.#places[(this.#settings.shape.actors[actor] as TopologyActor).cell] as Place;
   }
-
-  /** Keeps the process of the host alive: somebody waits for what comes after. */
-  #pause(milliseconds: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => end(), milliseconds);
-      const end = (): void => {
-        clearTimeout(timer);
-        this.#pauses.delete(end);
-        resolve();
-      };
-      this.#pauses.add(end);
-    });
-  }
-
-  #endPauses(): void {
-    for (const end of [...this.#pauses]) end();
-  }
 }
 
 const stopped: ErrorRecord = { code: 'host.closed', message: 'the flow was stopped' };
-
-/** Hears a cell while its actors start: its death is then the failure of that start, and nothing to be replaced. */
-class StartingCell implements CellListener {
-  over = false;
-  readonly #listener: CellListener;
-
-  constructor(listener: CellListener) {
-    this.#listener = listener;
-  }
-
-  died(cell: Cell, reason: ErrorRecord): void {
-    if (this.over) this.#listener.died(cell, reason);
-  }
-
-  failed(cell: Cell, actor: number, error: ErrorRecord): void {
-    if (this.over) this.#listener.failed(cell, actor, error);
-    else cell.kill(error);
-  }
-
-  rested: CellListener['rested'] = (cell, actor) => this.#listener.rested(cell, actor);
-  wanted: CellListener['wanted'] = (cell, actor) => this.#listener.wanted(cell, actor);
-  violated: CellListener['violated'] = (cell, said) => this.#listener.violated(cell, said);
-  logged: CellListener['logged'] = (cell, said) => this.#listener.logged(cell, said);
-  called: CellListener['called'] = (cell, said, payload, call) => this.#listener.called(cell, said, payload, call);
-}
-
-const recordOf = (error: unknown): ErrorRecord =>
-  error instanceof VivariumError ? error.record : { code: 'cell.start', message: error instanceof Error ? error.message : String(error) };

@@ -1,7 +1,8 @@
 /** Wakes the actors of one flow when something waits for them, and keeps off for a while from those that do not start. */
-import { type ErrorRecord, VivariumError } from '../../sdk/errors.ts';
+import type { ErrorRecord } from '../../sdk/errors.ts';
 import { type FlowShape, nameOf } from '../routing/topology.ts';
 import type { Cell } from './cell.ts';
+import { recordOf } from './failure.ts';
 import type { Population } from './population.ts';
 
 export interface WakeSettings {
@@ -117,6 +118,3 @@ export class Wakes {
     this.#listener.refuse(cell, actor, error);
   }
 }
-
-const recordOf = (error: unknown): ErrorRecord =>
-  error instanceof VivariumError ? error.record : { code: 'cell.start', message: error instanceof Error ? error.message : String(error) };

@@ -1,0 +1,260 @@
+/**
+ * The actors that live in one cell: each from the creation of its instance to its end, and the room that they take up there.
+ *
+ * What the cell tells of them is checked against what it was asked to do: what nobody asked for is a violation.
+ */
+import { type ErrorRecord, VivariumError } from '../../sdk/errors.ts';
+import type { RuntimeName } from '../../runtimes/protocol.ts';
+import type { ExportCredit } from '../routing/credit.ts';
+import type { Outbound } from '../routing/outbound.ts';
+import type { Said } from '../routing/router.ts';
+import { actorPlan, type FlowShape, nameOf, type TopologyActor } from '../routing/topology.ts';
+import { escapeError } from '../telemetry/escape.ts';
+import { recordOf } from './failure.ts';
+import type { IsolateCounts } from './memory.ts';
+import { ProtocolViolation } from './violation.ts';
+
+/** Their cell. */
+export interface Dwelling {
+  readonly shape: FlowShape;
+  readonly elsewhere: ReadonlySet<number>;
+  readonly outbound: Outbound;
+  readonly credit: ExportCredit;
+  /** Makes room for these isolates. */
+  reserve(isolates: IsolateCounts): Promise<void>;
+  kill(reason: ErrorRecord): void;
+  /** The instance of an actor is gone: what it had in the host goes. */
+  left(actor: number): void;
+}
+
+/** An actor that has an instance. */
+interface Hosted {
+  /** The number of the instance. */
+  instance: number;
+  inlets: readonly string[];
+  /** When the actor woke. Milliseconds since the epoch. */
+  readonly since: number;
+}
+
+/** An actor that is being created. */
+interface Creation {
+  readonly instance: number;
+  settle(error: ErrorRecord | undefined): void;
+}
+
+/** What the guests' own `stop` may take before the cell is ended anyway. Milliseconds. */
+const stopPatience = 2_000;
+/** What a cell may take to create an actor, beyond the limit that the actor has for its start. Milliseconds. */
+const createGrace = 5_000;
+
+export class Residents {
+  /** Milliseconds without anything to do after which an actor is hibernated; 0: never. */
+  idleLimit = 0;
+  /** Isolates that are kept ready for actors that wake. */
+  warm = 0;
+  readonly #dwelling: Dwelling;
+  readonly #hosted = new Map<number, Hosted>();
+  readonly #creations = new Map<number, Creation>();
+  /** By actor that was here: the number of its last instance. A number never returns, so what was meant for an earlier life goes nowhere. */
+  readonly #lastInstances = new Map<number, number>();
+  readonly #isolates: Record<RuntimeName, number> = { javascript: 0, python: 0, wasm: 0 };
+  /** What turns of the actors that are here may send without waiting. Messages. */
+  #overshoot = 0;
+  /** Actors that were asked to rest and have not gone yet, and those that were told to stop. */
+  #rests = 0;
+  readonly #dismissed = new Set<number>();
+  #stopping: { readonly actors: Set<number>; done(): void } | undefined;
+  #dead: ErrorRecord | undefined;
+
+  constructor(dwelling: Dwelling) {
+    this.#dwelling = dwelling;
+  }
+
+  /**
+   * Creates the instance of an actor.
+   * @throws VivariumError what kept it from starting; when the cell died of it, the reason of that
+   */
+  async create(actor: number, files: readonly Uint8Array[]): Promise<void> {
+    const { shape, elsewhere, outbound, kill } = this.#dwelling;
+    const plan = actorPlan(shape, elsewhere, actor);
+    const instance = (this.#lastInstances.get(actor) ?? 0) + 1;
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    promise.catch(() => undefined);
+    const overdue = setTimeout(() => {
+      const message = `'${plan.name}' had not started after ${plan.limits.start} ms, and its cell does not end it`;
+      kill({ code: 'limit.start', message });
+    }, plan.limits.start + createGrace);
+    this.#creations.set(actor, {
+      instance,
+      settle: (error) => {
+        clearTimeout(overdue);
+        this.#creations.delete(actor);
+        if (error === undefined) resolve();
+        else reject(VivariumError.from({ ...escapeError(error), actor: plan.name }));
+      },
+    });
+    this.#enter(actor);
+    try {
+      await this.#reserve();
+      if (this.#dead !== undefined) throw VivariumError.from(this.#dead);
+      outbound.send({ type: 'create', actor: plan, instance, length: files.map((file) => file.byteLength) }, files);
+      await promise;
+    } catch (error) {
+      this.#creations.get(actor)?.settle(recordOf(error));
+      this.#isolateGone(actor);
+      throw error;
+    }
+  }
+
+  has(actor: number): boolean {
+    return this.#hosted.has(actor);
+  }
+
+  /** Actors that have an instance. */
+  actors(): Iterable<number> {
+    return this.#hosted.keys();
+  }
+
+  /** Who has a place, for people: names, with since when in milliseconds since the epoch. */
+  names(): readonly (readonly [name: string, since: number])[] {
+    return [...this.#hosted].map(([actor, { since }]) => [nameOf(this.#dwelling.shape, actor), since]);
+  }
+
+  /** The inlets that the actor's source serves. */
+  inlets(actor: number): readonly string[] {
+    return this.#hosted.get(actor)?.inlets ?? [];
+  }
+
+  /** The number of the actor's instance; undefined if it has none. */
+  instance(actor: number): number | undefined {
+    return this.#hosted.get(actor)?.instance;
+  }
+
+  /** The same, also of an actor that is being created: it calls from its `start` already. */
+  nascent(actor: number): number | undefined {
+    return this.instance(actor) ?? this.#creations.get(actor)?.instance;
+  }
+
+  /** Stops one actor. */
+  dismiss(actor: number): void {
+    this.#dismissed.add(actor);
+    this.#dwelling.outbound.send({ type: 'stop', actor });
+  }
+
+  /** Has so many actors hibernated as soon as they have nothing to do. @param busy also those that have, between two turns */
+  rest(actors: number, busy: boolean): void {
+    this.#rests += actors;
+    this.#dwelling.outbound.send({ type: 'rest', actors, busy });
+  }
+
+  /** Stops every actor; resolves when they have stopped, or will not. */
+  async stop(): Promise<void> {
+    const actors = new Set(this.#hosted.keys());
+    if (this.#dead !== undefined || actors.size === 0) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, stopPatience);
+      this.#stopping = {
+        actors,
+        done: () => {
+          clearTimeout(timer);
+          resolve();
+        },
+      };
+      for (const actor of actors) this.#dwelling.outbound.send({ type: 'stop', actor });
+    });
+  }
+
+  /** The cell is gone. @returns the actors that were being created */
+  died(reason: ErrorRecord): readonly number[] {
+    this.#dead = reason;
+    const unborn = [...this.#creations.keys()];
+    for (const creation of [...this.#creations.values()]) creation.settle(reason);
+    this.#stopping?.done();
+    return unborn;
+  }
+
+  // What the cell tells.
+
+  created({ actor, instance, inlets }: Said<'created'>): void {
+    const creation = this.#creations.get(actor);
+    const hosted = this.#hosted.get(actor);
+    if (hosted === undefined && creation === undefined) throw new ProtocolViolation(`an instance of actor ${actor}, which nobody asked for`);
+    if (instance <= (this.#lastInstances.get(actor) ?? 0)) throw new ProtocolViolation(`instance ${instance} of actor ${actor} a second time`);
+    this.#lastInstances.set(actor, instance);
+    if (hosted === undefined) {
+      this.#hosted.set(actor, { instance, inlets, since: Date.now() });
+      creation?.settle(undefined);
+    } else Object.assign(hosted, { instance, inlets });
+  }
+
+  /** @returns whether it had started, and cannot be brought up again */
+  failed({ actor, error }: Said<'failed'>): boolean {
+    const creation = this.#creations.get(actor);
+    if (creation !== undefined) {
+      this.#lastInstances.set(actor, creation.instance);
+      creation.settle(error);
+      return false;
+    }
+    if (!this.#hosted.has(actor)) throw new ProtocolViolation(`the failure of actor ${actor}, which it was not asked to create`);
+    this.#leave(actor);
+    return true;
+  }
+
+  /** @returns whether it was hibernated, or dismissed; else all are being stopped */
+  stopped(actor: number): boolean {
+    const hosted = this.#hosted.get(actor);
+    if (hosted === undefined) throw new ProtocolViolation(`the stop of actor ${actor}, which does not live there`);
+    const stopping = this.#stopping;
+    if (stopping === undefined) {
+      this.#demandReason(actor, hosted);
+      this.#leave(actor);
+      return true;
+    }
+    this.#leave(actor);
+    if (stopping.actors.delete(actor) && stopping.actors.size === 0) stopping.done();
+    return false;
+  }
+
+  /** An actor goes because it was told to, because it had nothing to do for long, or because room is needed. What waits for it would be lost else. */
+  #demandReason(actor: number, { since }: Hosted): void {
+    if (this.#dismissed.delete(actor)) return;
+    // A host that was held up heard late that it lived.
+    if (this.idleLimit > 0 && Date.now() - since >= this.idleLimit / 2) return;
+    if (this.#rests === 0) throw new ProtocolViolation(`the stop of actor ${actor}, which nobody asked for`);
+    this.#rests--;
+  }
+
+  /** The instance is gone. */
+  #leave(actor: number): void {
+    this.#hosted.delete(actor);
+    this.#dwelling.left(actor);
+    this.#isolateGone(actor);
+  }
+
+  /** From now on there is room for its isolate, and its turns may send without waiting in `emit`: what they owe then may be owed for long. */
+  #enter(actor: number): void {
+    const { credit } = this.#dwelling;
+    const { runtime, limits, concurrency } = this.#part(actor);
+    this.#isolates[runtime]++;
+    this.#overshoot += limits.outboundMessages * concurrency;
+    credit.overshoot = Math.max(credit.overshoot, this.#overshoot);
+  }
+
+  /** Isolates that are kept ready count as those of JavaScript, which they are until an actor takes one. */
+  #reserve(): Promise<void> {
+    const { javascript, ...others } = this.#isolates;
+    return this.#dwelling.reserve({ ...others, javascript: javascript + this.warm });
+  }
+
+  #isolateGone(actor: number): void {
+    const { runtime, limits, concurrency } = this.#part(actor);
+    this.#isolates[runtime]--;
+    this.#overshoot -= limits.outboundMessages * concurrency;
+    // Failing to lower the limit leaves the slack of an isolate that is gone; the next creation tries again and reports.
+    if (this.#dead === undefined) this.#reserve().catch(() => undefined);
+  }
+
+  #part(actor: number): TopologyActor['part'] {
+    return (this.#dwelling.shape.actors[actor] as TopologyActor).part;
+  }
+}
