@@ -4,7 +4,7 @@
  */
 import type { ErrorCode, ErrorRecord } from '../../sdk/errors.ts';
 import { textLimits } from '../limits.ts';
-import { binaryLane, executionSeparator, type Lane } from '../lanes.ts';
+import { binaryLane, executionSeparator, type Lane, textLane } from '../lanes.ts';
 import type { ActorPlan } from '../protocol.ts';
 import type { StackReader } from '../runtime.ts';
 import { type GuestEvent, slice } from '../guest/wire.ts';
@@ -13,31 +13,18 @@ import { callsBroken, cpuBroken, memoryBroken, startBroken, timersBroken, wallBr
 import { DoorClock } from './doorClock.ts';
 import { demandSound } from './events.ts';
 import { type Broken, type Guest, inBuffer } from './guest.ts';
+import { GuestCalls } from './guestCalls.ts';
 import { GuestTimers } from './guestTimers.ts';
 import { type Batch, countOf } from './batch.ts';
 import type { Execution } from './executions.ts';
 import type { CallEvent, InstanceListener } from './instanceListener.ts';
 import type { Meter } from './meter.ts';
 import { toText } from './outbound.ts';
-import { messageOf, newTurnState, type OpenTurn, OpenTurns, type TurnState } from './openTurns.ts';
+import { messageOf, newTurnState, OpenTurns } from './openTurns.ts';
 import { batchHeader, endingsIn } from './records.ts';
 import { Reports } from './reports.ts';
+import { StoppedTurns } from './stoppedTurns.ts';
 import type { SynchronousReplies } from './synchronous.ts';
-
-interface GivenUp {
-  readonly turn: OpenTurn;
-  /** Whether its code may have begun. */
-  readonly began: boolean;
-}
-
-/** A turn that was given up, while its code may still run. */
-interface Stopping {
-  readonly execution: Execution;
-  readonly state: TurnState;
-}
-
-/** What a guest that was told to stop may still run before its isolate is given up. Milliseconds. */
-const cancelGrace = 50;
 
 /** What the `stop` of a guest may take: others may wait for the place. Milliseconds. */
 const stopLimit = 2_000;
@@ -55,11 +42,7 @@ export class Instance {
   #starting = false;
   #startDeadline: NodeJS.Timeout | undefined;
   readonly #timers = new GuestTimers();
-  readonly #calls = new Set<number>();
-  /** Of these, the questions: whom. */
-  readonly #asks = new Map<number, string>();
-  /** Of these, whose reply is to come as bytes. */
-  readonly #bulk = new Set<number>();
+  readonly #calls: GuestCalls;
   /** Codes of errors that the guest was given, and may let pass. */
   readonly #codesTold = new Set<ErrorCode>();
   #ended = false;
@@ -67,8 +50,7 @@ export class Instance {
   /** Calls of doors that are not over. */
   #doors = 0;
   #postmortem = 0;
-  /** Turns that were given up, while their code may still run. */
-  readonly #stopping = new Map<number, Stopping>();
+  readonly #stopped: StoppedTurns;
 
   constructor(number: number, plan: ActorPlan, listener: InstanceListener, meter: Meter, locate: StackReader, replies: SynchronousReplies | undefined) {
     this.number = number;
@@ -77,15 +59,21 @@ export class Instance {
     this.#clock = new DoorClock(meter);
     this.#locate = locate;
     this.#replies = replies;
+    this.#calls = new GuestCalls(this.#clock, replies);
     this.#reports = new Reports(plan, this.#open, listener, {
       isOver: () => this.#ended,
       breaks: (error) => this.#break(error),
       authorsError: (told) => this.#authorsError(told),
     });
+    this.#stopped = new StoppedTurns(plan, this.#open, listener, {
+      isOver: () => this.#ended,
+      tell: (turns, error) => this.#tellStop(turns, error),
+      force: (error) => this.#break(error, false),
+    });
   }
 
   get outstanding(): number {
-    return this.#open.size + this.#stopping.size;
+    return this.#open.size + this.#stopped.size;
   }
 
   get ended(): boolean {
@@ -104,15 +92,9 @@ export class Instance {
 
   /** The peers whose answers it waits for, if nothing but others can make it go on; undefined if it runs, or a timer or the host may wake it. */
   get waitsFor(): readonly string[] | undefined {
-    if (this.#ended || this.#starting || this.#stopping.size > 0) return undefined;
-    if (this.#doors > 0) return this.#sleepsFor();
-    return this.#timers.size > 0 || this.#calls.size > this.#asks.size ? undefined : [...this.#asks.values()];
-  }
-
-  /** Its thread sleeps until a question is answered, and nothing else can enter meanwhile. */
-  #sleepsFor(): readonly string[] | undefined {
-    for (const [call, peer] of this.#asks) if (this.#replies?.expects(call)) return [peer];
-    return undefined;
+    if (this.#ended || this.#starting || this.#stopped.size > 0) return undefined;
+    if (this.#doors > 0) return this.#calls.sleepsFor;
+    return this.#timers.size > 0 ? undefined : this.#calls.peers;
   }
 
   /** Of the turns that have begun. */
@@ -166,18 +148,15 @@ export class Instance {
 
   /** The result of a call or an ask; a late one is dropped. */
   reply(call: number, error: ErrorRecord | null, lane: Lane, payload: string | Buffer): void {
-    if (this.#ended || !this.#calls.delete(call)) return;
-    this.#asks.delete(call);
+    const ended = this.#ended ? undefined : this.#calls.end(call);
+    if (ended === undefined) return;
     if (error !== null) this.#codesTold.add(error.code);
-    const asBytes = this.#bulk.delete(call) && lane === binaryLane && typeof payload !== 'string';
+    if (this.#calls.wake(call, error, lane, payload)) return;
+    const asBytes = ended.bulk && lane === binaryLane && typeof payload !== 'string';
     const text = (): string => (typeof payload === 'string' ? payload : toText(lane, payload));
-    if (this.#replies?.expects(call)) {
-      this.#clock.sleeps(false);
-      this.#replies.answer(error, lane, payload);
-    } else
-      void this.#enter('reply', [call, error === null ? '' : JSON.stringify(error), lane, ...(asBytes ? inBuffer(payload) : [text(), 0])], () =>
-        this.#doorLimit(),
-      );
+    void this.#enter('reply', [call, error === null ? '' : JSON.stringify(error), lane, ...(asBytes ? inBuffer(payload) : [text(), 0])], () =>
+      this.#doorLimit(),
+    );
   }
 
   setRoom(room: number): void {
@@ -193,26 +172,14 @@ export class Instance {
 
   /** Ends the turns of the executions of which this holds, with `error`, within the grace time: by word, else by force. */
   cancel(matches: (execution: Execution) => boolean, error: ErrorRecord): void {
-    const turns: GivenUp[] = [];
-    let active = this.#plan.concurrency;
-    for (const turn of this.#open) {
-      const began = active-- > 0;
-      if (matches(turn.execution)) turns.push({ turn, began });
-    }
-    this.#abort(turns, error);
+    this.#stopped.cancel(matches, error);
   }
 
   /** Called every 50 ms: limits that no door call can enforce by itself. */
   check(now: number): void {
     if (this.#ended) return;
     this.#checkProcessor();
-    let active = this.#plan.concurrency;
-    for (const turn of this.#open) {
-      if (active-- <= 0) break;
-      const state = this.#open.state(turn.number);
-      if (state.since === 0) state.since = now;
-      else if (now - state.since > this.#plan.limits.wall) this.#abort([{ turn, began: true }], wallBroken(this.#plan.limits));
-    }
+    this.#stopped.check(now);
   }
 
   dispose(): Promise<void> {
@@ -274,7 +241,7 @@ export class Instance {
         this.#listener.waits();
         return;
       case 'more':
-        this.#replies?.next();
+        this.#calls.more();
         return;
       case 'fatal':
         this.#break(this.#authorsError({ ...event.error, code: 'actor.fatal' }));
@@ -293,37 +260,28 @@ export class Instance {
   }
 
   #call(event: CallEvent): void {
-    this.#calls.add(event.id);
-    if (event.is === 'ask') this.#asks.set(event.id, event.peer);
-    if (event.is === 'call' && event.bulk === true) this.#bulk.add(event.id);
+    this.#calls.add(event);
     if (this.#calls.size > this.#plan.limits.calls) {
       this.#break(callsBroken(this.#plan.limits));
       return;
     }
-    if (event.synchronous && this.#replies !== undefined) {
-      this.#replies.expect(event.id);
-      this.#clock.sleeps(true);
-    }
+    if (event.synchronous) this.#calls.sleepUntil(event.id);
     this.#listener.called(event, this.#open.get(event.turn));
   }
 
   /** The guest's thread sleeps until it is answered, and nothing else can enter meanwhile. */
   #sleep(id: number, delay: number): void {
-    const replies = this.#replies;
-    if (replies === undefined) throw new Error('this guest cannot sleep');
-    replies.expect(id);
-    this.#clock.sleeps(true);
+    if (this.#replies === undefined) throw new Error('this guest cannot sleep');
+    this.#calls.sleepUntil(id);
     const wake = (): void => {
-      if (this.#ended || !replies.expects(id)) return;
-      this.#clock.sleeps(false);
-      replies.answer(null, 0, '');
+      if (!this.#ended) this.#calls.wake(id, null, textLane, '');
     };
     setTimeout(wake, delay);
   }
 
   #log(event: Extract<GuestEvent, { is: 'log' }>): void {
     const { text, dropped } = event;
-    const stopping = this.#stopping.get(event.turn);
+    const stopping = this.#stopped.get(event.turn);
     const execution = this.#open.get(event.turn)?.execution ?? stopping?.execution;
     const writer = stopping?.state ?? (execution === undefined ? this.#reports.background : this.#open.state(event.turn));
     // An empty line is a line.
@@ -361,7 +319,7 @@ export class Instance {
   #checkSpent(): void {
     const head = this.#open.head;
     const turn = this.#open.get(head);
-    if (turn !== undefined && this.#clock.spentBy(head) > this.#plan.limits.cpu) this.#abort([{ turn, began: true }], cpuBroken(this.#plan.limits));
+    if (turn !== undefined && this.#clock.spentBy(head) > this.#plan.limits.cpu) this.#stopped.stop(turn, cpuBroken(this.#plan.limits));
   }
 
   /**
@@ -380,26 +338,10 @@ export class Instance {
     if (this.#clock.used() > this.#plan.limits.cpu + slice) this.#break(cpuBroken(this.#plan.limits));
   }
 
-  /** Tells the guest, takes the isolate away if it does not listen, and reports the turns as failed when their code has stopped. */
-  #abort(turns: readonly GivenUp[], error: ErrorRecord): void {
-    if (turns.length === 0) return;
-    const given = turns.map(({ turn, began }) => ({ number: turn.number, message: messageOf(turn), began }));
-    for (const { turn } of turns) {
-      this.#stopping.set(turn.number, { execution: turn.execution, state: this.#open.state(turn.number) });
-      this.#open.end(turn.number, 1);
-    }
+  #tellStop(turns: readonly number[], error: ErrorRecord): Promise<void> {
     this.#codesTold.add(error.code);
-    const stopped = (): void => {
-      clearTimeout(force);
-      for (const { number, message, began } of given) {
-        this.#stopping.delete(number);
-        this.#listener.erred(message, { ...error, actor: this.#plan.name }, began ? 0 : undefined);
-      }
-      if (!this.#ended) this.#listener.free();
-    };
-    const force = setTimeout(() => this.#break(error, false), cancelGrace);
     // A door opens when the one before it is closed, or when the thread has left the isolate that was disposed.
-    void this.#enter('cancel', [JSON.stringify(given.map(({ number }) => number)), JSON.stringify(error)], () => this.#doorLimit()).then(stopped);
+    return this.#enter('cancel', [JSON.stringify(turns), JSON.stringify(error)], () => this.#doorLimit());
   }
 
   async #fellOver(guest: Guest, broken: Broken): Promise<void> {
@@ -428,7 +370,7 @@ export class Instance {
     if (this.#ended) return;
     const named = this.#open.get(this.#postmortem);
     const only = this.#open.size === 1 ? this.#open.get(this.#open.head) : undefined;
-    const blamed = blame && this.#stopping.size === 0 ? (named ?? only) : undefined;
+    const blamed = blame && this.#stopped.size === 0 ? (named ?? only) : undefined;
     const culprit = blamed && messageOf(blamed);
     if (blamed !== undefined) this.#open.end(blamed.number, 1);
     const suspects = this.#open.endFrom(0);
@@ -441,8 +383,6 @@ export class Instance {
     clearTimeout(this.#startDeadline);
     this.#timers.clearAll();
     this.#calls.clear();
-    this.#asks.clear();
-    this.#bulk.clear();
     this.#open.clear();
   }
 }
