@@ -104,6 +104,7 @@ export async function prepareDeployment(request: DeploymentRequest): Promise<Dep
       ),
       outlets: actor.outlets,
       budget: budgetOf(grant.limits),
+      inputBudget: { ...budgetOf(grant.limits), bytes: grant.limits.message },
     };
   });
   const shape: FlowShape = {

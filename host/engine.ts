@@ -225,7 +225,7 @@ export class Engine {
       cell.endCall(actor, controller);
       execution?.calls?.delete(controller);
     };
-    if (said.execution !== 0 && (execution?.phase !== 'running' || (execution.outstanding[cell.place] ?? 0) === 0)) {
+    if (said.execution !== 0 && (execution?.phase !== 'running' || !execution.isIn(cell.place))) {
       done();
       answer({ code: 'call.cancelled', message: 'the execution of this call has ended' });
       return;

@@ -251,7 +251,8 @@ export class Flow<Inputs extends string = string, Outputs extends string = strin
     this.#demandRunning();
     const id = newId();
     try {
-      const inputs = ports.map((port) => this.#input(port, value));
+      const [port] = ports;
+      const inputs = ports.length === 1 && port !== undefined ? [this.#input(port, value)] : ports.map((each) => this.#input(each, value));
       const partition = keyOf === undefined ? undefined : partitionIn({ partition: keyFor(value, keyOf) });
       const run = new PipedRun(runs, id, inputs, partition);
       run.begin();
@@ -287,9 +288,9 @@ export class Flow<Inputs extends string = string, Outputs extends string = strin
 
   #input({ actor, inlet }: Port, message: unknown): ExecutionInput {
     const { shape } = this.#engine.deployment;
-    const { budget, part } = shape.actors[actor] as (typeof shape.actors)[number];
+    const { inputBudget, part } = shape.actors[actor] as (typeof shape.actors)[number];
     try {
-      const payload = encode(message, { ...budget, bytes: part.limits.message });
+      const payload = encode(message, inputBudget);
       return payload.lane === 'text' ? { actor, inlet, lane: textLane, payload: payload.text } : { actor, inlet, lane: binaryLane, payload: payload.bytes };
     } catch (error) {
       throw error instanceof VivariumError ? VivariumError.from({ ...error.record, actor: part.name }) : error;

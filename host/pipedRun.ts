@@ -6,7 +6,7 @@ import type { ErrorRecord, VivariumError } from '../sdk/errors.ts';
 import type { Engine } from './engine.ts';
 import { type ExecutionId, idText } from './executions/ids.ts';
 import { open, type OutputLimits, type OutputSink } from './executions/outputs.ts';
-import { addOutput, emptyOutputs, type Opened, refusedResult, resultWith, type RunResult } from './executions/result.ts';
+import { addOutput, emptyOutputs, firstOutput, type Opened, refusedResult, resultWith, type RunResult } from './executions/result.ts';
 import type { ExecutionInput, ExecutionSettings, TrackedExecution } from './executions/tracked.ts';
 import type { PipedExecution } from './pipe.ts';
 import { cancelled } from './request.ts';
@@ -28,10 +28,6 @@ export class PipedRun implements PipedExecution, ExecutionSettings, OutputSink {
   readonly id: ExecutionId;
   inputs: readonly ExecutionInput[];
   readonly partition: ExecutionSettings['partition'];
-  readonly parents = none;
-  readonly deadline = 0;
-  readonly trace = '';
-  readonly unread = 0;
   readonly size: number;
   hasEnded = false;
   bytes = 0;
@@ -60,6 +56,20 @@ export class PipedRun implements PipedExecution, ExecutionSettings, OutputSink {
     return this;
   }
 
+  // What is the same for all of them takes no place in each.
+  get parents(): readonly string[] {
+    return none;
+  }
+  get deadline(): number {
+    return 0;
+  }
+  get trace(): string {
+    return '';
+  }
+  get unread(): number {
+    return 0;
+  }
+
   /** Opened as it comes: the result is read soon, and the frame that it came in can go. */
   take(output: number, emission: Emission): boolean {
     const { engine, raw, limits } = this.#runs;
@@ -68,9 +78,10 @@ export class PipedRun implements PipedExecution, ExecutionSettings, OutputSink {
     const { shape } = engine.deployment;
     this.#messages++;
     this.bytes += size;
-    this.#outputs ??= emptyOutputs(shape);
     try {
-      addOutput(this.#outputs, shape, output, open(raw ? emission.payload : emission.passing, raw, outputBudget(shape, output)));
+      const opened = open(raw ? emission.payload : emission.passing, raw, outputBudget(shape, output));
+      if (this.#outputs === undefined) this.#outputs = firstOutput(shape, output, opened);
+      else addOutput(this.#outputs, shape, output, opened);
     } catch (error) {
       this.#mistakes ??= [];
       this.#mistakes.push((error as VivariumError).record);

@@ -28,8 +28,7 @@ export class Losses {
 
   culprit(cell: Cell): Culprit {
     const { place } = cell;
-    const inside = (execution: TrackedExecution | undefined): execution is TrackedExecution =>
-      execution !== undefined && (execution.outstanding[place] ?? 0) > 0;
+    const inside = (execution: TrackedExecution | undefined): execution is TrackedExecution => execution !== undefined && execution.isIn(place);
     const recovers = this.#recovery.recovers(place);
     const begun = recovers ? cell.lastBegun : undefined;
     const last = begun === undefined ? undefined : this.#tracker.get(begun.execution);
@@ -43,7 +42,7 @@ export class Losses {
     const suspects: TrackedExecution[] = [];
     const lost: TrackedExecution[] = [];
     for (const execution of [...this.#tracker.live()]) {
-      if ((execution.outstanding[place] ?? 0) === 0) continue;
+      if (!execution.isIn(place)) continue;
       if (execution === culprit.execution || execution.phase === 'stopping' || execution.attempt >= mostAttempts) {
         lost.push(execution);
       } else {

@@ -326,7 +326,7 @@ export class Supervisor implements CellListener {
 
   /** Whether an execution of the cell does not hold back credit itself, and so waits for those that do. */
   #othersIn(place: number): boolean {
-    for (const execution of this.#tracker.live()) if ((execution.outstanding[place] ?? 0) > 0 && execution.settings.sink.unread === 0) return true;
+    for (const execution of this.#tracker.live()) if (execution.isIn(place) && execution.settings.sink.unread === 0) return true;
     return false;
   }
 

@@ -1,7 +1,7 @@
 /** What an execution has come to, as the embedder gets it. */
 import { type ErrorRecord, VivariumError } from '../../sdk/errors.ts';
 import type { Message, Payload } from '../../sdk/message.ts';
-import { type FlowShape, nameOf, outputBudget } from '../routing/topology.ts';
+import { type FlowShape, outputBudget } from '../routing/topology.ts';
 import { type HeldOutput, open } from './outputs.ts';
 import type { ExecutionStatus, TrackedExecution } from './tracked.ts';
 import type { ActorWork } from './work.ts';
@@ -59,7 +59,7 @@ export function resultWith(
     errors = [...execution.errors, ...mistakes.map((error) => ({ ...error, execution: id })), ...dropped];
   }
   const status = execution.status === 'completed' && errors.length > 0 ? 'failed' : execution.status;
-  return { id, status, outputs, errors, actors: execution.work?.told((actor) => nameOf(shape, actor)) ?? noActors };
+  return { id, status, outputs, errors, actors: execution.work?.told(shape) ?? noActors };
 }
 
 /** The result of what never became an execution. */
@@ -74,6 +74,14 @@ export const refusedResult = (id: string, error: unknown, shape: FlowShape): Run
 export const emptyOutputs = (shape: FlowShape): Record<string, Opened[]> => {
   const outputs: Record<string, Opened[]> = {};
   for (const { name } of shape.outputs) outputs[name] ??= [];
+  return outputs;
+};
+
+/** The outputs of a flow, of which one has a message. */
+export const firstOutput = (shape: FlowShape, output: number, message: Opened): Record<string, Opened[]> => {
+  const outputs: Record<string, Opened[]> = {};
+  const first = (shape.outputs[output] as FlowShape['outputs'][number]).name;
+  for (const { name } of shape.outputs) outputs[name] ??= name === first ? [message] : [];
   return outputs;
 };
 

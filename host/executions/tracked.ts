@@ -50,6 +50,8 @@ export interface ExecutionSettings {
 /** Errors kept of one execution; an execution of a million messages may fail a million times. */
 const keptErrors = 100;
 
+const noErrors: readonly ErrorRecord[] = Object.freeze([]);
+
 /** Guests add the number at the end, so the id is last. */
 const describe = (parents: readonly string[], attempt: number, deadline: number, trace: string, id: string): string =>
   JSON.stringify({ parents, attempt, deadline, trace, id });
@@ -65,7 +67,8 @@ export class TrackedExecution {
   attempt = 1;
   phase: 'running' | 'waiting' | 'stopping' | 'ended' = 'running';
   status: ExecutionStatus = 'completed';
-  readonly errors: ErrorRecord[] = [];
+  /** Replaced, never changed: most have none. */
+  errors: readonly ErrorRecord[] = noErrors;
   /** Errors beyond those kept. */
   droppedErrors = 0;
 
@@ -73,10 +76,10 @@ export class TrackedExecution {
   epoch = 0;
   /** Deliveries that wait in the host. */
   queued = 0;
-  /** By place of a cell: deliveries sent that it has not yet reported as settled. */
-  readonly outstanding: number[];
-  /** The sum of them. */
+  /** Deliveries sent to cells that have not yet reported them as settled. */
   inFlight = 0;
+  /** Of a flow with several cells: how many of them by place of the cell. */
+  readonly #inFlightIn: number[] | undefined;
   /** Inputs that no cell has been sent yet. */
   unaccepted: number;
   accepted: (() => void) | undefined;
@@ -95,7 +98,7 @@ export class TrackedExecution {
   constructor(settings: ExecutionSettings, cells: number) {
     this.settings = settings;
     this.unaccepted = settings.inputs.length;
-    this.outstanding = cells === 1 ? [0] : new Array(cells).fill(0);
+    this.#inFlightIn = cells === 1 ? undefined : new Array(cells).fill(0);
   }
 
   get id(): string {
@@ -132,29 +135,39 @@ export class TrackedExecution {
       return;
     }
     const named = { ...error, execution: this.id };
-    this.errors.push(named);
+    this.errors = [...this.errors, named];
     this.settings.failed?.(named);
   }
 
   delivered(cell: number): void {
     this.queued--;
-    this.outstanding[cell] = (this.outstanding[cell] ?? 0) + 1;
-    this.inFlight++;
+    this.#count(cell, 1);
+  }
+
+  /** Whether something of it is in flight in the cell at this place. */
+  isIn(cell: number): boolean {
+    return this.#sentTo(cell) > 0;
   }
 
   /** @returns false if the cell claims more than it was sent */
   settled(cell: number, received: number): boolean {
-    const outstanding = this.outstanding[cell] ?? 0;
-    if (received > outstanding) return false;
-    this.outstanding[cell] = outstanding - received;
-    this.inFlight -= received;
+    if (received > this.#sentTo(cell)) return false;
+    this.#count(cell, -received);
     return true;
   }
 
   /** What was in flight in a cell is gone. */
   lost(cell: number): void {
-    this.inFlight -= this.outstanding[cell] ?? 0;
-    this.outstanding[cell] = 0;
+    this.#count(cell, -this.#sentTo(cell));
+  }
+
+  #sentTo(cell: number): number {
+    return this.#inFlightIn === undefined ? this.inFlight : (this.#inFlightIn[cell] as number);
+  }
+
+  #count(cell: number, messages: number): void {
+    this.inFlight += messages;
+    if (this.#inFlightIn !== undefined) this.#inFlightIn[cell] = this.#sentTo(cell) + messages;
   }
 
   worked(work: Work): void {
@@ -166,8 +179,9 @@ export class TrackedExecution {
     this.epoch++;
     this.queued = 0;
     const { calls } = this;
+    if (calls === undefined) return;
     this.calls = undefined;
-    for (const call of calls ?? []) call.abort(new VivariumError('call.cancelled', reason));
+    for (const call of calls) call.abort(new VivariumError('call.cancelled', reason));
   }
 
   /** Back to its inputs, as if it had not begun. */
@@ -176,9 +190,9 @@ export class TrackedExecution {
     this.attempt++;
     this.phase = 'waiting';
     this.status = 'completed';
-    this.errors.length = 0;
+    this.errors = noErrors;
     this.droppedErrors = 0;
-    this.outstanding.fill(0);
+    this.#inFlightIn?.fill(0);
     this.inFlight = 0;
     this.work = undefined;
     this.introducedIn = undefined;

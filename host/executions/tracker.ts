@@ -6,7 +6,8 @@
 import { type ErrorRecord, VivariumError } from '../../sdk/errors.ts';
 import type { Deadlines } from './deadlines.ts';
 import { idText } from './ids.ts';
-import { type ExecutionSettings, type ExecutionStatus, TrackedExecution } from './tracked.ts';
+import { LiveExecutions } from './live.ts';
+import { type ExecutionInput, type ExecutionSettings, type ExecutionStatus, TrackedExecution } from './tracked.ts';
 
 /** What the tracker asks of the cells of its flow. */
 export interface CellOrders {
@@ -18,11 +19,13 @@ export interface CellOrders {
   forget(execution: TrackedExecution): void;
 }
 
+const noInputs: readonly ExecutionInput[] = [];
+
 /** How long a cell may take to report a cancelled execution as settled before it is killed. Milliseconds. */
 const cancelPatience = 1_000;
 
 export class Tracker {
-  readonly #live = new Map<number, TrackedExecution>();
+  readonly #live = new LiveExecutions();
   /** Those whose id was chosen by a caller, who may choose one twice. */
   readonly #ids = new Set<string>();
   readonly #deadlines: Deadlines;
@@ -43,8 +46,8 @@ export class Tracker {
     return this.#live.size;
   }
 
-  live(): IterableIterator<TrackedExecution> {
-    return this.#live.values();
+  live(): Iterable<TrackedExecution> {
+    return this.#live;
   }
 
   get(handle: number): TrackedExecution | undefined {
@@ -70,7 +73,7 @@ export class Tracker {
     }
     const execution = new TrackedExecution(settings, this.#cells);
     execution.handle = this.#next++;
-    this.#live.set(execution.handle, execution);
+    this.#live.add(execution);
     if (typeof id === 'string') this.#ids.add(id);
     if (settings.deadline > 0) {
       const error = { code: 'execution.deadline', message: `the execution did not end before ${new Date(settings.deadline).toISOString()}` } as const;
@@ -104,7 +107,7 @@ export class Tracker {
     this.#interrupt(execution, error);
     this.#live.delete(execution.handle);
     execution.restart(this.#next++);
-    this.#live.set(execution.handle, execution);
+    this.#live.add(execution);
   }
 
   /** Settles when no execution is left. */
@@ -116,21 +119,21 @@ export class Tracker {
   #interrupt(execution: TrackedExecution, error: ErrorRecord): void {
     execution.interrupt(error.message);
     this.#orders.forget(execution);
-    for (let cell = 0; cell < execution.outstanding.length; cell++) {
-      if ((execution.outstanding[cell] ?? 0) > 0) this.#orders.cancel(cell, [execution.handle], error);
+    for (let cell = 0; cell < this.#cells && execution.inFlight > 0; cell++) {
+      if (execution.isIn(cell)) this.#orders.cancel(cell, [execution.handle], error);
     }
   }
 
   #overdue(execution: TrackedExecution): void {
     if (execution.phase !== 'stopping') return;
-    for (let cell = 0; cell < execution.outstanding.length; cell++) {
-      if ((execution.outstanding[cell] ?? 0) > 0) this.#orders.overdue(cell, execution);
+    for (let cell = 0; cell < this.#cells; cell++) {
+      if (execution.isIn(cell)) this.#orders.overdue(cell, execution);
     }
   }
 
   #end(execution: TrackedExecution): void {
     execution.phase = 'ended';
-    execution.settings.inputs = [];
+    execution.settings.inputs = noInputs;
     this.#live.delete(execution.handle);
     if (typeof execution.settings.id === 'string') this.#ids.delete(execution.settings.id);
     this.#deadlines.callOff(execution.deadline);

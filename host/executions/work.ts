@@ -1,4 +1,5 @@
 /** What actors did for executions. Those that travelled together had the same work: it is kept once for all of them, and never changes. */
+import { type FlowShape, nameOf } from '../routing/topology.ts';
 
 /** By actor: its turns, and the microseconds that they took together. */
 export interface ActorTurns {
@@ -28,10 +29,10 @@ export class Work {
   }
 
   /** By the name of the actor, for whoever asked for the execution. Made once. */
-  told(nameOf: (actor: number) => string): Readonly<Record<string, ActorWork>> {
+  told(shape: FlowShape): Readonly<Record<string, ActorWork>> {
     if (this.#told === undefined) {
       const told: Record<string, ActorWork> = {};
-      for (const { actor, turns, microseconds } of this.actors) told[nameOf(actor)] = Object.freeze({ messages: turns, time: microseconds / 1000 });
+      for (const { actor, turns, microseconds } of this.actors) told[nameOf(shape, actor)] = Object.freeze({ messages: turns, time: microseconds / 1000 });
       this.#told = Object.freeze(told);
     }
     return this.#told;

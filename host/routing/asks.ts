@@ -66,8 +66,10 @@ export class Asks {
   }
 
   forget(execution: TrackedExecution): void {
-    for (const reply of execution.asks ?? []) this.#delete(reply);
+    const { asks } = execution;
+    if (asks === undefined) return;
     execution.asks = undefined;
+    for (const reply of asks) this.#delete(reply);
   }
 
   #delete(reply: number): void {

@@ -130,7 +130,7 @@ export class Deadlocks {
     const { tracker } = this.#routing;
     const known = tracker.get(handle);
     if (known === undefined && !tracker.wasGiven(handle)) throw new ProtocolViolation(`execution ${handle}, which never was`);
-    if (known !== undefined && (known.outstanding[cell.place] ?? 0) === 0) throw new ProtocolViolation(`execution ${handle}, of which it has nothing`);
+    if (known !== undefined && !known.isIn(cell.place)) throw new ProtocolViolation(`execution ${handle}, of which it has nothing`);
     return known;
   }
 

@@ -242,7 +242,7 @@ export class Router {
   /** The execution under this handle, if it has something in this cell now. */
   #inFlight(cell: RoutedCell, handle: number): TrackedExecution | undefined {
     const execution = this.#known(handle);
-    if (execution !== undefined && (execution.outstanding[cell.place] ?? 0) === 0) throw new ProtocolViolation(`execution ${handle}, of which it has nothing`);
+    if (execution !== undefined && !execution.isIn(cell.place)) throw new ProtocolViolation(`execution ${handle}, of which it has nothing`);
     return execution;
   }
 
@@ -301,10 +301,12 @@ export class Router {
 
   #enqueue(delivery: Delivery): void {
     const queue = this.#queues[delivery.actor] as ActorQueue;
-    const { overflow } = (this.#shape.actors[delivery.actor] as FlowShape['actors'][number]).part;
+    const cell = this.#cells[queue.cell];
     if (queue.refusal !== undefined) {
       this.#refused(delivery, queue.refusal);
-    } else if (queue.room <= queue.size && overflow === 'reject') {
+    } else if (queue.empty && queue.room > 0 && this.#gates[queue.cell] === 'open' && cell?.hosts(delivery.actor) === true) {
+      this.#send(queue, cell, delivery);
+    } else if (queue.room <= queue.size && (this.#shape.actors[delivery.actor] as FlowShape['actors'][number]).part.overflow === 'reject') {
       this.#refused(delivery, {
         code: 'mailbox.full',
         message: `the mailbox of '${nameOf(this.#shape, delivery.actor)}' is full, and its overflow is 'reject'`,
@@ -329,15 +331,19 @@ export class Router {
     while (queue.room > 0) {
       const delivery = queue.next(gate === 'open' ? undefined : gate);
       if (delivery === undefined) return;
-      queue.room--;
-      const { execution, inlet, lane, payload, reply } = delivery;
-      execution.delivered(queue.cell);
-      cell.outbound.deliver(execution, actor, inlet, lane, payload, reply);
-      if (delivery.entry && execution.unaccepted > 0 && --execution.unaccepted === 0) {
-        const { accepted } = execution;
-        execution.accepted = undefined;
-        accepted?.();
-      }
+      this.#send(queue, cell, delivery);
+    }
+  }
+
+  /** To a cell where the actor has an instance, and room. */
+  #send(queue: ActorQueue, cell: RoutedCell, { execution, actor, inlet, lane, payload, reply, entry }: Delivery): void {
+    queue.room--;
+    execution.delivered(queue.cell);
+    cell.outbound.deliver(execution, actor, inlet, lane, payload, reply);
+    if (entry && execution.unaccepted > 0 && --execution.unaccepted === 0) {
+      const { accepted } = execution;
+      execution.accepted = undefined;
+      accepted?.();
     }
   }
 

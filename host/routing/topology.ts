@@ -28,6 +28,8 @@ export interface TopologyActor {
   readonly cell: number;
   /** For messages that the host encodes for it, or decodes from it. */
   readonly budget: Budget;
+  /** For messages that enter the flow by it. */
+  readonly inputBudget: Budget;
 }
 
 /** An error on its way to an `error` outlet may be larger than the messages of its actor. */
