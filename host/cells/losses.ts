@@ -28,7 +28,7 @@ export class Losses {
 
   culprit(cell: Cell): Culprit {
     const { place } = cell;
-    const inside = (execution: TrackedExecution | undefined): execution is TrackedExecution => execution !== undefined && execution.isIn(place);
+    const inside = (execution: TrackedExecution | undefined): execution is TrackedExecution => execution?.isIn(place) === true;
     const recovers = this.#recovery.recovers(place);
     const begun = recovers ? cell.lastBegun : undefined;
     const last = begun === undefined ? undefined : this.#tracker.get(begun.execution);
