@@ -38,12 +38,16 @@ export interface DeploymentRequest {
   /** What the host keeps ready for loading sources. */
   readonly loading?: LoadOptions | undefined;
   readonly limits: PlacementLimits;
+  /** Actors of the namespace that may live at once. */
+  readonly quota: number;
   /** When actors start; default `deploy`. See DeployOptions. */
   readonly start?: 'deploy' | 'message' | undefined;
 }
 
 export interface Deployment {
   readonly namespace: string;
+  /** Actors of the namespace that may live at once. */
+  readonly quota: number;
   readonly manifest: FlowManifest;
   readonly shape: FlowShape;
   /** Whether actors start with the flow, as many as there are places for, or each when its first message comes. */
@@ -116,6 +120,7 @@ export async function prepareDeployment(request: DeploymentRequest): Promise<Dep
   };
   return {
     namespace,
+    quota: request.quota,
     manifest,
     shape,
     startsWith: request.start === 'message' ? 'message' : 'flow',
@@ -139,6 +144,7 @@ export function checkDeployment(manifest: string, ceiling: Ceiling = unrestricte
     secrets: async () => 'any value',
     services: undefined,
     limits: { cells: Number.MAX_SAFE_INTEGER },
+    quota: Number.MAX_SAFE_INTEGER,
   });
 }
 

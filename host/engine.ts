@@ -56,7 +56,7 @@ export class Engine {
   readonly #output: (output: string, payload: Payload, execution: string | undefined) => void;
 
   constructor(deployment: Deployment, context: HostContext, output: (output: string, payload: Payload, execution: string | undefined) => void) {
-    const { shape, namespace, files, startsWith } = deployment;
+    const { shape, namespace, quota, files, startsWith } = deployment;
     const { deadlines, events, spares, nextCell, population, idle, warm } = context;
     this.deployment = deployment;
     this.context = context;
@@ -82,6 +82,8 @@ export class Engine {
     );
     this.#supervisor = new Supervisor(
       {
+        namespace,
+        quota,
         shape,
         files: shape.actors.map(({ actor }) => files[actor] ?? []),
         spares,

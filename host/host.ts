@@ -1,5 +1,6 @@
 /** The host: checks that it can keep its promises on this machine, then deploys flows. */
 import nodePath from 'node:path';
+import { z } from 'zod';
 import { VivariumError } from '../sdk/errors.ts';
 import type { Payload } from '../sdk/message.ts';
 import { demandCacheApart } from './cacheAccess.ts';
@@ -14,6 +15,7 @@ import { servicesCapability } from './capabilities/services/services.ts';
 import { stateCapability } from './capabilities/state/state.ts';
 import { cellFiles } from './cells/files.ts';
 import type { SandboxLevel } from './cells/levels.ts';
+import { HostMemory, type NamespaceMemory } from './cells/hostMemory.ts';
 import { Population } from './cells/population.ts';
 import { chooseLevel, detectSandbox } from './cells/sandbox.ts';
 import { SpareCells } from './cells/spare.ts';
@@ -25,7 +27,7 @@ import { Deadlines } from './executions/deadlines.ts';
 import { type SpontaneousOutput, SpontaneousOutputs } from './executions/spontaneous.ts';
 import { Flow } from './flow.ts';
 import type { ActorNames, InputNames, ManifestObject, OutputNames } from './manifest/index.ts';
-import { type CeilingInput, checkOptions, type CheckedOptions, type HostOptions } from './options.ts';
+import { type CeilingInput, checkOptions, type CheckedOptions, type HostOptions, isolateQuota } from './options.ts';
 import { type AuditEvent, type Ceiling, emptyPolicy, loadPolicyInput, type PolicyInput } from './policy/index.ts';
 import { Bundlers, CacheFolder, SourceCache } from './sources/index.ts';
 import { Store } from './store/store.ts';
@@ -48,6 +50,8 @@ export interface DeployOptions {
    * others with their first message. `message`: each with its first message.
    */
   readonly start?: 'deploy' | 'message';
+  /** Actors of this namespace that live at once, at most. Default: `limits.namespaceIsolates` of the host. */
+  readonly isolates?: number;
   /** Values that may be granted as environment, beside the host's. */
   readonly environment?: Readonly<Record<string, string>>;
   /** Values of secrets that may be granted, looked for here first and then in those of the host. */
@@ -67,7 +71,16 @@ export interface HostReport {
   readonly cells: number;
   /** Actors that live, and those that wait for a place. */
   readonly actors: { readonly live: number; readonly waiting: number };
+  /** What cells hold together, spares included, and what they may. Bytes. */
+  readonly memory: { readonly held: number; readonly limit: number };
+  /** What each namespace that has cells has of all this, those with the most memory first. */
+  readonly usage: readonly NamespaceUsage[];
   readonly namespaces: readonly string[];
+}
+
+export interface NamespaceUsage extends NamespaceMemory {
+  /** Actors that live, and those that wait for a place. */
+  readonly actors: { readonly live: number; readonly waiting: number };
 }
 
 /** How often cells are asked whether they are alive. Milliseconds. */
@@ -94,16 +107,18 @@ export async function createHost(options: HostOptions = {}): Promise<Host> {
   const level = await chooseLevel(minimum, node.path, maximum);
   const store = new Store(checked.store);
   if (checked.store.path !== undefined) await store.open();
+  const memory = new HostMemory(checked.limits.hostMemory, (text) => checked.logger?.warn(text));
   const spares = new SpareCells({
     options: { sandbox, level, folder: files.folder, entry: 'cell.cjs' },
     memoryBudget: checked.limits.cellMemory,
     spares: checked.spare,
     most: checked.limits.cells,
+    memory,
   });
   const missing = level === 'jail' ? undefined : { reason: sandbox.jail.reason ?? 'the option `sandbox.maximum` forbids the jail', hint: sandbox.jail.hint };
   return new Host(
     checked,
-    { services, ceiling, spares, store, cache: await openCache(checked) },
+    { services, ceiling, spares, memory, store, cache: await openCache(checked) },
     { sandbox: level, missing, weaknesses: sandbox.weaknesses, node },
   );
 }
@@ -117,6 +132,7 @@ interface HostParts {
   readonly services: ReturnType<typeof registerServices>;
   readonly ceiling: Ceiling;
   readonly spares: SpareCells;
+  readonly memory: HostMemory;
   readonly store: Store;
   readonly cache: SourceCache;
 }
@@ -143,7 +159,7 @@ export class Host {
     this.#report = report;
     this.#events = new Events(logger);
     this.#bundlers = new Bundlers(options.spare > 0);
-    this.#population = new Population({ cell: options.limits.isolates, host: options.limits.hostIsolates });
+    this.#population = new Population({ cell: options.limits.isolates, host: options.limits.hostIsolates }, parts.memory);
     let cells = 0;
     const audit = (event: AuditEvent): void => this.#audit(event);
     this.#context = {
@@ -207,6 +223,7 @@ export class Host {
       services: this.#parts.services.keys(),
       loading: { bundlers: this.#bundlers, cache: this.#parts.cache },
       limits: this.#options.limits,
+      quota: quotaOf(options.isolates) ?? this.#options.limits.namespaceIsolates,
       start: startOf(options.start),
     });
     this.#demandOpen();
@@ -228,7 +245,7 @@ export class Host {
       this.#demandOpen();
     } catch (error) {
       await flow.stop();
-      throw error;
+      throw this.#toOperator(error);
     }
     const before = this.#flows.get(namespace);
     this.#flows.set(namespace, flow);
@@ -237,6 +254,12 @@ export class Host {
     // Why one does not start, the next deployment tells if it lasts.
     void this.#bundlers.refill().catch(() => undefined);
     return flow as unknown as Flow<InputNames<M>, OutputNames<M>, ActorNames<M>>;
+  }
+
+  /** Whoever deploys may know whose memory there is no room beside. */
+  #toOperator(error: unknown): unknown {
+    if (!(error instanceof VivariumError) || error.code !== 'limit.host-memory') return error;
+    return VivariumError.from({ ...error.record, message: `${error.message}: ${this.#parts.memory.describe()}` });
   }
 
   /** The flow of a namespace, if one is deployed. */
@@ -258,6 +281,8 @@ export class Host {
       ...this.#report,
       cells: this.#parts.spares.living,
       actors: { live: this.#population.live, waiting: this.#population.waiting },
+      memory: { held: this.#parts.memory.held, limit: this.#parts.memory.limit },
+      usage: this.#parts.memory.byNamespace().map((held) => ({ ...held, actors: this.#population.standing(held.namespace) })),
       namespaces: [...this.#flows.keys()],
     };
   }
@@ -290,6 +315,13 @@ export class Host {
 function startOf(start: unknown): 'deploy' | 'message' {
   if (start === undefined || start === 'deploy' || start === 'message') return start ?? 'deploy';
   throw new VivariumError('host.option', `deploy: \`start\` is 'deploy' or 'message', and not ${JSON.stringify(start)}`, { hint: 'see DeployOptions' });
+}
+
+/** @throws VivariumError host.option */
+function quotaOf(isolates: unknown): number | undefined {
+  const checked = isolateQuota.optional().safeParse(isolates);
+  if (checked.success) return checked.data;
+  throw new VivariumError('host.option', `deploy: \`isolates\`: ${z.prettifyError(checked.error)}`, { hint: 'see DeployOptions' });
 }
 
 /** Paths of a policy that comes with a deployment are relative to its manifest. */

@@ -5,6 +5,7 @@ import { type NetworkOptions, networkOptions } from './capabilities/network/opti
 import type { ServiceTree } from './capabilities/services/registry.ts';
 import { type SecretsInput, secretsSchema } from './capabilities/secrets/values.ts';
 import { type SandboxLevel, sandboxLevels, strongestLevel } from './cells/levels.ts';
+import { defaultHostMemory } from './cells/hostMemory.ts';
 import { defaultMemoryBudget } from './cells/memory.ts';
 import type { PolicyInput, unrestricted } from './policy/index.ts';
 import type { StoreOptions } from './store/store.ts';
@@ -61,10 +62,17 @@ export interface HostOptions {
     readonly isolates?: number;
     /** Actors that live at once in all cells of this host. Default 1000. */
     readonly hostIsolates?: number;
+    /** Of these, actors of one namespace, unless its deployment says otherwise. Default half of `hostIsolates`: nobody takes all places. */
+    readonly namespaceIsolates?: number;
     /** Cells of this host at once, spares included. Default 64. */
     readonly cells?: number;
     /** Bytes that the guests of one cell may use together. Default 256 MiB, or what its largest actor may use. */
     readonly cellMemory?: number;
+    /**
+     * Bytes that all cells of this host may hold together, spares included. Beyond it no cell starts and no actor wakes; cells that have grown beyond it
+     * are ended, the largest first. Default three quarters of what the machine has, or lets this process have.
+     */
+    readonly hostMemory?: number;
     /** Unread outputs of one execution. Default 100,000 messages, 64 MiB. */
     readonly outputs?: { readonly messages?: number; readonly bytes?: number };
   };
@@ -93,6 +101,9 @@ const policy = z.custom<CeilingInput>(
   (value) => typeof value === 'string' || (typeof value === 'object' && value !== null),
   'a policy is a name, a file, an object, or a list of these',
 );
+
+/** Actors that may live at once, of one namespace or of all. */
+export const isolateQuota = z.int().min(1).max(100_000);
 
 /** Milliseconds. An actor that slept between any two messages would do nothing but wake. */
 const shortestIdle = 100;
@@ -126,12 +137,17 @@ const schema = z.strictObject({
   limits: z
     .strictObject({
       isolates: z.int().min(1).max(1000).default(300),
-      hostIsolates: z.int().min(1).max(100_000).default(1000),
+      hostIsolates: isolateQuota.default(1000),
+      namespaceIsolates: isolateQuota.optional(),
       cells: z.int().min(1).max(4096).default(64),
       cellMemory: z
         .int()
         .min(16 * 1024 * 1024)
         .default(defaultMemoryBudget),
+      hostMemory: z
+        .int()
+        .min(64 * 1024 * 1024)
+        .default(defaultHostMemory),
       outputs: z
         .strictObject({
           messages: z.int().min(1).default(100_000),
@@ -142,7 +158,8 @@ const schema = z.strictObject({
         })
         .prefault({}),
     })
-    .prefault({}),
+    .prefault({})
+    .transform(({ namespaceIsolates, ...limits }) => ({ ...limits, namespaceIsolates: namespaceIsolates ?? Math.ceil(limits.hostIsolates / 2) })),
   idle: z
     .int()
     .min(0)

@@ -33,6 +33,10 @@ export const errorCatalogue = {
   'limit.handles': { meaning: 'An actor holds more files and connections open than its limit.', reaction: 'mend' },
   'limit.start': { meaning: 'An actor took longer to start than its limit.', reaction: 'mend' },
   'limit.isolates': { meaning: 'As many actors live as may, and none of them made room for so long that the message was given up.', reaction: 'retry' },
+  'limit.host-memory': {
+    meaning: 'All cells of the host hold as much memory as they may together: an actor or a cell was not started, or the largest cell was ended.',
+    reaction: 'retry',
+  },
   'limit.outputs': { meaning: 'An execution holds more unread outputs than the host keeps for one execution.', reaction: 'mend' },
   'message.unsupported': {
     meaning: 'A value that is no message: a function, a class instance, a symbol, a cycle, an integer beyond 64 bits.',

@@ -80,7 +80,7 @@ async function callAll(flow: Flow, order: readonly number[], what: string): Prom
 
 export async function measure(options: Options): Promise<Measured> {
   const count = scaled(options, usualActors, 10);
-  await using host = await openHost({ limits: { isolates: live, hostIsolates: live } });
+  await using host = await openHost({ limits: { isolates: live, hostIsolates: live, namespaceIsolates: live } });
   say(`actors: deploying ${count}`);
   const began = performance.now();
   await using flow = await deployAll(host, count);

@@ -37,6 +37,9 @@ export interface CellListener {
 }
 
 export interface CellIdentity {
+  readonly namespace: string;
+  /** Actors of its namespace that may live at once. */
+  readonly quota: number;
   /** Unique in the host. */
   readonly number: number;
   /** How many cells were in this place before. */
@@ -52,6 +55,8 @@ const limitGrace = 2_500;
 const startsAtOnce = 8;
 
 export class Cell implements RoutedCell, Residence {
+  readonly namespace: string;
+  readonly quota: number;
   readonly place: number;
   readonly number: number;
   readonly generation: number;
@@ -85,6 +90,8 @@ export class Cell implements RoutedCell, Residence {
   readonly #gone = Promise.withResolvers<void>();
 
   constructor(unbound: UnboundProcess, identity: CellIdentity, shape: FlowShape, elsewhere: ReadonlySet<number>, router: Router, listener: CellListener) {
+    this.namespace = identity.namespace;
+    this.quota = identity.quota;
     this.place = identity.place;
     this.number = identity.number;
     this.generation = identity.generation;
@@ -110,7 +117,7 @@ export class Cell implements RoutedCell, Residence {
         this.#calls.abort(actor);
       },
     });
-    unbound.bind({ onMessage: (message, payloads) => this.#receive(message, payloads), onExit: (reason) => this.#died(reason) });
+    unbound.bind(identity.namespace, { onMessage: (message, payloads) => this.#receive(message, payloads), onExit: (reason) => this.#died(reason) });
   }
 
   get pid(): number | undefined {
@@ -165,6 +172,10 @@ export class Cell implements RoutedCell, Residence {
   /** What waits in the cell for an actor without an instance is answered with this error. */
   refuse(actor: number, error: ErrorRecord): void {
     this.outbound.send({ type: 'refuse', actor, error });
+  }
+
+  measure(): void {
+    this.#process.measure();
   }
 
   /** The inlets that the actor's source serves. */

@@ -26,7 +26,7 @@ const dataPerIsolate: Readonly<Record<RuntimeName, number>> = { javascript: 544 
  * when it has worked, since V8 keeps the young generation of its heap, and 2–4 MB of what has entered it and was not collected yet; with
  * Python 83–134.
  */
-const residentPerIsolate: Readonly<Record<RuntimeName, number>> = { javascript: 12 * MiB, wasm: 12 * MiB, python: 160 * MiB };
+export const residentPerIsolate: Readonly<Record<RuntimeName, number>> = { javascript: 12 * MiB, wasm: 12 * MiB, python: 160 * MiB };
 /** What a cell reads when the first actor of a language starts, once. The files of Python have 31 MB, and are held twice for a moment. */
 const filesOfRuntime: Readonly<Record<RuntimeName, number>> = { javascript: 0, wasm: 4 * MiB, python: 96 * MiB };
 /** A cell creates and disposes of an isolate while it tests itself at its start. */
@@ -106,6 +106,7 @@ export class CellMemory {
   /** The largest that was wanted since the limits were looked at last, to be lowered. */
   #recent: MemoryLimits;
   #looks = 0;
+  #own: number;
   #appliedData: number;
   #moving: Promise<void> = Promise.resolve();
 
@@ -124,6 +125,7 @@ export class CellMemory {
     const bare = this.#gauge.read();
     if (bare === undefined) throw unreadable();
     this.#bare = bare;
+    this.#own = bare.own;
     calibrated.set(options.node, bare.data);
     this.#appliedData = options.dataLimit;
     this.#inForce = { resident: bare.resident + options.budget, data: options.dataLimit };
@@ -131,11 +133,23 @@ export class CellMemory {
     this.#recent = this.#inForce;
   }
 
+  /** What the cell shares with no other process, in bytes, as it was looked at last. */
+  get own(): number {
+    return this.#own;
+  }
+
+  /** Looks at it now. */
+  measure(): void {
+    this.#own = this.#gauge.read()?.own ?? this.#own;
+  }
+
   /** Nothing when the cell has ended. */
   figures(): CellMemoryFigures | undefined {
     const figures = this.#gauge.read();
     const limited = this.#options.prlimit !== undefined;
-    return figures && { ...figures, residentLimit: this.#inForce.resident, dataLimit: limited ? this.#inForce.data : undefined };
+    if (figures === undefined) return undefined;
+    const { resident, data } = figures;
+    return { resident, data, residentLimit: this.#inForce.resident, dataLimit: limited ? this.#inForce.data : undefined };
   }
 
   /**
@@ -159,6 +173,7 @@ export class CellMemory {
   check(): VivariumError | undefined {
     this.#lowerAfterGrace();
     const figures = this.#gauge.read();
+    this.#own = figures?.own ?? this.#own;
     if (figures === undefined || figures.resident <= this.#inForce.resident) return undefined;
     return new VivariumError('limit.memory', `A cell held ${inMiB(figures.resident)} of memory, and its limit is ${inMiB(this.#inForce.resident)}.`, {
       hint: 'Its actors may use less together, be given a cell of their own, or be granted more memory.',

@@ -195,6 +195,16 @@ export class CellProcess {
     return this.#memory?.figures();
   }
 
+  /** What it shares with no other process, in bytes, as it was looked at last; undefined before it is ready, and where the system does not tell. */
+  get ownMemory(): number | undefined {
+    return this.#memory?.own;
+  }
+
+  /** Looks at {@link ownMemory} now. */
+  measure(): void {
+    this.#memory?.measure();
+  }
+
   /**
    * Sets the memory limits to what a cell with these isolates needs. To be awaited before an isolate is created, because
    * an isolate without room aborts the cell; and to be called after one is gone.

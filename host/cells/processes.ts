@@ -31,6 +31,8 @@ function readProc(path: string): string | undefined {
 /** Bytes. `data` is what RLIMIT_DATA counts (the main thread’s stack, some 100 KiB, included). */
 export interface MemoryFigures {
   readonly resident: number;
+  /** The part of it that is no page of a file or of shared memory: what it shares with no other process. */
+  readonly own: number;
   readonly data: number;
 }
 
@@ -54,8 +56,9 @@ export class MemoryGauge {
     if (this.#descriptor === undefined) return undefined;
     try {
       const length = readSync(this.#descriptor, figuresText, 0, figuresText.length, 0);
-      const [, resident, , , , data] = figuresText.toString('latin1', 0, length).split(' ').map(Number);
-      return resident === undefined || data === undefined || resident === 0 ? undefined : { resident: resident * pageSize(), data: data * pageSize() };
+      const [, resident, shared, , , data] = figuresText.toString('latin1', 0, length).split(' ').map(Number);
+      if (resident === undefined || shared === undefined || data === undefined || resident === 0) return undefined;
+      return { resident: resident * pageSize(), own: (resident - shared) * pageSize(), data: data * pageSize() };
     } catch {
       return undefined;
     }

@@ -4,6 +4,7 @@
  */
 import { type ErrorRecord, VivariumError } from '../../sdk/errors.ts';
 import type { CellMessage } from '../../runtimes/protocol.ts';
+import type { HostMemory, MemoryHolder } from './hostMemory.ts';
 import { type CellExit, type CellOptions, CellProcess } from './process.ts';
 
 export interface ProcessHandlers {
@@ -12,9 +13,11 @@ export interface ProcessHandlers {
 }
 
 /** A process that does not know yet whom its messages are for. */
-export class UnboundProcess {
+export class UnboundProcess implements MemoryHolder {
   readonly process: CellProcess;
   readonly memoryBudget: number;
+  namespace: string | undefined;
+  since = Date.now();
   #handlers: ProcessHandlers | undefined;
   #exit: ErrorRecord | undefined;
 
@@ -45,9 +48,20 @@ export class UnboundProcess {
     throw error;
   }
 
-  bind(handlers: ProcessHandlers): void {
+  /** From now on it runs the guests of this namespace. */
+  bind(namespace: string, handlers: ProcessHandlers): void {
+    this.namespace = namespace;
+    this.since = Date.now();
     this.#handlers = handlers;
     if (this.#exit !== undefined) handlers.onExit(this.#exit);
+  }
+
+  get own(): number | undefined {
+    return this.process.ownMemory;
+  }
+
+  end(reason: VivariumError): void {
+    this.process.kill(reason);
   }
 
   get alive(): boolean {
@@ -75,6 +89,7 @@ export interface SpareSettings {
   readonly spares: number;
   /** Cells of the host at once, spares included. */
   readonly most: number;
+  readonly memory: HostMemory;
 }
 
 export class SpareCells {
@@ -96,7 +111,7 @@ export class SpareCells {
   /**
    * A process that is ready, from the spares if there is one.
    * @param memoryBudget what its guests may use together, if more than usual
-   * @throws VivariumError cell.start
+   * @throws VivariumError cell.start, limit.host-memory
    */
   async take(memoryBudget: number): Promise<UnboundProcess> {
     for (const spare of this.#spares) {
@@ -112,10 +127,11 @@ export class SpareCells {
         // Why this one did not start, the next one tells if it lasts.
       }
     }
-    const { most } = this.#settings;
+    const { most, memory } = this.#settings;
     if (this.#living >= most) {
       throw new VivariumError('cell.start', `the host has ${most} cells already, as many as it may`, { hint: 'createHost({ limits: { cells: … } })' });
     }
+    if (!memory.fitsCell) throw memory.refuseCell();
     const fresh = this.#spawn(Math.max(memoryBudget, this.#settings.memoryBudget));
     await fresh.ready();
     return fresh;
@@ -123,8 +139,8 @@ export class SpareCells {
 
   /** Starts what is missing. To be called when there is time: it competes for the processor with cells that start. */
   refill(): void {
-    const { spares, most, memoryBudget } = this.#settings;
-    while (!this.#closed && this.#spares.size < spares && this.#living < most) {
+    const { spares, most, memoryBudget, memory } = this.#settings;
+    while (!this.#closed && this.#spares.size < spares && this.#living < most && memory.fitsCell) {
       try {
         this.#spares.add(this.#spawn(memoryBudget));
       } catch {
@@ -147,8 +163,10 @@ export class SpareCells {
     try {
       const unbound: UnboundProcess = new UnboundProcess({ ...this.#settings.options, memoryBudget }, () => {
         this.#spares.delete(unbound);
+        this.#settings.memory.delete(unbound);
         if (--this.#living === 0) this.#empty?.();
       });
+      this.#settings.memory.add(unbound);
       return unbound;
     } catch (error) {
       this.#living--;

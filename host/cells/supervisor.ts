@@ -12,7 +12,7 @@ import { Recovery } from '../executions/recovery.ts';
 import type { TrackedExecution } from '../executions/tracked.ts';
 import type { Tracker } from '../executions/tracker.ts';
 import type { Router } from '../routing/router.ts';
-import { type FlowShape, nameOf, type TopologyActor } from '../routing/topology.ts';
+import { type FlowShape, nameOf, runtimeOf, type TopologyActor } from '../routing/topology.ts';
 import type { ActorState } from '../status.ts';
 import { Blame } from './blame.ts';
 import { Cell, type CellListener } from './cell.ts';
@@ -26,6 +26,9 @@ import { StartingCell } from './startingCell.ts';
 import { Wakes } from './wakes.ts';
 
 export interface SupervisorSettings {
+  readonly namespace: string;
+  /** Actors of the namespace that may live at once. */
+  readonly quota: number;
   readonly shape: FlowShape;
   /** By actor: the payloads of `create`. */
   readonly files: readonly (readonly Uint8Array[])[];
@@ -249,10 +252,10 @@ export class Supervisor implements CellListener {
   /** @throws why the cell, or an actor in it, did not start; after a deploy such an actor is in quarantine then */
   async #bringUp(place: Place): Promise<void> {
     const began = performance.now();
-    const { shape, spares, nextCell, idle, warm, population } = this.#settings;
+    const { namespace, quota, shape, spares, nextCell, idle, warm, population } = this.#settings;
     const isFirst = place.generation === 0;
     const unbound = await spares.take(place.memoryBudget);
-    const identity = { number: nextCell(), generation: place.generation, place: place.index };
+    const identity = { namespace, quota, number: nextCell(), generation: place.generation, place: place.index };
     const listener = new StartingCell(this);
     const cell = new Cell(unbound, identity, shape, new Set(this.#quarantine.actors()), this.#router, listener);
     place.starting = cell;
@@ -279,9 +282,10 @@ export class Supervisor implements CellListener {
 
   /** One after another, so that it is known who kills the cell; as long as there are places. The others wake when something waits for them. */
   async #createActors(place: Place, cell: Cell, isFirst: boolean): Promise<void> {
+    const { population, shape } = this.#settings;
     for (const actor of place.awake) {
       if (this.#quarantine.has(actor)) continue;
-      if (!this.#settings.population.tryEnter(cell)) break;
+      if (!population.tryEnter(cell, runtimeOf(shape, actor))) break;
       try {
         await this.#wakes.occupy(cell, actor);
       } catch (error) {

@@ -1,6 +1,6 @@
 /** Wakes the actors of one flow when something waits for them, and keeps off for a while from those that do not start. */
 import type { ErrorRecord } from '../../sdk/errors.ts';
-import { type FlowShape, nameOf } from '../routing/topology.ts';
+import { type FlowShape, nameOf, runtimeOf } from '../routing/topology.ts';
 import type { Cell } from './cell.ts';
 import { recordOf } from './failure.ts';
 import type { Population } from './population.ts';
@@ -65,7 +65,7 @@ export class Wakes {
 
   /**
    * Creates the instance of an actor, when there is a place for it.
-   * @throws VivariumError why it did not start; limit.isolates
+   * @throws VivariumError why it did not start; limit.isolates, limit.host-memory
    */
   create(cell: Cell, actor: number): Promise<void> {
     const known = this.#waking.get(actor);
@@ -78,7 +78,8 @@ export class Wakes {
   }
 
   async #create(cell: Cell, actor: number): Promise<void> {
-    await this.#settings.population.enter(cell, nameOf(this.#settings.shape, actor));
+    const { population, shape } = this.#settings;
+    await population.enter(cell, runtimeOf(shape, actor), nameOf(shape, actor));
     await this.occupy(cell, actor);
     this.#setbacks.delete(actor);
   }
@@ -88,14 +89,14 @@ export class Wakes {
    * @throws VivariumError why it did not start
    */
   async occupy(cell: Cell, actor: number): Promise<void> {
-    const { population, files, admit } = this.#settings;
+    const { population, files, admit, shape } = this.#settings;
     try {
       await cell.create(actor, files[actor] ?? []);
     } catch (error) {
       population.leave(cell, false);
       throw error;
     } finally {
-      population.started(cell);
+      population.started(cell, runtimeOf(shape, actor));
     }
     try {
       admit(actor, cell.inlets(actor));
@@ -114,7 +115,7 @@ export class Wakes {
   #failed(cell: Cell, actor: number, error: ErrorRecord): void {
     // What happened to a cell that has died, and to the actors that were waking in it, is the supervisor's business.
     if (!cell.alive) return;
-    if (error.code !== 'limit.isolates') this.setBack(actor, error);
+    if (error.code !== 'limit.isolates' && error.code !== 'limit.host-memory') this.setBack(actor, error);
     this.#listener.refuse(cell, actor, error);
   }
 }

@@ -6,7 +6,7 @@
  */
 import { type Budget, defaultBudget } from '../../sdk/message.ts';
 import type { Limits } from '../../runtimes/limits.ts';
-import type { ActorPlan, LocalTarget, OutletRoute, Target } from '../../runtimes/protocol.ts';
+import type { ActorPlan, LocalTarget, OutletRoute, RuntimeName, Target } from '../../runtimes/protocol.ts';
 import { onlyReplica, replicaFor, type Share } from '../../runtimes/replicas.ts';
 
 export interface Port {
@@ -202,6 +202,8 @@ export function replicaOf(shape: FlowShape, actor: number, partition: number): n
 }
 
 export const nameOf = (shape: FlowShape, actor: number): string => (shape.actors[actor] as TopologyActor).part.name;
+
+export const runtimeOf = (shape: FlowShape, actor: number): RuntimeName => (shape.actors[actor] as TopologyActor).part.runtime;
 
 const localTo =
   (shape: FlowShape, cell: number, elsewhere: ReadonlySet<number>) =>

@@ -2,6 +2,7 @@
 import { registerServices } from '../../host/capabilities/services/registry.ts';
 import { cellFiles } from '../../host/cells/files.ts';
 import type { SandboxLevel } from '../../host/cells/levels.ts';
+import { HostMemory } from '../../host/cells/hostMemory.ts';
 import { detectSandbox } from '../../host/cells/sandbox.ts';
 import { SpareCells, type SpareSettings, type UnboundProcess } from '../../host/cells/spare.ts';
 import { Host } from '../../host/host.ts';
@@ -68,16 +69,18 @@ export async function createMixedHost(level: SandboxLevel): Promise<MixedHost> {
   const options = checkOptions({ sandbox: { minimum: level, maximum: level } });
   const sandbox = await detectSandbox();
   const { folder } = await cellFiles();
+  const memory = new HostMemory(options.limits.hostMemory, () => undefined);
   const spares = new MixedCells({
     options: { sandbox, level, folder, entry: 'cell.cjs' },
     memoryBudget: options.limits.cellMemory,
     spares: options.spare,
     most: options.limits.cells,
+    memory,
   });
   const node = { path: process.execPath, version: process.versions.node };
   const host = new Host(
     options,
-    { services: registerServices(options.services), ceiling: emptyPolicy, spares, store: new Store(), cache: new SourceCache(0) },
+    { services: registerServices(options.services), ceiling: emptyPolicy, spares, memory, store: new Store(), cache: new SourceCache(0) },
     { sandbox: level, missing: undefined, weaknesses: [], node },
   );
   return { host, betray: (body) => spares.prepare(writeStandIn(program(body))) };

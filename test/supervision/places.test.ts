@@ -80,7 +80,7 @@ test('who finds no place is told who has it, when nobody makes room', async () =
 }, 30_000);
 
 test('the limit of the host holds for all namespaces together, and who waits gets the place that was idle for longest', async () => {
-  await using host = await createHost({ limits: { hostIsolates: 2 } });
+  await using host = await createHost({ limits: { hostIsolates: 2, namespaceIsolates: 2 } });
   const first = await host.deploy(flowOf(counters(2)), { namespace: 'first' });
   const second = await host.deploy(flowOf(counters(2)), { namespace: 'second' });
   expect(host.report().actors).toEqual({ live: 2, waiting: 0 });
@@ -89,6 +89,51 @@ test('the limit of the host holds for all namespaces together, and who waits get
   expect(host.report().actors.live).toBeLessThanOrEqual(2);
   expect(await first.actor('actor0').ask(null)).toMatchObject({ number: 0 });
   expect(await first.actor('actor1').ask(null)).toMatchObject({ number: 1 });
+});
+
+describe('the places of one namespace', () => {
+  const lively = javascript('export const start = () => { setInterval(() => {}, 10); }; export const handle = (m) => m;');
+  const three = { one: lively, two: lively, three: lively };
+
+  test('are half of those of the host: what it has beyond waits, and others do not', async () => {
+    await using host = await createHost({ limits: { hostIsolates: 4 } });
+    const greedy = await host.deploy(flowOf(three, { cells: 3 }), { namespace: 'greedy' });
+    const modest = await host.deploy(flowOf({ two: counter(2), three: counter(3) }), { namespace: 'modest', start: 'message' });
+    expect(host.report().actors).toEqual({ live: 2, waiting: 0 });
+    const asleep = greedy.actors.find((_, place) => greedy.status().actors[place]?.state === 'asleep') as 'one';
+    const asking = failureOf(() => greedy.actor(asleep).ask(null));
+    expect(await modest.actor('two').ask(null)).toEqual({ number: 2, calls: 1 });
+    expect(await modest.actor('three').ask(null)).toEqual({ number: 3, calls: 1 });
+    expect(host.report().usage).toMatchObject([{ actors: { live: 2 } }, { actors: { live: 2 } }]);
+    expect(await asking).toMatchObject({
+      code: 'limit.isolates',
+      message: expect.stringMatching(
+        /found no place for 10 s: the 2 isolates of its namespace are busy\. In its namespace live '\w+' since \d{4}-\S+, '\w+' since/,
+      ),
+      record: { hint: expect.stringContaining('namespaceIsolates') },
+    });
+  }, 30_000);
+
+  test('are as many as the deployment says; then they may be all that there are', async () => {
+    await using host = await createHost({ limits: { hostIsolates: 3 } });
+    const greedy = await host.deploy(flowOf(three), { namespace: 'greedy', isolates: 3 });
+    const modest = await host.deploy(flowOf({ two: counter(2) }), { namespace: 'modest' });
+    expect(greedy.status().actors.map(({ state }) => state)).toEqual(['live', 'live', 'live']);
+    expect(await failureOf(() => modest.actor('two').ask(null))).toMatchObject({
+      code: 'limit.isolates',
+      message: expect.stringContaining('the 3 isolates of the host'),
+    });
+  }, 30_000);
+
+  test('are at least one', async () => {
+    await using host = await createHost({ spare: false });
+    expect(await failureOf(() => host.deploy(flowOf(three), { isolates: 0 }))).toMatchObject({
+      code: 'host.option',
+      message: expect.stringContaining('isolates'),
+    });
+    expect(await failureOf(() => createHost({ limits: { namespaceIsolates: 0 } }))).toMatchObject({ code: 'host.option' });
+    expect(await failureOf(() => createHost({ limits: { hostMemory: 1024 } }))).toMatchObject({ code: 'host.option' });
+  });
 });
 
 test('a `stop` that never ends holds up nobody for longer than two seconds', async () => {
@@ -113,11 +158,12 @@ test('nothing is lost when the cell dies while actors sleep and wake', async () 
   });
   const names = Array.from({ length: 12 }, (_, place) => `actor${place}`);
   const connections = names.slice(1).map((name, place) => `actor${place} -> ${name}`);
-  const add = javascript('export const handle = (n) => n + 1;');
+  const add = javascript('export const handle = (n, { log }) => { log.info(n); return n + 1; };');
   const actors = Object.fromEntries(names.map((name) => [name, add]));
+  const halfway = new Promise<void>((resolve) => host.on('log', ({ actor }) => actor === 'actor4' && resolve()));
   const flow = await host.deploy(flowOf(actors, { connections, inputs: { in: 'actor0' }, outputs: { out: 'actor11' } }));
   const running = Array.from({ length: 20 }, (_, number) => flow.run({ in: number } as never));
-  await vi.waitFor(() => expect(flow.status().actors[4]?.state).not.toBe('asleep'), 10_000);
+  await halfway;
   process.kill(pid, 'SIGKILL');
   const results = await Promise.all(running);
   for (const [number, { status, outputs }] of results.entries()) expect({ status, outputs }).toEqual({ status: 'completed', outputs: { out: [number + 12] } });

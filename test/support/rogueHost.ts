@@ -1,6 +1,7 @@
 /** A host whose cells are stand-ins: they speak the protocol, and lie. */
 import { onTestFinished } from 'vitest';
 import { registerServices, type ServiceTree } from '../../host/capabilities/services/registry.ts';
+import { HostMemory } from '../../host/cells/hostMemory.ts';
 import { chooseLevel, detectSandbox } from '../../host/cells/sandbox.ts';
 import { SpareCells } from '../../host/cells/spare.ts';
 import { Host } from '../../host/host.ts';
@@ -56,15 +57,17 @@ export async function rogueHost(lie: string, services: ServiceTree = {}): Promis
   const { folder, entry } = writeStandIn(`${honest}${lie}\nready();`);
   const options = checkOptions({});
   const level = await chooseLevel();
+  const memory = new HostMemory(options.limits.hostMemory, () => undefined);
   const spares = new SpareCells({
     options: { sandbox: await detectSandbox(), level, folder, entry },
     memoryBudget: options.limits.cellMemory,
     spares: 0,
     most: 16,
+    memory,
   });
   const host = new Host(
     options,
-    { services: registerServices(services), ceiling: unrestricted, spares, store: new Store(), cache: new SourceCache(0) },
+    { services: registerServices(services), ceiling: unrestricted, spares, memory, store: new Store(), cache: new SourceCache(0) },
     { sandbox: level, missing: undefined, weaknesses: [], node: { path: '', version: '' } },
   );
   onTestFinished(() => host.close());
