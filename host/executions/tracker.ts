@@ -4,9 +4,9 @@
  * The tracker knows cells by their place alone. What it must ask of them goes through {@link CellOrders}.
  */
 import { type ErrorRecord, VivariumError } from '../../sdk/errors.ts';
+import { HandleTable } from '../../runtimes/handleTable.ts';
 import type { Deadlines } from './deadlines.ts';
 import { idText } from './ids.ts';
-import { LiveExecutions } from './live.ts';
 import { type ExecutionInput, type ExecutionSettings, type ExecutionStatus, TrackedExecution } from './tracked.ts';
 
 /** What the tracker asks of the cells of its flow. */
@@ -25,7 +25,7 @@ const noInputs: readonly ExecutionInput[] = [];
 const cancelPatience = 1_000;
 
 export class Tracker {
-  readonly #live = new LiveExecutions();
+  readonly #live = new HandleTable<TrackedExecution>();
   /** Those whose id was chosen by a caller, who may choose one twice. */
   readonly #ids = new Set<string>();
   readonly #deadlines: Deadlines;
@@ -73,7 +73,7 @@ export class Tracker {
     }
     const execution = new TrackedExecution(settings, this.#cells);
     execution.handle = this.#next++;
-    this.#live.add(execution);
+    this.#live.set(execution.handle, execution);
     if (typeof id === 'string') this.#ids.add(id);
     if (settings.deadline > 0) {
       const error = { code: 'execution.deadline', message: `the execution did not end before ${new Date(settings.deadline).toISOString()}` } as const;
@@ -107,7 +107,7 @@ export class Tracker {
     this.#interrupt(execution, error);
     this.#live.delete(execution.handle);
     execution.restart(this.#next++);
-    this.#live.add(execution);
+    this.#live.set(execution.handle, execution);
   }
 
   /** Settles when no execution is left. */

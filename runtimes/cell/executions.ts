@@ -3,6 +3,7 @@
  * forgotten here, and reported as settled, as soon as nothing of it is left.
  */
 import type { ErrorRecord } from '../../sdk/errors.ts';
+import { HandleTable } from '../handleTable.ts';
 import { partitionOf } from '../replicas.ts';
 import { addWork, type Work } from './work.ts';
 
@@ -22,7 +23,7 @@ export interface Execution {
 }
 
 export class Executions {
-  readonly #open = new Map<number, Execution>();
+  readonly #open = new HandleTable<Execution>();
   readonly #settled: (execution: Execution) => void;
   #cancelled = 0;
 

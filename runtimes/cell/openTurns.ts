@@ -108,7 +108,7 @@ export class OpenTurns {
     this.#batches = [];
     this.#first = 0;
     this.#size = 0;
-    this.#states.clear();
+    if (this.#states.size > 0) this.#states.clear();
     // While none is open a number can mean nothing else.
     if (this.#next > largestNumber) this.#next = 1;
   }

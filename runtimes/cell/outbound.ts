@@ -25,7 +25,7 @@ export class Outbound {
   readonly #channel: Channel;
   #queued = false;
   #emit = emptyEmit();
-  readonly #credit = new Map<number, number>();
+  #credit = new Map<number, number>();
   #settled: Execution[] = [];
 
   constructor(channel: Channel) {
@@ -90,9 +90,10 @@ export class Outbound {
   #flush(): void {
     this.#queued = false;
     this.#flushEmit();
-    if (this.#credit.size > 0) {
-      this.#channel.send({ type: 'credit', actor: [...this.#credit.keys()], messages: [...this.#credit.values()] }, []);
-      this.#credit.clear();
+    const credit = this.#credit;
+    if (credit.size > 0) {
+      this.#credit = new Map();
+      this.#channel.send({ type: 'credit', actor: [...credit.keys()], messages: [...credit.values()] }, []);
     }
     this.#flushSettled();
     this.#channel.flush();
