@@ -60,7 +60,30 @@ export const lengthAt = (lengths: string, row: number): number => lengths.charCo
 
 export const asLength = (length: number): string => String.fromCharCode(length, length >>> 16);
 
-export const asNumber = (number: number): string => String.fromCharCode(number, number / 65_536, number / 4_294_967_296);
+const textOfUnits = (units: Uint16Array): string => Buffer.from(units.buffer, units.byteOffset, units.byteLength).toString('utf16le');
+
+/** {@link asLength} of each of these rows. Much cheaper than to join the texts of each. */
+export function asLengths(lengths: ArrayLike<number>, from: number, to: number): string {
+  const units = new Uint16Array(lengthWidth * (to - from));
+  for (let row = from, at = 0; row < to; row++) {
+    const length = lengths[row] as number;
+    units[at++] = length;
+    units[at++] = length >>> 16;
+  }
+  return textOfUnits(units);
+}
+
+/** Their numbers, three characters each. */
+export function asNumbers(executions: readonly Pick<Execution, 'number'>[]): string {
+  const units = new Uint16Array(numberWidth * executions.length);
+  let at = 0;
+  for (const { number } of executions) {
+    units[at++] = number;
+    units[at++] = number / 65_536;
+    units[at++] = number / 4_294_967_296;
+  }
+  return textOfUnits(units);
+}
 
 export const onePayload = (lane: Lane, text: string): Payloads => ({ lane, lengths: asLength(text.length), body: text });
 

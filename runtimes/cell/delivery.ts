@@ -1,7 +1,7 @@
 /** Reads what the host delivers: columns of a frame become batches for mailboxes. */
 import { executionSeparator, type Lane, runWidth, textLane } from '../lanes.ts';
 import type { HostMessage } from '../protocol.ts';
-import { asLength, asNumber, type Batch, type Payloads } from './batch.ts';
+import { asLength, asLengths, asNumbers, type Batch, type Payloads } from './batch.ts';
 import type { Execution, Executions } from './executions.ts';
 import { toText } from './outbound.ts';
 
@@ -15,13 +15,13 @@ export function readDelivery(message: Delivery, region: Buffer, executions: Exec
   let row = 0;
   let at = 0;
   for (let run = 0; run < message.runs.length; run += runWidth) {
-    const [actor, inlet, lane, count] = [0, 1, 2, 3].map((place) => message.runs[run + place]) as [number, number, Lane, number];
+    const { runs } = message;
+    const [actor, inlet, lane, count] = [runs[run], runs[run + 1], runs[run + 2], runs[run + 3]] as [number, number, Lane, number];
     const end = row + count;
     while (row < end) {
       const first = introduced[message.execution[row] as number] as Execution;
       const reply = replies?.get(row);
       const causes: Execution[] = [];
-      let numbers = '';
       let bytes = 0;
       const from = row;
       for (; row < end && (row === from || (reply === undefined && replies?.has(row) !== true)); row++) {
@@ -29,7 +29,6 @@ export function readDelivery(message: Delivery, region: Buffer, executions: Exec
         if (execution.description !== first.description) break;
         execution.received++;
         causes.push(execution);
-        numbers += asNumber(execution.number);
         bytes += message.length[row] as number;
       }
       take(actor, {
@@ -37,7 +36,7 @@ export function readDelivery(message: Delivery, region: Buffer, executions: Exec
         ...payloadsOf(message, from, row, lane, payloads.subarray(at, at + bytes)),
         executions: causes,
         description: first.description,
-        numbers,
+        numbers: asNumbers(causes),
         reply: reply === undefined ? undefined : { to: 'host', id: reply },
         fromHost: true,
         suspect: false,
@@ -49,9 +48,10 @@ export function readDelivery(message: Delivery, region: Buffer, executions: Exec
 
 function introduce({ executions: handles, partition, description, number, described }: Delivery, region: Buffer, executions: Executions): Execution[] {
   const lines = region.toString('utf8', 0, described).split(executionSeparator);
-  const introduced = Array.from(handles as ArrayLike<number>, (handle, at) =>
-    executions.introduce(handle, lines[description[at] as number] as string, number[at] as number),
-  );
+  const introduced: Execution[] = [];
+  for (let at = 0; at < handles.length; at++) {
+    introduced.push(executions.introduce(handles[at] as number, lines[description[at] as number] as string, number[at] as number));
+  }
   for (let at = 0; at < partition.length; at += 2) (introduced[partition[at] as number] as Execution).partition = partition[at + 1] as number;
   return introduced;
 }
@@ -70,11 +70,8 @@ function repliesOf({ reply }: Delivery): Map<number, number> | undefined {
  */
 function payloadsOf({ length }: Delivery, from: number, to: number, lane: Lane, bytes: Buffer): Payloads {
   const whole = toText(lane, bytes);
+  if (lane !== textLane || whole.length === bytes.length) return { lane, lengths: asLengths(length, from, to), body: whole };
   let lengths = '';
-  if (lane !== textLane || whole.length === bytes.length) {
-    for (let row = from; row < to; row++) lengths += asLength(length[row] as number);
-    return { lane, lengths, body: whole };
-  }
   let body = '';
   for (let row = from, start = 0; row < to; row++) {
     const end = start + (length[row] as number);

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import ivm from 'isolated-vm';
 import { type Broken, Guest } from '../../runtimes/cell/guest.ts';
 import { Shells } from '../../runtimes/cell/shells.ts';
-import { asLength, asNumber, lengthAt } from '../../runtimes/cell/batch.ts';
+import { asLength, asNumbers, lengthAt } from '../../runtimes/cell/batch.ts';
 import { batchHeader, readRecords } from '../../runtimes/cell/records.ts';
 import { SynchronousReplies } from '../../runtimes/cell/synchronous.ts';
 import {
@@ -266,7 +266,7 @@ export class TestInstance {
     this.#batch = batch;
     this.batches.push(batch.length);
     const joined = (part: (message: (typeof batch)[number]) => string): string => batch.map(part).join('');
-    const columns = [joined(({ header }) => header), joined(({ text }) => asLength(text.length)), joined(() => asNumber(0))];
+    const columns = [joined(({ header }) => header), joined(({ text }) => asLength(text.length)), joined(() => asNumbers([{ number: 0 }]))];
     const args = [batch[0]?.turn, ...columns, description, joined(({ text }) => text), this.room];
     void this.enter('deliver', args).then(() => {
       this.#delivering = false;
