@@ -46,7 +46,7 @@ export class Emission {
 
   /** The present message, which may share memory with those beside it: for whoever reads it at once. */
   get passing(): Payload {
-    if (this.lane !== textLane) return { lane: 'binary', bytes: Uint8Array.from(this.bytes) };
+    if (this.lane !== textLane) return { lane: 'binary', bytes: this.bytes };
     const text = this.#text?.slice(this.#from - this.#start, this.#to - this.#start);
     return { lane: 'text', text: text ?? this.bytes.toString('utf8') };
   }
@@ -54,7 +54,8 @@ export class Emission {
   /** The present message, to keep. */
   get payload(): Payload {
     const { passing } = this;
-    const shares = passing.lane === 'text' && this.#text !== undefined && this.#text.length > smallText && passing.text.length * 8 < this.#text.length;
+    if (passing.lane === 'binary') return { lane: 'binary', bytes: new Uint8Array(passing.bytes) };
+    const shares = this.#text !== undefined && this.#text.length > smallText && passing.text.length * 8 < this.#text.length;
     return shares ? { lane: 'text', text: this.bytes.toString('utf8') } : passing;
   }
 }

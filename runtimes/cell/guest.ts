@@ -66,8 +66,8 @@ export class Guest {
     const { isolate, context } = shell;
     try {
       const send = new ivm.Callback(
-        (records: string, lengths: string, events: string, body: string) => {
-          options.receive(records, lengths, events, body);
+        (...sent: Parameters<Send>) => {
+          options.receive(...sent);
           drainSoon();
         },
         { ignored: true },

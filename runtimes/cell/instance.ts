@@ -7,7 +7,7 @@ import { textLimits } from '../limits.ts';
 import { binaryLane, executionSeparator, type Lane, textLane } from '../lanes.ts';
 import type { ActorPlan } from '../protocol.ts';
 import type { StackReader } from '../runtime.ts';
-import { type GuestEvent, slice } from '../guest/wire.ts';
+import { type GuestEvent, inBytes, slice } from '../guest/wire.ts';
 import { authorsError, ownCodes } from './authorsError.ts';
 import { callsBroken, cpuBroken, memoryBroken, startBroken, timersBroken, wallBroken } from './brokenLimits.ts';
 import { DoorClock } from './doorClock.ts';
@@ -16,6 +16,7 @@ import { type Broken, type Guest, inBuffer } from './guest.ts';
 import { GuestCalls } from './guestCalls.ts';
 import { GuestTimers } from './guestTimers.ts';
 import { type Batch, countOf } from './batch.ts';
+import { bufferOf, placeIn } from './binary.ts';
 import type { Execution } from './executions.ts';
 import type { CallEvent, InstanceListener } from './instanceListener.ts';
 import type { Meter } from './meter.ts';
@@ -128,6 +129,7 @@ export class Instance {
     let lengths = '';
     let numbers = '';
     let body = '';
+    const binary: string[] = [];
     let descriptions = '';
     let described: string | undefined;
     let line = -1;
@@ -137,13 +139,15 @@ export class Instance {
         described = batch.description;
         descriptions += line++ < 0 ? described : executionSeparator + described;
       }
-      headers += batchHeader(batch.inlet, batch.lane, line, countOf(batch));
+      const place = placeIn(this.#plan.runtime, batch.lane);
+      headers += batchHeader(batch.inlet, place, line, countOf(batch));
       lengths += batch.lengths;
       numbers += batch.numbers;
-      body += batch.body;
+      if (place === inBytes) binary.push(batch.body);
+      else body += batch.body;
       this.#open.add(batch);
     }
-    void this.#enter('deliver', [first, headers, lengths, numbers, descriptions, body, room], () => this.#doorLimit());
+    void this.#enter('deliver', [first, headers, lengths, numbers, descriptions, body, room, bufferOf(binary)], () => this.#doorLimit());
   }
 
   /** The result of a call or an ask; a late one is dropped. */
@@ -188,13 +192,13 @@ export class Instance {
   }
 
   /** What the guest's bootstrap sends. Checked, because a guest may have come to speak in its place. */
-  receive(records: string, lengths: string, events: string, body: string): void {
+  receive(records: string, lengths: string, events: string, body: string, bytes: string): void {
     if (this.#ended) return;
     try {
       const list = events === '' ? [] : (JSON.parse(events) as GuestEvent[]);
       // What belongs to a turn comes first: a record may end that turn.
       for (const event of list) if (belongsToTurn(event)) this.#readEvent(event);
-      if (!this.#ended) this.#reports.read(records, lengths, body, this.#clock.share(endingsIn(records)));
+      if (!this.#ended) this.#reports.read(records, lengths, body, bytes, this.#clock.share(endingsIn(records)));
       for (const event of list) if (!belongsToTurn(event)) this.#readEvent(event);
     } catch (error) {
       this.#break({

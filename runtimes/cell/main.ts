@@ -111,7 +111,7 @@ function startInstance(
     payloads,
     seed: randomFillSync(new Uint8Array(32)),
     shared: replies?.buffer,
-    receive: (records, lengths, events, body) => instance.receive(records, lengths, events, body),
+    receive: (...sent) => instance.receive(...sent),
     catastrophic: (message: string) => cell.wedged(plan.index, message),
     wedged: () => cell.wedged(plan.index, 'a thread did not come back from its guest'),
   };

@@ -1,11 +1,11 @@
 /** The cell's half of the numbers that cross the wall as characters: see guest/wire.ts. */
-import { codeOffset, lengthWidth, paired, recordWidth, settledWithError } from '../guest/wire.ts';
-import { binaryLane, type Lane, textLane } from '../lanes.ts';
+import { codeOffset, firstOfPair, inBytes, laneOf, lengthWidth, paired, type Place, recordWidth, secondOfPair, settledWithError } from '../guest/wire.ts';
+import type { Lane } from '../lanes.ts';
 import { lengthAt } from './batch.ts';
 
 /** What tells of one batch. @param description the number of its description in the delivery */
-export const batchHeader = (inlet: number, lane: Lane, description: number, messages: number): string =>
-  String.fromCharCode(paired(inlet, lane), description, messages);
+export const batchHeader = (inlet: number, place: Place, description: number, messages: number): string =>
+  String.fromCharCode(paired(inlet, place), description, messages);
 
 /** What an instance says: {@link count} payloads, of turns in a row or of one turn. */
 export interface Record {
@@ -14,7 +14,7 @@ export interface Record {
   readonly lane: Lane;
   readonly count: number;
   readonly lengths: string;
-  /** All that was sent; the payloads begin at `start` and end before `end`. */
+  /** All that was sent in one place; the payloads begin at `start` and end before `end`. */
   readonly body: string;
   readonly start: number;
   readonly end: number;
@@ -25,15 +25,18 @@ export interface Record {
 /**
  * Reads what became of turns.
  * @param take gets each record, and says whether to go on
- * @throws Error when the records are not whole or point outside of the body
+ * @throws Error when the records are not whole, name no place, or point outside of it
  */
-export function readRecords(records: string, lengths: string, body: string, take: (record: Record) => boolean): void {
+export function readRecords(records: string, lengths: string, body: string, bytes: string, take: (record: Record) => boolean): void {
   demandWhole(records);
+  const binary = bytes === '' ? '' : Buffer.from(bytes, 'base64').toString('latin1');
   let row = 0;
   for (let at = 0; at < records.length; at += recordWidth) {
     const count = records.charCodeAt(at + 5);
     const to = row + count;
     if (lengthWidth * to > lengths.length) throw new Error('a record has fewer payloads than it says');
+    const place = placeAt(records, at);
+    const where = place === inBytes ? binary : body;
     const start = numberAt(records, at + 3);
     let end = start;
     let longest = 0;
@@ -42,14 +45,14 @@ export function readRecords(records: string, lengths: string, body: string, take
       if (length > longest) longest = length;
       end += length;
     }
-    if (end > body.length) throw new Error('a record points outside');
+    if (end > where.length) throw new Error('a record points outside');
     const record: Record = {
       turn: numberAt(records, at),
       code: codeAt(records, at),
-      lane: (records.charCodeAt(at + 2) & 1) === 0 ? textLane : binaryLane,
+      lane: laneOf(place),
       count,
       lengths: count * lengthWidth === lengths.length ? lengths : lengths.slice(lengthWidth * (to - count), lengthWidth * to),
-      body,
+      body: where,
       start,
       end,
       longest,
@@ -73,6 +76,12 @@ const demandWhole = (records: string): void => {
   if (records.length % recordWidth !== 0) throw new Error('records are incomplete');
 };
 
-const codeAt = (records: string, at: number): number => (records.charCodeAt(at + 2) >> 1) - codeOffset;
+const codeAt = (records: string, at: number): number => firstOfPair(records.charCodeAt(at + 2)) - codeOffset;
+
+const placeAt = (records: string, at: number): Place => {
+  const place = secondOfPair(records.charCodeAt(at + 2));
+  if (place > inBytes) throw new Error('a record names no place');
+  return place;
+};
 
 const numberAt = (records: string, at: number): number => records.charCodeAt(at) + records.charCodeAt(at + 1) * 65_536;

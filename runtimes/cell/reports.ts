@@ -41,8 +41,8 @@ export class Reports {
    * @param share microseconds of each turn that ended
    * @throws Error for what is no report
    */
-  read(records: string, lengths: string, body: string, share: number): void {
-    readRecords(records, lengths, body, (record) => {
+  read(records: string, lengths: string, body: string, bytes: string, share: number): void {
+    readRecords(records, lengths, body, bytes, (record) => {
       if (record.longest > this.#plan.limits.message && record.code !== settledWithError)
         this.#reporter.breaks(messageBroken(this.#plan.limits, record.longest));
       else if (record.code === handedBack) this.#handBack(record.turn);

@@ -1,13 +1,12 @@
 /** Messages that were delivered and have not begun. A turn is made of one when it begins, and not before. */
 import { executionSeparator } from '../lanes.ts';
-import type { Lane } from '../protocol.ts';
 import type { Row, Turn } from './kernel.ts';
-import { charCodeAt, indexOf, slice, table } from './primordials.ts';
-import { batchWidth, lengthWidth, numberWidth } from './wire.ts';
+import { charCodeAt, indexOf, slice, subarray, table } from './primordials.ts';
+import { batchWidth, firstOfPair, inBytes, laneOf, lengthWidth, numberWidth, type Place, secondOfPair } from './wire.ts';
 
 export interface Arrivals {
   /** What the door `deliver` was given: see {@link Doors} in wire.ts. */
-  add(firstTurn: number, batches: string, lengths: string, numbers: string, descriptions: string, body: string): void;
+  add(firstTurn: number, batches: string, lengths: string, numbers: string, descriptions: string, body: string, bytes: Uint8Array | undefined): void;
   /** The number of the turn that begins next; 0 if none waits. */
   next(): number;
   /** To be called only if there is a next one. */
@@ -28,6 +27,7 @@ interface Delivery {
   readonly numbers: string;
   readonly descriptions: string;
   readonly body: string;
+  readonly bytes: Uint8Array | undefined;
   readonly end: number;
   readonly first: number;
   turn: number;
@@ -35,11 +35,13 @@ interface Delivery {
   /** Messages of the present batch that have not begun. */
   left: number;
   inlet: number;
-  lane: Lane;
+  place: Place;
   /** Which description that is. */
   described: number;
   description: string;
+  /** Where the next payload begins: in the body, and in the bytes. */
   start: number;
+  byteStart: number;
   after: Delivery | undefined;
 }
 
@@ -58,10 +60,10 @@ export function createArrivals(): Arrivals {
 
   const openBatch = (delivery: Delivery): void => {
     const { batches, batch } = delivery;
-    const inletAndLane = charCodeAt(batches, batch);
+    const inletAndPlace = charCodeAt(batches, batch);
     const described = charCodeAt(batches, batch + 1);
-    delivery.inlet = inletAndLane >> 1;
-    delivery.lane = (inletAndLane & 1) as Lane;
+    delivery.inlet = firstOfPair(inletAndPlace);
+    delivery.place = secondOfPair(inletAndPlace);
     if (described !== delivery.described) {
       delivery.described = described;
       delivery.description = lineOf(delivery.descriptions, described);
@@ -88,30 +90,33 @@ export function createArrivals(): Arrivals {
     while (delivery.left === 0) openBatch(delivery);
     const at = (delivery.turn - delivery.first) * lengthWidth;
     const length = charCodeAt(delivery.lengths, at) + charCodeAt(delivery.lengths, at + 1) * 65_536;
-    delivery.start += length;
+    if (delivery.place === inBytes) delivery.byteStart += length;
+    else delivery.start += length;
     delivery.left--;
     delivery.turn++;
     return length;
   };
 
   return {
-    add(firstTurn, batches, lengths, numbers, descriptions, body) {
+    add(firstTurn, batches, lengths, numbers, descriptions, body, bytes) {
       const delivery: Delivery = {
         batches,
         lengths,
         numbers,
         descriptions,
         body,
+        bytes,
         first: firstTurn,
         end: firstTurn + lengths.length / lengthWidth,
         turn: firstTurn,
         batch: 0,
         left: 0,
         inlet: 0,
-        lane: 0,
+        place: 0,
         described: -1,
         description: '',
         start: 0,
+        byteStart: 0,
         after: undefined,
       };
       if (tail === undefined) head = delivery;
@@ -124,19 +129,21 @@ export function createArrivals(): Arrivals {
 
     take() {
       const delivery = head as Delivery;
-      const { turn: id, start, numbers } = delivery;
+      const { turn: id, start, byteStart, numbers } = delivery;
       const length = advance(delivery);
+      const { place } = delivery;
       const number = (id - delivery.first) * numberWidth;
       const turn: Turn = {
         id,
         inlet: delivery.inlet,
-        lane: delivery.lane,
-        text: slice(delivery.body, start, start + length),
+        lane: laneOf(place),
+        text: place === inBytes ? '' : slice(delivery.body, start, start + length),
+        bytes: place === inBytes ? subarray(delivery.bytes as Uint8Array, byteStart, byteStart + length) : undefined,
         description: delivery.description,
         execution: charCodeAt(numbers, number) + charCodeAt(numbers, number + 1) * 65_536 + charCodeAt(numbers, number + 2) * 4_294_967_296,
         ended: false,
-        messages: 0,
-        bytes: 0,
+        sentMessages: 0,
+        sentBytes: 0,
         onCancel: undefined,
         before: undefined,
         after: undefined,
@@ -149,7 +156,8 @@ export function createArrivals(): Arrivals {
       const delivery = head as Delivery;
       if (drops > 0) return undefined;
       while (delivery.left === 0) openBatch(delivery);
-      const { turn, inlet, lane, lengths, body, start, left } = delivery;
+      const { turn, inlet, place, lengths, body, start, left } = delivery;
+      if (place === inBytes) return undefined;
       const most = left < messages ? left : messages;
       const from = (turn - delivery.first) * lengthWidth;
       let at = from;
@@ -160,7 +168,7 @@ export function createArrivals(): Arrivals {
         end += length;
       }
       if (at - from <= lengthWidth) return undefined;
-      return { turn, inlet, lane, lengths: slice(lengths, from, at), body: slice(body, start, end) };
+      return { turn, inlet, lane: laneOf(place), lengths: slice(lengths, from, at), body: slice(body, start, end) };
     },
 
     skip(messages) {

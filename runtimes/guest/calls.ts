@@ -42,7 +42,15 @@ export function createCalls(kernel: Kernel, captured: Captured, shared: ArrayBuf
   };
 
   const request = (id: number, turn: number, what: Request, payload: GuestPayload, synchronous: boolean): void => {
-    const event = { __proto__: null, ...what, id, turn, lane: payload.lane, payload: payload.text, synchronous } as never;
+    const event = {
+      __proto__: null,
+      ...what,
+      id,
+      turn,
+      lane: payload.lane,
+      payload: payload.bytes === undefined ? payload.text : bytesToText(payload.bytes),
+      synchronous,
+    } as never;
     kernel.outbox.event(event);
   };
 
@@ -113,7 +121,7 @@ export function createCalls(kernel: Kernel, captured: Captured, shared: ArrayBuf
       count--;
       kernel.runAs(call.background, () => {
         if (error === '')
-          call.resolve(typeof payload === 'string' ? { lane, text: payload } : { lane, text: '', bulk: new Uint8ArrayIntrinsic(payload, from) });
+          call.resolve(typeof payload === 'string' ? { lane, text: payload } : { lane, text: '', bytes: new Uint8ArrayIntrinsic(payload, from) });
         else call.reject(new HostError(parse(error) as ErrorRecord));
       });
     },

@@ -1,6 +1,6 @@
-/** Messages inside an isolate: the codec of the SDK, with binary payloads as one character a byte. */
+/** Messages inside an isolate: the codec of the SDK, and binary payloads as they cross. */
 import { type Budget, decode, defaultBudget, encode, type Message } from '../../sdk/message.ts';
-import { binaryLane, type Lane, textLane } from '../lanes.ts';
+import { binaryLane, textLane } from '../lanes.ts';
 import type { GuestPayload } from './kernel.ts';
 import { Uint8ArrayIntrinsic, apply, charCodeAt, fromCharCode, lengthOf, sliceBytes, subarray } from './primordials.ts';
 
@@ -27,13 +27,26 @@ export const budgetFor = (messageLimit: number): Budget => ({ ...defaultBudget, 
 /** @throws VivariumError message.unsupported, limit.message */
 export function encodeGuest(value: unknown, budget: Budget): GuestPayload {
   const payload = encode(value, budget);
-  return payload.lane === 'text' ? { lane: textLane, text: payload.text } : { lane: binaryLane, text: bytesToText(payload.bytes) };
+  return payload.lane === 'text' ? { lane: textLane, text: payload.text } : { lane: binaryLane, text: '', bytes: payload.bytes };
 }
 
-/** What {@link GuestPayload} says. @throws VivariumError message.invalid, limit.message */
-export function decodePayload({ lane, text, bulk }: GuestPayload, budget: Budget): Message {
-  if (bulk === undefined) return decodeGuest(lane, text, budget);
-  return plainBytes(bulk) ?? decode({ lane: 'binary', bytes: bulk }, budget);
+/** The bytes of a binary payload, to be read and not to be shown. */
+export const bytesOf = ({ text, bytes }: GuestPayload): Uint8Array => bytes ?? textToBytes(text);
+
+/** Characters or bytes. */
+export const sizeOf = ({ text, bytes }: GuestPayload): number => (bytes === undefined ? text.length : lengthOf(bytes));
+
+/** A reply, which may be larger than a message if it is nothing but bytes. @throws VivariumError message.invalid, limit.message */
+export const decodeReply = (reply: GuestPayload, budget: Budget): Message =>
+  (reply.bytes === undefined ? undefined : plainBytes(reply.bytes)) ?? decodeGuest(reply, budget);
+
+/** @throws VivariumError message.invalid, limit.message */
+export function decodeGuest({ lane, text, bytes }: GuestPayload, budget: Budget): Message {
+  if (lane === textLane) return decode({ lane: 'text', text }, budget);
+  if (bytes === undefined) return decode({ lane: 'binary', bytes: textToBytes(text) }, budget);
+  const plain = lengthOf(bytes) <= budget.bytes ? plainBytes(bytes) : undefined;
+  // A copy: the codec reads by methods that the guest may have replaced.
+  return plain ?? decode({ lane: 'binary', bytes: sliceBytes(bytes, 0) }, budget);
 }
 
 /** Of a payload that is nothing but bytes, these: copied once. */
@@ -43,7 +56,3 @@ function plainBytes(payload: Uint8Array): Uint8Array | undefined {
   for (let i = 1; i <= width; i++) length = length * 256 + (payload[i] as number);
   return width > 0 && length === lengthOf(payload) - 1 - width ? sliceBytes(payload, 1 + width) : undefined;
 }
-
-/** @throws VivariumError message.invalid, limit.message */
-export const decodeGuest = (lane: Lane, text: string, budget: Budget): Message =>
-  decode(lane === textLane ? { lane: 'text', text } : { lane: 'binary', bytes: textToBytes(text) }, budget);

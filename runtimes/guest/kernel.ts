@@ -7,12 +7,13 @@ import type { Outbox } from './outbox.ts';
 import type { Captured } from './realm.ts';
 import type { Settings } from './wire.ts';
 
-/** A payload inside a guest: binary ones as one character a byte, which crosses the wall as a plain string. */
+/** A payload inside a guest. */
 export interface GuestPayload {
   readonly lane: Lane;
+  /** Of a binary payload without bytes, a character for each of them. */
   readonly text: string;
-  /** In the place of the text: the reply to a call that asked for bulk, if it is binary. */
-  readonly bulk?: Uint8Array;
+  /** In the place of the text. What came from outside is a view of a buffer with others: nobody shows it to the guest. */
+  readonly bytes?: Uint8Array | undefined;
 }
 
 /** What a guest wants of the host. */
@@ -61,14 +62,15 @@ export interface Turn {
   readonly lane: Lane;
   /** The payload as it came; see {@link GuestPayload}. */
   readonly text: string;
+  readonly bytes: Uint8Array | undefined;
   /** What its execution has in common with others, and its own number: see {@link executionOf} in execution.ts. */
   readonly description: string;
   readonly execution: number;
   /** Set once: nothing of this turn counts afterwards. */
   ended: boolean;
   /** Messages and bytes sent so far. */
-  messages: number;
-  bytes: number;
+  sentMessages: number;
+  sentBytes: number;
   /** Set by the language when the handler wants to hear of a cancellation. */
   onCancel: ((reason: unknown) => void) | undefined;
   /** Its place among those that are open. */

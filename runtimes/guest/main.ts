@@ -14,7 +14,7 @@ import { describe, hostError, HostError } from './failure.ts';
 import type { Kernel, Language } from './kernel.ts';
 import { createLogs } from './logs.ts';
 import { createOutbox } from './outbox.ts';
-import { apply, parse, reject, resolved, table, then } from './primordials.ts';
+import { apply, parse, reject, resolved, table, then, Uint8ArrayIntrinsic } from './primordials.ts';
 import { disarm, stillArmed } from './realm.ts';
 import { createTimers, installTimers } from './timers.ts';
 import { createTurns } from './turns.ts';
@@ -29,7 +29,7 @@ function boot(settingsText: string, send: Send, seed: ArrayBuffer, shared: Array
   delete realm['__boot'];
   const captured = disarm(realm);
   const settings = parse(settingsText) as Settings;
-  const outbox = createOutbox(send);
+  const outbox = createOutbox(send, captured.toBase64);
   const garbage = createGarbage(captured.collect);
   let background = true;
   let started = false;
@@ -105,10 +105,10 @@ function boot(settingsText: string, send: Send, seed: ArrayBuffer, shared: Array
   const failed = (error: unknown): void => outbox.event({ is: 'failed', error: describe(error) });
 
   const doors = table() as unknown as Doors;
-  doors.deliver = door((firstTurn, batches, lengths, numbers, descriptions, body, room) => {
+  doors.deliver = door((firstTurn, batches, lengths, numbers, descriptions, body, room, bytes) => {
     garbage.entered(lengths.length + numbers.length + body.length);
     turns.setRoom(room);
-    turns.deliver(firstTurn, batches, lengths, numbers, descriptions, body);
+    turns.deliver(firstTurn, batches, lengths, numbers, descriptions, body, bytes === undefined ? undefined : new Uint8ArrayIntrinsic(bytes));
   });
   doors.timer = door((id) => {
     if (turns.active() === 0) logs.renew();

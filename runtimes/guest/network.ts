@@ -36,7 +36,7 @@ export function installNetwork(realm: object, kernel: Kernel): GuestNetwork {
       call(operation, input, place = new CallPlace()) {
         return then(
           send(operation, input),
-          ({ lane, text }: GuestPayload) => decodeGuest(lane, text, budget),
+          (reply: GuestPayload) => decodeGuest(reply, budget),
           (error) => {
             throw webError(error, place);
           },

@@ -7,16 +7,31 @@
  * nothing counts before its length is there: each line leaves a state from which `flush` can go on.
  */
 import type { Lane } from '../lanes.ts';
-import { fromCharCode, resolved, stringify, then } from './primordials.ts';
-import { codeOffset, type GuestEvent, lengthWidth, mostPayloads, paired, type Send, settledWithNothing, settledWithValue } from './wire.ts';
+import { textLane } from '../lanes.ts';
+import { fromCharCode, lengthOf, resolved, setBytes, stringify, subarray, then, Uint8ArrayIntrinsic } from './primordials.ts';
+import {
+  codeOffset,
+  type GuestEvent,
+  inBytes,
+  lengthWidth,
+  mostPayloads,
+  paired,
+  type Place,
+  type Send,
+  settledWithNothing,
+  settledWithValue,
+} from './wire.ts';
 
 /** Beyond this the outbox is sent at once, so that a flood does not pile up inside the isolate. */
 const flushBytes = 1024 * 1024;
+/** What is kept for the bytes of the next time. */
+const keptBytes = 64 * 1024;
 
 export interface Outbox {
-  record(turn: number, code: number, lane: Lane, payload: string): void;
-  /** That turns in a row ended alike: with these payloads, or with nothing. At most {@link mostPayloads}. */
-  recordRow(firstTurn: number, code: number, lane: Lane, lengths: string, payloads: string): void;
+  /** @param bytes in the place of the text; they are copied at once */
+  record(turn: number, code: number, lane: Lane, text: string, bytes?: Uint8Array): void;
+  /** That turns in a row ended alike: with these texts, or with nothing. At most {@link mostPayloads}. */
+  recordRow(firstTurn: number, code: number, lengths: string, payloads: string): void;
   event(event: GuestEvent): void;
   flush(): void;
   /** Between these two the outbox waits for the end of the door. */
@@ -30,15 +45,20 @@ const following = (turn: number, code: number): number => {
   return code === settledWithValue || code === settledWithNothing ? turn + 1 : -1;
 };
 
-export function createOutbox(send: Send): Outbox {
+const none = new Uint8ArrayIntrinsic(0);
+
+export function createOutbox(send: Send, toBase64: (bytes: Uint8Array) => string): Outbox {
   /** Those that are complete; the last one is still open, and described by the variables below. */
   let records = '';
   let lengths = '';
   let events = '';
   let body = '';
+  /** Never shown to the guest, who could write to it or take it away. */
+  let bytes = none;
+  let filled = 0;
   let turn = 0;
   let code = 0;
-  let lane: Lane = 0;
+  let place: Place = 0;
   let start = 0;
   /** Characters of `lengths` before the open record. */
   let before = 0;
@@ -54,7 +74,7 @@ export function createOutbox(send: Send): Outbox {
   /** The records with the open one. */
   const complete = (): string => {
     const count = (lengths.length - before) / lengthWidth;
-    return count === 0 ? records : records + fromCharCode(turn, turn >>> 16, paired(code + codeOffset, lane), start, start >>> 16, count);
+    return count === 0 ? records : records + fromCharCode(turn, turn >>> 16, paired(code + codeOffset, place), start, start >>> 16, count);
   };
 
   const flush = (): void => {
@@ -64,48 +84,66 @@ export function createOutbox(send: Send): Outbox {
     const list = events === '' ? '' : `[${events}]`;
     const sizes = lengths;
     const payloads = body;
+    const binary = filled === 0 ? '' : toBase64(subarray(bytes, 0, filled));
     records = '';
     lengths = '';
     events = '';
     body = '';
+    filled = 0;
+    if (lengthOf(bytes) > keptBytes) bytes = none;
     before = 0;
     nextTurn = -1;
-    send(told, sizes, list, payloads);
+    send(told, sizes, list, payloads, binary);
   };
 
   const soon = (): void => {
-    if (body.length + events.length > flushBytes || lengths.length >= lengthWidth * mostPayloads) flush();
+    if (body.length + filled + events.length > flushBytes || lengths.length >= lengthWidth * mostPayloads) flush();
     else if (!entered && !queued) {
       then(kept, flush);
       queued = true;
     }
   };
 
-  const append = (ofTurn: number, said: number, inLane: Lane, sizes: string, payloads: string, next: number): void => {
-    const at = body.length;
-    body += payloads;
-    if (ofTurn !== nextTurn || said !== code || inLane !== lane || at !== nextStart) {
+  const keep = (payload: Uint8Array, length: number): void => {
+    const room = lengthOf(bytes);
+    if (filled + length > room) {
+      const larger = new Uint8ArrayIntrinsic(filled + length > 2 * room ? filled + length : 2 * room);
+      setBytes(larger, subarray(bytes, 0, filled));
+      bytes = larger;
+    }
+    setBytes(bytes, payload, filled);
+    filled += length;
+  };
+
+  /** That payloads, which lie in their place from `at` on and before `end`, belong to a record. */
+  const append = (ofTurn: number, said: number, inPlace: Place, sizes: string, at: number, end: number, next: number): void => {
+    if (ofTurn !== nextTurn || said !== code || inPlace !== place || at !== nextStart) {
       records = complete();
       before = lengths.length;
       turn = ofTurn;
       code = said;
-      lane = inLane;
+      place = inPlace;
       start = at;
     }
     // From here on nothing is called, so all of it happens or none.
     nextTurn = next;
-    nextStart = body.length;
+    nextStart = end;
     lengths += sizes;
     soon();
   };
 
   return {
-    record(ofTurn, said, inLane, payload) {
-      const { length } = payload;
-      append(ofTurn, said, inLane, fromCharCode(length, length >>> 16), payload, following(ofTurn, said));
+    record(ofTurn, said, lane, text, payload) {
+      const length = payload === undefined ? text.length : lengthOf(payload);
+      const at = payload === undefined ? body.length : filled;
+      if (payload === undefined) body += text;
+      else keep(payload, length);
+      append(ofTurn, said, payload === undefined ? lane : inBytes, fromCharCode(length, length >>> 16), at, at + length, following(ofTurn, said));
     },
-    recordRow(firstTurn, said, inLane, sizes, payloads) {
-      append(firstTurn, said, inLane, sizes, payloads, firstTurn + sizes.length / lengthWidth);
+    recordRow(firstTurn, said, sizes, texts) {
+      const at = body.length;
+      body += texts;
+      append(firstTurn, said, textLane, sizes, at, at + texts.length, firstTurn + sizes.length / lengthWidth);
     },
     event(event) {
       // Without a prototype: a `toJSON` of the guest's would speak in its place.

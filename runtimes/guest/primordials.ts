@@ -6,7 +6,7 @@
  * or destructured (they would run the guest's `Symbol.iterator`), and never written by index unless
  * created with `length` set by the intrinsic that made them.
  */
-const uncurry = Function.prototype.bind.bind(Function.prototype.call) as (method: unknown) => (self: never, ...args: never[]) => unknown;
+export const uncurry = Function.prototype.bind.bind(Function.prototype.call) as (method: unknown) => (self: never, ...args: never[]) => unknown;
 
 export const { parse, stringify } = JSON;
 export const { apply, construct, ownKeys } = Reflect;

@@ -2,6 +2,7 @@
  * The turns of one instance: what was delivered waits here, begins when the instance is free, and hands
  * itself back when the slice is over. Order is the order of delivery.
  */
+import { sizeOf } from './codec.ts';
 import type { GuestPayload, Language } from './kernel.ts';
 import { describe, hostError, type HostError } from './failure.ts';
 import type { Turn } from './kernel.ts';
@@ -57,7 +58,7 @@ const beyondLimits = 0;
 const lengthAt = (lengths: string, at: number): number => charCodeAt(lengths, at) + charCodeAt(lengths, at + 1) * 65_536;
 
 /** What messages outside any turn may send between two doors: counted as one turn. */
-const background = (): { messages: number; bytes: number } => ({ messages: 0, bytes: 0 });
+const background = (): Pick<Turn, 'sentMessages' | 'sentBytes'> => ({ sentMessages: 0, sentBytes: 0 });
 
 /** @param ends is told before the report of a turn is written, `becameIdle` after that of the last one. */
 export function createTurns(settings: Settings, outbox: Outbox, ends: (turn: Turn) => void, becameIdle: () => void): Turns {
@@ -138,7 +139,7 @@ export function createTurns(settings: Settings, outbox: Outbox, ends: (turn: Tur
     const count = lengths.length / lengthWidth;
     arrivals.skip(count);
     if (ending === settledWithValue) room -= count;
-    outbox.recordRow(turn, ending, textLane, lengths, payloads);
+    outbox.recordRow(turn, ending, lengths, payloads);
   };
 
   /** Not reentrant: a turn that settles at once returns here, and the loop takes the next. */
@@ -160,19 +161,20 @@ export function createTurns(settings: Settings, outbox: Outbox, ends: (turn: Tur
 
   const admit = (turn: Turn | undefined, payload: GuestPayload): void => {
     if (turn?.ended) throw hostError('actor.turn-ended', 'the turn of this context has ended: nothing can be sent through it any more');
-    if (payload.text.length > limits.message) {
-      throw hostError('limit.message', `a message of ${payload.text.length} bytes exceeds the limit of ${limits.message}`, 'limits: { message: … }');
+    const size = sizeOf(payload);
+    if (size > limits.message) {
+      throw hostError('limit.message', `a message of ${size} bytes exceeds the limit of ${limits.message}`, 'limits: { message: … }');
     }
     const sent = turn ?? outside;
-    if (sent.messages >= limits.outboundMessages || sent.bytes + payload.text.length > limits.outboundBytes) {
+    if (sent.sentMessages >= limits.outboundMessages || sent.sentBytes + size > limits.outboundBytes) {
       throw hostError(
         'limit.outbound',
-        `this turn has sent ${sent.messages} messages of ${sent.bytes} bytes already`,
+        `this turn has sent ${sent.sentMessages} messages of ${sent.sentBytes} bytes already`,
         'limits: { outbound: { messages: …, bytes: … } }',
       );
     }
-    sent.messages++;
-    sent.bytes += payload.text.length;
+    sent.sentMessages++;
+    sent.sentBytes += size;
     room--;
   };
 
@@ -194,7 +196,7 @@ export function createTurns(settings: Settings, outbox: Outbox, ends: (turn: Tur
     }
     end(turn);
     if (payload === undefined) outbox.record(turn.id, settledWithNothing, 0, '');
-    else outbox.record(turn.id, settledWithValue, payload.lane, payload.text);
+    else outbox.record(turn.id, settledWithValue, payload.lane, payload.text, payload.bytes);
     if (settings.prompt) outbox.flush();
     proceed();
   }
@@ -212,8 +214,8 @@ export function createTurns(settings: Settings, outbox: Outbox, ends: (turn: Tur
   };
 
   return {
-    deliver(firstTurn, batches, lengths, numbers, descriptions, body) {
-      arrivals.add(firstTurn, batches, lengths, numbers, descriptions, body);
+    deliver(firstTurn, batches, lengths, numbers, descriptions, body, bytes) {
+      arrivals.add(firstTurn, batches, lengths, numbers, descriptions, body, bytes);
       pump();
     },
 
@@ -245,14 +247,14 @@ export function createTurns(settings: Settings, outbox: Outbox, ends: (turn: Tur
 
     emit(turn, outlet, payload) {
       admit(turn, payload);
-      outbox.record(turn === undefined ? 0 : turn.id, outlet, payload.lane, payload.text);
+      outbox.record(turn === undefined ? 0 : turn.id, outlet, payload.lane, payload.text, payload.bytes);
     },
 
     settle,
 
     answer(turn, payload) {
       admit(turn, payload);
-      outbox.record(turn.id, answered, payload.lane, payload.text);
+      outbox.record(turn.id, answered, payload.lane, payload.text, payload.bytes);
     },
 
     fail,

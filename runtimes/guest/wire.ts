@@ -2,17 +2,21 @@
  * What passes between a cell and the bootstrap of one of its isolates. Strings and numbers only.
  *
  * Inwards: the functions of {@link Doors}, each called by the cell with a time limit.
- * Outwards: `send(records, lengths, events, body)`. `records` says what became of turns, `lengths` how long the payloads are that lie
- * one after another in `body`, `events` is a list of {@link GuestEvent} as JSON or empty. A cell believes nothing of it beyond what
- * the instance may say anyway.
+ * Outwards: `send(records, lengths, events, body, bytes)`. `records` says what became of turns, `lengths` how long the payloads are that
+ * lie one after another in `body` and in `bytes`, `events` is a list of {@link GuestEvent} as JSON or empty. A cell believes nothing of it
+ * beyond what the instance may say anyway.
  *
  * Messages travel in columns, and what is the same for many in a row is said once: most messages go from actor to actor without
  * anybody but the guests doing anything for each of them. Numbers cross as characters, 16 bits each: reading one costs a tenth of
  * reading its digits. What takes several characters has its lowest part first.
+ *
+ * Bytes cross by V8's own copies: inwards in a buffer that is given away, outwards, where nothing but primitives goes, as base64 of all
+ * of them together. Between a string and bytes without either there are only loops over characters, at a hundredth of the pace.
  */
 import type { ErrorRecord } from '../../sdk/errors.ts';
 import type { Limits } from '../limits.ts';
-import type { Lane, LogLevel, Mount, RuntimeName, WasmCodec } from '../protocol.ts';
+import { binaryLane, type Lane, textLane } from '../lanes.ts';
+import type { LogLevel, Mount, RuntimeName, WasmCodec } from '../protocol.ts';
 
 /** What a record says. From 0 upwards it is the outlet of emitted messages. */
 export const settledWithNothing = -1;
@@ -26,11 +30,11 @@ export const handedBack = -4;
 export const answered = -5;
 
 /**
- * Characters per record: turn (two), code and lane, start in the body (two), payloads. A record of several payloads tells of messages
+ * Characters per record: turn (two), code and place, start in the body or the bytes (two), payloads. A record of several payloads tells of messages
  * that one turn sent to one outlet, or of as many turns in a row that ended alike.
  */
 export const recordWidth = 6;
-/** Characters per batch of a delivery: inlet and lane, which description its executions have, messages. */
+/** Characters per batch of a delivery: inlet and place, which description its executions have, messages. */
 export const batchWidth = 3;
 /** Characters per payload. */
 export const lengthWidth = 2;
@@ -39,13 +43,24 @@ export const numberWidth = 3;
 /** What one `send` carries at most, so that the number of payloads in a record fits a character. */
 export const mostPayloads = 4096;
 
-/** Two numbers in one character, the second of them 0 or 1. */
-export const paired = (number: number, lane: Lane): number => number * 2 + lane;
+/**
+ * Where payloads lie, beside their lane: those of the text lane in the body; binary ones in the bytes, or in the body with one character
+ * a byte, for a language that takes characters faster.
+ */
+export type Place = Lane | typeof inBytes;
+export const inBytes = 2;
+export const laneOf = (place: Place): Lane => (place === textLane ? textLane : binaryLane);
+
+/** Two numbers in one character, the second of them a place. */
+export const paired = (number: number, place: Place): number => number * 4 + place;
+export const firstOfPair = (pair: number): number => pair >> 2;
+/** @returns a place, or 3, which is none */
+export const secondOfPair = (pair: number): Place => (pair & 3) as Place;
 /** Codes begin below 0. */
 export const codeOffset = 8;
 
 /** The only way out of an isolate, see above. */
-export type Send = (records: string, lengths: string, events: string, body: string) => void;
+export type Send = (records: string, lengths: string, events: string, body: string, bytes: string) => void;
 
 /** An error as a guest tells it; the cell adds actor and execution, and maps the stack to the author's lines. */
 export type GuestError = ErrorRecord;
@@ -121,7 +136,16 @@ export const slice = 10;
  */
 export interface Doors {
   /** `descriptions`: a line of JSON for what executions have in common; see {@link executionOf}. `room`: what the receivers can take. */
-  deliver(firstTurn: number, batches: string, lengths: string, numbers: string, descriptions: string, body: string, room: number): void;
+  deliver(
+    firstTurn: number,
+    batches: string,
+    lengths: string,
+    numbers: string,
+    descriptions: string,
+    body: string,
+    room: number,
+    bytes: ArrayBuffer | undefined,
+  ): void;
   timer(id: number): void;
   /** `error` is empty if the call went well, else an {@link ErrorRecord} as JSON. */
   /** `from`: where the payload begins in a buffer. */

@@ -24,7 +24,7 @@ export function createContexts(kernel: Kernel): ContextFor {
   /** What a call comes to. It is called where the author's function is still on the stack. */
   const answerOf = (call: Promise<GuestPayload>): Promise<Message> => {
     const place = new CallPlace();
-    const decoded = ({ lane, text }: GuestPayload): Message => decodeGuest(lane, text, budget);
+    const decoded = (reply: GuestPayload): Message => decodeGuest(reply, budget);
     const failed = (error: unknown): never => {
       throw errorAt(place, error);
     };

@@ -78,8 +78,7 @@ export function mountFiles(kernel: Kernel, files: FileSystem): Files {
   const requestOf = (operation: string) => ({ is: 'call', capability: 'filesystem', operation }) as const;
   const call = (operation: string, input: object): unknown =>
     ask((turn) => {
-      const { lane, text } = kernel.calls.callSynchronously(turn, requestOf(operation), encodeGuest(input, budget));
-      return decodeGuest(lane, text, budget);
+      return decodeGuest(kernel.calls.callSynchronously(turn, requestOf(operation), encodeGuest(input, budget)), budget);
     });
 
   // Where a path leads.

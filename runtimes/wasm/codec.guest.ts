@@ -4,7 +4,7 @@
  */
 import { writeBinary } from '../../sdk/codec/binary-writer.ts';
 import type { Budget, Message } from '../../sdk/message.ts';
-import { bytesToText, decodeGuest, encodeGuest, textToBytes } from '../guest/codec.ts';
+import { bytesOf, decodeGuest, encodeGuest } from '../guest/codec.ts';
 import type { GuestPayload } from '../guest/kernel.ts';
 import { hostError } from '../guest/failure.ts';
 import { binaryLane, textLane } from '../lanes.ts';
@@ -22,7 +22,7 @@ export interface Codec {
 }
 
 export function createCodec(kind: WasmCodec, budget: Budget): Codec {
-  const message = (payload: GuestPayload): Message => decodeGuest(payload.lane, payload.text, budget);
+  const message = (payload: GuestPayload): Message => decodeGuest(payload, budget);
 
   switch (kind) {
     case 'json':
@@ -56,22 +56,22 @@ export function createCodec(kind: WasmCodec, budget: Budget): Codec {
         isText: false,
         encode(payload) {
           const value = message(payload);
-          return payload.lane === binaryLane ? textToBytes(payload.text) : writeBinary(value, budget);
+          return payload.lane === binaryLane ? bytesOf(payload) : writeBinary(value, budget);
         },
-        decode: (content) => encodeGuest(decodeGuest(binaryLane, bytesToText(content as Uint8Array), budget), budget),
+        decode: (content) => encodeGuest(decodeGuest({ lane: binaryLane, text: '', bytes: content as Uint8Array }, budget), budget),
       };
   }
 }
 
 /** @throws VivariumError message.invalid, limit.message */
-export const fromJson = (content: Content, budget: Budget): Message => decodeGuest(textLane, strictText(content), budget);
+export const fromJson = (content: Content, budget: Budget): Message => decodeGuest({ lane: textLane, text: strictText(content) }, budget);
 
 /**
  * A payload as JSON; 64-bit integers are written in full.
  * @throws HostError message.unsupported for bytes, datetimes, errors, NaN and infinities; VivariumError message.invalid, limit.message
  */
 export function jsonOf(payload: GuestPayload, budget: Budget): string {
-  const value = decodeGuest(payload.lane, payload.text, budget);
+  const value = decodeGuest(payload, budget);
   return payload.lane === textLane ? payload.text : toJson(value);
 }
 

@@ -1,6 +1,6 @@
 /** The files of the mounts, as the host performs operations on them. */
 import type { FileKind } from '../fileStatus.ts';
-import { budgetFor, decodePayload, encodeGuest } from '../guest/codec.ts';
+import { budgetFor, decodeReply, encodeGuest } from '../guest/codec.ts';
 import { errno } from '../guest/errno.ts';
 import { describe } from '../guest/failure.ts';
 import { errnoOf } from '../guest/fileFailure.ts';
@@ -40,7 +40,7 @@ export function createHostTree(kernel: Kernel, caller: Caller): Tree {
       const request = { is: 'call', capability: 'filesystem', operation, bulk: operation === 'read' } as const;
       const payload = await caller.wait(kernel.calls.call(caller.turn?.id ?? 0, request, encodeGuest(input, budget)));
       caller.check();
-      return decodePayload(payload, budget) as T;
+      return decodeReply(payload, budget) as T;
     } catch (error) {
       caller.check();
       throw refuse(error, path);

@@ -1,5 +1,5 @@
 /** Extism's HTTP: a request of the plugin is one of the host's broker. The plugin is suspended until the whole response is there. */
-import { budgetFor, decodePayload, encodeGuest } from '../guest/codec.ts';
+import { budgetFor, decodeReply, encodeGuest } from '../guest/codec.ts';
 import { hostError } from '../guest/failure.ts';
 import type { Kernel } from '../guest/kernel.ts';
 import type { Blocks } from './blocks.guest.ts';
@@ -29,7 +29,7 @@ export function createHttp(kernel: Kernel, blocks: Blocks, caller: Caller, admit
 
   const call = async (operation: string, value: object): Promise<unknown> => {
     const what = { is: 'call', capability: 'network', operation, ...(operation === 'read' ? { bulk: true } : {}) } as const;
-    return decodePayload(await caller.wait(kernel.calls.call(caller.turn?.id ?? 0, what, encodeGuest(value, budget))), budget);
+    return decodeReply(await caller.wait(kernel.calls.call(caller.turn?.id ?? 0, what, encodeGuest(value, budget))), budget);
   };
 
   const send = async (head: object, body: Uint8Array | null): Promise<Answer> => {

@@ -59,8 +59,8 @@ export function createVivarium(kernel: Kernel, blocks: Blocks, output: Codec, ca
   const keyAt = (offset: bigint): string => strictText(blocks.read(offset));
   const condition = (offset: bigint): object => (offset === 0n ? {} : { if: message(offset) });
 
-  const entry = ({ lane, text }: GuestPayload): string => {
-    const found = decodeGuest(lane, text, budget) as StoredEntry | null;
+  const entry = (reply: GuestPayload): string => {
+    const found = decodeGuest(reply, budget) as StoredEntry | null;
     return found === null ? 'null' : `{"value":${jsonOf(payloadOf(found.value), budget)},"version":${found.version}}`;
   };
 

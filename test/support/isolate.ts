@@ -9,6 +9,7 @@ import ivm from 'isolated-vm';
 import { type Broken, Guest } from '../../runtimes/cell/guest.ts';
 import { Shells } from '../../runtimes/cell/shells.ts';
 import { asLength, asNumbers, lengthAt } from '../../runtimes/cell/batch.ts';
+import { bufferOf, placeIn } from '../../runtimes/cell/binary.ts';
 import { batchHeader, readRecords } from '../../runtimes/cell/records.ts';
 import { SynchronousReplies } from '../../runtimes/cell/synchronous.ts';
 import {
@@ -16,6 +17,8 @@ import {
   type DoorName,
   type GuestEvent,
   handedBack,
+  inBytes,
+  type Place,
   settledWithError,
   settledWithNothing,
   settledWithValue,
@@ -56,6 +59,13 @@ export interface GuestCall {
   readonly input: Message;
   readonly synchronous: boolean;
   readonly turn: number;
+}
+
+interface Delivered {
+  readonly turn: number;
+  readonly inlet: number;
+  readonly place: Place;
+  readonly text: string;
 }
 
 export interface InstanceOptions {
@@ -193,7 +203,7 @@ export class TestInstance {
       payloads: payloads.map((payload) => Buffer.from(payload as string)),
       seed: randomFillSync(new Uint8Array(32)),
       shared: this.#replies?.buffer,
-      receive: (records, lengths, events, body) => this.#receive(records, lengths, events, body),
+      receive: (...sent) => this.#receive(...sent),
       catastrophic: (message) => this.#fall({ by: 'unknown', message }),
       wedged: () => this.#fall({ by: 'unknown', message: 'wedged' }),
     });
@@ -248,7 +258,8 @@ export class TestInstance {
     this.#waiting.push(
       ...payloads.map((payload, index) => ({
         turn: first + index,
-        header: batchHeader(number, payload.lane, 0, 1),
+        inlet: number,
+        place: placeIn(this.#options.source.runtime, payload.lane),
         text: payload.text,
       })),
     );
@@ -256,7 +267,7 @@ export class TestInstance {
     return Promise.all(results);
   }
 
-  readonly #waiting: { turn: number; header: string; text: string }[] = [];
+  readonly #waiting: Delivered[] = [];
   #delivering = false;
 
   #pump(): void {
@@ -265,16 +276,22 @@ export class TestInstance {
     const batch = this.#waiting.splice(0, 1024);
     this.#batch = batch;
     this.batches.push(batch.length);
-    const joined = (part: (message: (typeof batch)[number]) => string): string => batch.map(part).join('');
-    const columns = [joined(({ header }) => header), joined(({ text }) => asLength(text.length)), joined(() => asNumbers([{ number: 0 }]))];
-    const args = [batch[0]?.turn, ...columns, description, joined(({ text }) => text), this.room];
+    const joined = (part: (message: Delivered) => string): string => batch.map(part).join('');
+    const columns = [
+      joined(({ inlet, place }) => batchHeader(inlet, place, 0, 1)),
+      joined(({ text }) => asLength(text.length)),
+      joined(() => asNumbers([{ number: 0 }])),
+    ];
+    const body = joined(({ place, text }) => (place === inBytes ? '' : text));
+    const bytes = bufferOf(batch.filter(({ place }) => place === inBytes).map(({ text }) => text));
+    const args = [batch[0]?.turn, ...columns, description, body, this.room, bytes];
     void this.enter('deliver', args).then(() => {
       this.#delivering = false;
       if (this.#fallen === undefined) this.#pump();
     });
   }
 
-  #batch: { turn: number; header: string; text: string }[] = [];
+  #batch: Delivered[] = [];
 
   get pendingTimers(): number {
     return this.#timers.size;
@@ -321,12 +338,12 @@ export class TestInstance {
     this.#turns.clear();
   }
 
-  #receive(records: string, lengths: string, events: string, body: string): void {
-    this.raw.push(events, body);
-    readRecords(records, lengths, body, ({ turn, code, lane, count, lengths: sizes, start }) => {
+  #receive(records: string, lengths: string, events: string, body: string, bytes: string): void {
+    this.raw.push(events, body, bytes);
+    readRecords(records, lengths, body, bytes, ({ turn, code, lane, count, lengths: sizes, body: payloads, start }) => {
       for (let row = 0, at = start; row < count; row++) {
         const end = at + lengthAt(sizes, row);
-        this.#record(code < 0 ? turn + row : turn, code, lane, body.slice(at, end));
+        this.#record(code < 0 ? turn + row : turn, code, lane, payloads.slice(at, end));
         at = end;
       }
       return true;

@@ -1,5 +1,5 @@
 /** Where the files of an actor are: those of the host, behind calls that its policy decides, and those in its own memory. */
-import { budgetFor, decodePayload, encodeGuest } from '../../guest/codec.ts';
+import { budgetFor, decodeReply, encodeGuest } from '../../guest/codec.ts';
 import type { GuestPayload, Kernel } from '../../guest/kernel.ts';
 import { PromiseIntrinsic, then } from '../../guest/primordials.ts';
 import { FileFailure } from './errors.guest.ts';
@@ -28,7 +28,7 @@ export function createStore(kernel: Kernel): Store {
   for (let i = 0; i < mounts.length; i++) if (isUnder(temporary, (mounts[i] as { path: string }).path)) mounted = true;
   const memory = mounted ? undefined : new MemoryFiles(temporary);
 
-  const decodedAnswer = (payload: GuestPayload): unknown => decodePayload(payload, budget);
+  const decodedAnswer = (payload: GuestPayload): unknown => decodeReply(payload, budget);
 
   const ask = (operation: string, request: MemoryRequest): Promise<never> => {
     const what = { is: 'call', capability: 'filesystem', operation, ...(operation === 'read' || operation === 'readFile' ? { bulk: true } : {}) } as const;
