@@ -34,8 +34,6 @@ export interface HostContext {
   readonly population: Population;
   /** Milliseconds without anything to do after which an actor is hibernated; 0: never. */
   readonly idle: number;
-  /** Isolates that each cell keeps ready for actors that wake. */
-  readonly warm: number;
   readonly deadlines: Deadlines;
   readonly broker: Broker;
   readonly events: Events<HostEvents>;
@@ -57,7 +55,7 @@ export class Engine {
 
   constructor(deployment: Deployment, context: HostContext, output: (output: string, payload: Payload, execution: string | undefined) => void) {
     const { shape, namespace, quota, files, startsWith } = deployment;
-    const { deadlines, events, spares, nextCell, population, idle, warm } = context;
+    const { deadlines, events, spares, nextCell, population, idle } = context;
     this.deployment = deployment;
     this.context = context;
     this.#output = output;
@@ -91,7 +89,6 @@ export class Engine {
         nextCell,
         population,
         idle,
-        warm,
         startsWith,
         tell: (event) => {
           events.emit('cell', { time: Date.now(), namespace, ...event });

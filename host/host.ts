@@ -85,6 +85,8 @@ export interface NamespaceUsage extends NamespaceMemory {
 
 /** How often cells are asked whether they are alive. Milliseconds. */
 const heartbeat = 250;
+/** After a deployment. Milliseconds. */
+const refillDelay = 100;
 /** How long executions of a flow that is replaced have to end. Milliseconds. */
 const replacementDrain = 5_000;
 
@@ -112,6 +114,7 @@ export async function createHost(options: HostOptions = {}): Promise<Host> {
     options: { sandbox, level, folder: files.folder, entry: 'cell.cjs' },
     memoryBudget: checked.limits.cellMemory,
     spares: checked.spare,
+    warm: checked.warm,
     most: checked.limits.cells,
     memory,
   });
@@ -149,6 +152,7 @@ export class Host {
   readonly #flows = new Map<string, Flow>();
   readonly #engines = new Set<Engine>();
   readonly #heartbeat: NodeJS.Timeout;
+  #refilling: NodeJS.Timeout | undefined;
   #closed: Promise<void> | undefined;
 
   /** Not for embedders: use {@link createHost}. */
@@ -167,7 +171,6 @@ export class Host {
       spares: parts.spares,
       population: this.#population,
       idle: options.idle,
-      warm: options.warm,
       deadlines: this.#deadlines,
       events: this.#events,
       logger,
@@ -251,8 +254,7 @@ export class Host {
     this.#flows.set(namespace, flow);
     await before?.stop({ drain: replacementDrain });
     setImmediate(() => outputs.release());
-    // Why one does not start, the next deployment tells if it lasts.
-    void this.#bundlers.refill().catch(() => undefined);
+    this.#refillSoon();
     return flow as unknown as Flow<InputNames<M>, OutputNames<M>, ActorNames<M>>;
   }
 
@@ -304,6 +306,15 @@ export class Host {
     await this.#parts.store.close();
     clearInterval(this.#heartbeat);
     this.#deadlines.close();
+  }
+
+  /** What was deployed gets its first messages before another bundler is started: that holds this thread up for milliseconds. */
+  #refillSoon(): void {
+    this.#refilling ??= setTimeout(() => {
+      this.#refilling = undefined;
+      // Why one does not start, the next deployment tells if it lasts.
+      void this.#bundlers.refill().catch(() => undefined);
+    }, refillDelay).unref();
   }
 
   #demandOpen(): void {

@@ -100,7 +100,7 @@ export interface ActorPlan {
 }
 
 export type HostMessage =
-  /** First frame of the host. `careful`: one message a batch, each announced by `begin`. */
+  /** First frame for the actors of a cell. `careful`: one message a batch, each announced by `begin`. */
   | {
       readonly type: 'hello';
       readonly version: number;
@@ -110,9 +110,9 @@ export type HostMessage =
       readonly careful: boolean;
       /** For how many milliseconds an actor has nothing to do before it is hibernated; 0: however long. */
       readonly idle: number;
-      /** How many isolates may be kept ready for actors that wake. */
-      readonly warm: number;
     }
+  /** So many isolates are to be kept ready for actors that start. Room for them is there. May come before `hello`. */
+  | { readonly type: 'warm'; readonly isolates: number }
   /** Creates an instance of an actor, under this number; answered by `created` or `failed`. Payloads: see ActorPlan.source. */
   | { readonly type: 'create'; readonly actor: ActorPlan; readonly instance: number; readonly length: readonly number[] }
   /** Stops the instance (`stop` of the guest, then its isolate); answered by `stopped`. */

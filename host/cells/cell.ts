@@ -105,18 +105,21 @@ export class Cell implements RoutedCell, Residence {
     this.#longestCall = limits.reduce((longest, { wall, start }) => Math.max(longest, wall, start), 0) + limitGrace;
     this.outbound = new Outbound(unbound.process, () => this.#grant());
     this.credit = new ExportCredit(() => this.outbound.schedule());
-    this.#residents = new Residents({
-      shape,
-      elsewhere,
-      outbound: this.outbound,
-      credit: this.credit,
-      reserve: (isolates) => this.#process.reserve(isolates),
-      kill: (reason) => this.kill(reason),
-      left: (actor) => {
-        this.routes.forget(actor);
-        this.#calls.abort(actor);
+    this.#residents = new Residents(
+      {
+        shape,
+        elsewhere,
+        outbound: this.outbound,
+        credit: this.credit,
+        reserve: (isolates) => this.#process.reserve(isolates),
+        kill: (reason) => this.kill(reason),
+        left: (actor) => {
+          this.routes.forget(actor);
+          this.#calls.abort(actor);
+        },
       },
-    });
+      unbound.warmth,
+    );
     unbound.bind(identity.namespace, { onMessage: (message, payloads) => this.#receive(message, payloads), onExit: (reason) => this.#died(reason) });
   }
 
@@ -128,15 +131,11 @@ export class Cell implements RoutedCell, Residence {
     return this.#dead === undefined;
   }
 
-  /**
-   * @param idle milliseconds without anything to do after which an actor is hibernated; 0: never
-   * @param warm how many isolates may be kept ready for actors that wake
-   */
-  hello(idle: number, warm: number): void {
+  /** @param idle milliseconds without anything to do after which an actor is hibernated; 0: never */
+  hello(idle: number): void {
     this.#residents.idleLimit = idle;
-    this.#residents.warm = warm;
     const { number, generation } = this;
-    this.outbound.send({ type: 'hello', version: protocolVersion, cell: number, generation, credit: firstCredit, careful: false, idle, warm });
+    this.outbound.send({ type: 'hello', version: protocolVersion, cell: number, generation, credit: firstCredit, careful: false, idle });
   }
 
   /**
@@ -145,6 +144,11 @@ export class Cell implements RoutedCell, Residence {
    */
   create(actor: number, files: readonly Uint8Array[]): Promise<void> {
     return this.#residents.create(actor, files);
+  }
+
+  /** An actor is about to be created because something waits for it. */
+  wakes(): void {
+    this.#residents.wakes();
   }
 
   hosts(actor: number): boolean {
@@ -214,6 +218,7 @@ export class Cell implements RoutedCell, Residence {
     if (this.#dead !== undefined) return;
     if (this.#pings - this.#answered >= missedPings) this.kill({ code: 'cell.died', message: 'the cell did not answer for 2 s' });
     else this.outbound.send({ type: 'ping', token: ++this.#pings });
+    this.#residents.look();
   }
 
   /** Stops every actor, then the process; resolves when it is gone. */

@@ -27,12 +27,14 @@ const dataPerIsolate: Readonly<Record<RuntimeName, number>> = { javascript: 544 
  * Python 83–134.
  */
 export const residentPerIsolate: Readonly<Record<RuntimeName, number>> = { javascript: 12 * MiB, wasm: 12 * MiB, python: 160 * MiB };
-/** What a cell reads when the first actor of a language starts, once. The files of Python have 31 MB, and are held twice for a moment. */
-const filesOfRuntime: Readonly<Record<RuntimeName, number>> = { javascript: 0, wasm: 4 * MiB, python: 96 * MiB };
+/** What a cell reads when the first actor of a language starts, once. The files of Python have 31 MB, and are held twice for a moment; those of Extism 66 KB. */
+const filesOfRuntime: Readonly<Record<RuntimeName, number>> = { javascript: 0, wasm: 0, python: 96 * MiB };
 /** A cell creates and disposes of an isolate while it tests itself at its start. */
 const isolatesAtStart: IsolateCounts = { javascript: 1 };
 /** After isolates were given up, what they held may be there for so long at least, and for twice as long at most: milliseconds. */
 const releaseGrace = 1_000;
+/** How often the watchdog looks before a limit is moved that has room: the process that moves it holds up this thread, and an actor is just starting. */
+const looksToMove = 3;
 /**
  * Each move of RLIMIT_DATA is a process that is spawned. A cell with more isolates than a few gets room for some at once: what that
  * lets its guests allocate beyond their budget is little beside what so many idle isolates reserve and never touch, and the watchdog
@@ -107,7 +109,11 @@ export class CellMemory {
   #recent: MemoryLimits;
   #looks = 0;
   #own: number;
+  /** After so many looks the data limit is moved; 0: it need not be. */
+  #looksToMove = 0;
   #appliedData: number;
+  /** As much is allowed at least, while the limit is being moved. */
+  #sureData: number;
   #moving: Promise<void> = Promise.resolve();
 
   /**
@@ -128,6 +134,7 @@ export class CellMemory {
     this.#own = bare.own;
     calibrated.set(options.node, bare.data);
     this.#appliedData = options.dataLimit;
+    this.#sureData = options.dataLimit;
     this.#inForce = { resident: bare.resident + options.budget, data: options.dataLimit };
     this.#wanted = this.#inForce;
     this.#recent = this.#inForce;
@@ -153,24 +160,29 @@ export class CellMemory {
   }
 
   /**
-   * Sets the limits to what a cell with these isolates needs: a higher limit at once (await it before an isolate is
-   * created), a lower one when what the isolates held has had time to go.
+   * Sets the limits to what a cell with these isolates needs: a higher limit at once, a lower one when what the isolates held has had
+   * time to go. To be awaited before an isolate is created: it waits for the limit to move, unless that has room for these isolates already.
+   * It mostly has, since there is room for one that was given up, if none was.
    *
    * @throws VivariumError `cell.start` when the limit cannot be moved though the cell is alive
    */
-  reserve(isolates: IsolateCounts): Promise<void> {
+  async reserve(isolates: IsolateCounts): Promise<void> {
     const budget = this.#options.budget + filesOf(isolates);
+    const someAreGoing = this.#inForce.data > this.#wanted.data;
     this.#wanted = {
       resident: this.#bare.resident + cost(isolates, residentPerIsolate) + budget,
       data: this.#bare.data + cost(inSteps(isolates), dataPerIsolate) + largestOf(isolates) + budget,
     };
     this.#inForce = larger(this.#inForce, this.#wanted);
     this.#recent = larger(this.#recent, this.#wanted);
-    return this.#moveDataLimit();
+    const hasRoom = !someAreGoing && this.#sureData >= this.#bare.data + cost(isolates, dataPerIsolate) + budget;
+    if (hasRoom) this.#looksToMove = looksToMove;
+    else await this.#moveDataLimit();
   }
 
   /** Whether the cell keeps its limit; the error says by how much it does not. To be called once a period of the watchdog. */
   check(): VivariumError | undefined {
+    this.#moveWhenDue();
     this.#lowerAfterGrace();
     const figures = this.#gauge.read();
     this.#own = figures?.own ?? this.#own;
@@ -178,6 +190,13 @@ export class CellMemory {
     return new VivariumError('limit.memory', `A cell held ${inMiB(figures.resident)} of memory, and its limit is ${inMiB(this.#inForce.resident)}.`, {
       hint: 'Its actors may use less together, be given a cell of their own, or be granted more memory.',
     });
+  }
+
+  #moveWhenDue(): void {
+    if (this.#looksToMove === 0) return;
+    this.#looksToMove -= 1;
+    // What keeps it from being moved, the next reservation tells if it lasts.
+    if (this.#looksToMove === 0) this.#moveDataLimit().catch(() => undefined);
   }
 
   /** Also of a cell in which actors come and go without a pause. */
@@ -202,9 +221,11 @@ export class CellMemory {
     const { prlimit, pid } = this.#options;
     const data = this.#inForce.data;
     if (prlimit === undefined || data === this.#appliedData || this.#gauge.read() === undefined) return;
+    this.#sureData = Math.min(this.#appliedData, data);
     try {
       await promisify(execFile)(prlimit, [`--pid=${pid}`, `--data=${data}:`], { env: {} });
       this.#appliedData = data;
+      this.#sureData = data;
     } catch (cause) {
       if (this.#gauge.read() !== undefined) throw new VivariumError('cell.start', 'The memory limit of a cell cannot be moved.', { cause });
     }

@@ -13,6 +13,7 @@ import { escapeError } from '../telemetry/escape.ts';
 import { recordOf } from './failure.ts';
 import type { IsolateCounts } from './memory.ts';
 import { ProtocolViolation } from './violation.ts';
+import type { Warmth } from './warmth.ts';
 
 /** Their cell. */
 export interface Dwelling {
@@ -50,13 +51,14 @@ const createGrace = 5_000;
 export class Residents {
   /** Milliseconds without anything to do after which an actor is hibernated; 0: never. */
   idleLimit = 0;
-  /** Isolates that are kept ready for actors that wake. */
-  warm = 0;
   readonly #dwelling: Dwelling;
   readonly #hosted = new Map<number, Hosted>();
   readonly #creations = new Map<number, Creation>();
   /** By actor that was here: the number of its last instance. A number never returns, so what was meant for an earlier life goes nowhere. */
   readonly #lastInstances = new Map<number, number>();
+  readonly #warmth: Warmth;
+  /** Isolates that the cell keeps ready. */
+  #warm: number;
   readonly #isolates: Record<RuntimeName, number> = { javascript: 0, python: 0, wasm: 0 };
   /** What turns of the actors that are here may send without waiting. Messages. */
   #overshoot = 0;
@@ -66,8 +68,10 @@ export class Residents {
   #stopping: { readonly actors: Set<number>; done(): void } | undefined;
   #dead: ErrorRecord | undefined;
 
-  constructor(dwelling: Dwelling) {
+  constructor(dwelling: Dwelling, warmth: Warmth) {
     this.#dwelling = dwelling;
+    this.#warmth = warmth;
+    this.#warm = warmth.isolates;
   }
 
   /**
@@ -243,7 +247,34 @@ export class Residents {
   /** Isolates that are kept ready count as those of JavaScript, which they are until an actor takes one. */
   #reserve(): Promise<void> {
     const { javascript, ...others } = this.#isolates;
-    return this.#dwelling.reserve({ ...others, javascript: javascript + this.warm });
+    return this.#dwelling.reserve({ ...others, javascript: javascript + this.#warm });
+  }
+
+  /** An actor wakes, and was not to be expected. */
+  wakes(): void {
+    this.#warmth.woke(performance.now());
+    void this.#keepWarm();
+  }
+
+  /** To be called now and then. */
+  look(): void {
+    this.#warmth.look(performance.now());
+    void this.#keepWarm();
+  }
+
+  /** First room, then the isolates that need it. */
+  async #keepWarm(): Promise<void> {
+    const { isolates } = this.#warmth;
+    if (isolates === this.#warm) return;
+    const grows = isolates > this.#warm;
+    this.#warm = isolates;
+    if (!grows) this.#dwelling.outbound.send({ type: 'warm', isolates });
+    try {
+      await this.#reserve();
+      if (grows && this.#dead === undefined) this.#dwelling.outbound.send({ type: 'warm', isolates: this.#warm });
+    } catch {
+      // The next creation reserves again, and reports.
+    }
   }
 
   #isolateGone(actor: number): void {

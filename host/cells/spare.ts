@@ -6,6 +6,7 @@ import { type ErrorRecord, VivariumError } from '../../sdk/errors.ts';
 import type { CellMessage } from '../../runtimes/protocol.ts';
 import type { HostMemory, MemoryHolder } from './hostMemory.ts';
 import { type CellExit, type CellOptions, CellProcess } from './process.ts';
+import { Warmth } from './warmth.ts';
 
 export interface ProcessHandlers {
   onMessage(message: CellMessage, payloads: readonly Buffer[]): void;
@@ -18,11 +19,14 @@ export class UnboundProcess implements MemoryHolder {
   readonly memoryBudget: number;
   namespace: string | undefined;
   since = Date.now();
+  /** Of the isolates that it keeps ready. */
+  readonly warmth: Warmth;
   #handlers: ProcessHandlers | undefined;
   #exit: ErrorRecord | undefined;
 
-  constructor(options: Omit<CellOptions, 'onMessage' | 'onExit'> & { readonly memoryBudget: number }, gone: () => void) {
+  constructor(options: Omit<CellOptions, 'onMessage' | 'onExit'> & { readonly memoryBudget: number }, warm: number, gone: () => void) {
     this.memoryBudget = options.memoryBudget;
+    this.warmth = new Warmth(warm);
     this.process = CellProcess.spawn({
       ...options,
       onMessage: (message, payloads) => {
@@ -35,6 +39,14 @@ export class UnboundProcess implements MemoryHolder {
         this.#handlers?.onExit(this.#exit);
       },
     });
+    if (warm > 0) this.#warmUp().catch(() => undefined);
+  }
+
+  /** As soon as it is ready itself. */
+  async #warmUp(): Promise<void> {
+    const { isolates } = this.warmth;
+    await this.process.reserve({ javascript: isolates });
+    this.process.send({ type: 'warm', isolates });
   }
 
   /** The process is ready, and could do nothing it should not when it tried. */
@@ -87,21 +99,27 @@ export interface SpareSettings {
   readonly memoryBudget: number;
   /** Processes kept ready. */
   readonly spares: number;
+  /** Isolates that each process may keep ready, from its start. */
+  readonly warm: number;
   /** Cells of the host at once, spares included. */
   readonly most: number;
   readonly memory: HostMemory;
 }
 
+/** Until a spare that was taken is replaced: what has just been started gets its first messages meanwhile. Milliseconds. */
+const refillDelay = 100;
+
 export class SpareCells {
   readonly #settings: SpareSettings;
   readonly #spares = new Set<UnboundProcess>();
   #living = 0;
+  #refilling: NodeJS.Timeout | undefined;
   #closed = false;
   #empty: (() => void) | undefined;
 
   constructor(settings: SpareSettings) {
     this.#settings = settings;
-    this.refill();
+    this.#refill();
   }
 
   get living(): number {
@@ -137,8 +155,15 @@ export class SpareCells {
     return fresh;
   }
 
-  /** Starts what is missing. To be called when there is time: it competes for the processor with cells that start. */
-  refill(): void {
+  /** Starts what is missing, a little later: to start a process holds this thread up for milliseconds, and others compete for the processor. */
+  refillSoon(): void {
+    this.#refilling ??= setTimeout(() => {
+      this.#refilling = undefined;
+      this.#refill();
+    }, refillDelay).unref();
+  }
+
+  #refill(): void {
     const { spares, most, memoryBudget, memory } = this.#settings;
     while (!this.#closed && this.#spares.size < spares && this.#living < most && memory.fitsCell) {
       try {
@@ -161,7 +186,7 @@ export class SpareCells {
     if (this.#closed) throw new VivariumError('host.closed', 'the host has been closed');
     this.#living++;
     try {
-      const unbound: UnboundProcess = new UnboundProcess({ ...this.#settings.options, memoryBudget }, () => {
+      const unbound: UnboundProcess = new UnboundProcess({ ...this.#settings.options, memoryBudget }, this.#settings.warm, () => {
         this.#spares.delete(unbound);
         this.#settings.memory.delete(unbound);
         if (--this.#living === 0) this.#empty?.();

@@ -39,8 +39,6 @@ export interface SupervisorSettings {
   readonly population: Population;
   /** Milliseconds without anything to do after which an actor is hibernated; 0: never. */
   readonly idle: number;
-  /** Isolates that each cell keeps ready for actors that wake. */
-  readonly warm: number;
   /** Whether actors start with the flow, as many as there are places for, or each when its first message comes. */
   readonly startsWith: 'flow' | 'message';
   readonly tell: (event: Omit<CellEvent, 'time' | 'namespace'>) => void;
@@ -252,7 +250,7 @@ export class Supervisor implements CellListener {
   /** @throws why the cell, or an actor in it, did not start; after a deploy such an actor is in quarantine then */
   async #bringUp(place: Place): Promise<void> {
     const began = performance.now();
-    const { namespace, quota, shape, spares, nextCell, idle, warm, population } = this.#settings;
+    const { namespace, quota, shape, spares, nextCell, idle, population } = this.#settings;
     const isFirst = place.generation === 0;
     const unbound = await spares.take(place.memoryBudget);
     const identity = { namespace, quota, number: nextCell(), generation: place.generation, place: place.index };
@@ -261,7 +259,7 @@ export class Supervisor implements CellListener {
     place.starting = cell;
     try {
       if (this.#stopped) throw VivariumError.from(stopped);
-      cell.hello(idle, warm);
+      cell.hello(idle);
       await this.#createActors(place, cell, isFirst);
     } catch (error) {
       population.vanish(cell);
@@ -277,7 +275,7 @@ export class Supervisor implements CellListener {
     place.generation++;
     this.#router.attach(cell, this.#recovery.replaced(place.index));
     this.#recovery.proceed();
-    spares.refill();
+    spares.refillSoon();
   }
 
   /** One after another, so that it is known who kills the cell; as long as there are places. The others wake when something waits for them. */

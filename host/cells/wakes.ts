@@ -80,6 +80,7 @@ export class Wakes {
   async #create(cell: Cell, actor: number): Promise<void> {
     const { population, shape } = this.#settings;
     await population.enter(cell, runtimeOf(shape, actor), nameOf(shape, actor));
+    cell.wakes();
     await this.occupy(cell, actor);
     this.#setbacks.delete(actor);
   }

@@ -87,12 +87,9 @@ export class BundlerProcess {
    * @throws VivariumError `source.invalid` when it takes too much time or memory, `host.unsupported` when the bundler cannot run.
    */
   async bundle(order: BundleOrder, time: number = bundlerCaps.time): Promise<BundleOutcome> {
-    const { stdin, stdout } = this.#child;
+    const { stdout } = this.#child;
     this.#keepHostAlive(true);
     let timer: NodeJS.Timeout | undefined;
-    const say = (line: HostLine): void => {
-      stdin.write(`${JSON.stringify(line)}\n`);
-    };
     try {
       return await new Promise<BundleOutcome>((resolve, reject) => {
         timer = setTimeout(() => reject(tooExpensive()), time);
@@ -103,9 +100,9 @@ export class BundlerProcess {
           if (line === undefined) reject(notRunning(`It said ${JSON.stringify(text.slice(0, 200))}.`));
           else if (line.type === 'begun') this.#begun = true;
           else if (line.type === 'bundled' || line.type === 'failed') resolve(line);
-          else void answer(order, line).then(say, reject);
+          else void answer(order, line).then((told) => this.#say(told), reject);
         });
-        void givenOf(order).then((given) => say({ type: 'bundle', entries: order.entries, given }));
+        void givenOf(order).then((given) => this.#say({ type: 'bundle', entries: order.entries, given }));
       });
     } finally {
       clearTimeout(timer);
@@ -113,9 +110,14 @@ export class BundlerProcess {
     }
   }
 
-  /** It waits for an order, and nobody waits for it: the process of the host may end meanwhile. */
-  rest(): void {
+  /** It makes a bundle of nothing, so that the first one is as quick as the second. Nobody waits for it: the process of the host may end meanwhile. */
+  rehearse(): void {
+    this.#say({ type: 'rehearse' });
     this.#keepHostAlive(false);
+  }
+
+  #say(line: HostLine): void {
+    this.#child.stdin.write(`${JSON.stringify(line)}\n`);
   }
 
   /** With all that it started: by their group, and because they have nobody to speak to any more. */

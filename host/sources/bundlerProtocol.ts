@@ -44,6 +44,8 @@ export interface Given {
 }
 
 export type HostLine =
+  /** No order will come for a while: makes ready what a first order would wait for. */
+  | { readonly type: 'rehearse' }
   /** `given`: texts that need not be asked for, those of the entries. */
   | { readonly type: 'bundle'; readonly entries: readonly string[]; readonly given: readonly Given[] }
   | { readonly type: 'resolved'; readonly question: number; readonly name: string }

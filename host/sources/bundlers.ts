@@ -43,7 +43,7 @@ export class Bundlers {
     });
   }
 
-  /** Starts a spare where one was used, or would have been. To be called when there is time: it competes for the processor. */
+  /** Starts a spare where one was used, or would have been. To be called when there is time: it holds this thread up for milliseconds, and competes for the processor. */
   async refill(): Promise<void> {
     if (!this.#keepsSpare || !this.#wanted || this.#closed || this.#spare?.alive === true) return;
     this.#wanted = false;
@@ -52,7 +52,7 @@ export class Bundlers {
       spare.kill();
       return;
     }
-    spare.rest();
+    spare.rehearse();
     this.#spare = spare;
     clearTimeout(this.#rest);
     this.#rest = setTimeout(() => this.#takeSpare()?.kill(), longestRest).unref();

@@ -28,7 +28,7 @@ const guestSources = ['sdk', 'runtimes/guest', 'runtimes/javascript', 'runtimes/
 const steps: readonly Step[] = [
   {
     name: 'guest',
-    inputs: [...guestSources, 'runtimes/build/guest.ts'],
+    inputs: [...guestSources, 'runtimes/cell/trial.ts', 'runtimes/build/guest.ts'],
     outputs: ['dist/cell/guest.js', 'dist/cell/guest.snapshot'],
     run: () => buildGuest(cell),
   },

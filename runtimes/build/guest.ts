@@ -1,8 +1,23 @@
-/** Builds what all isolates share: the bootstrap as one script, and the V8 snapshot that holds it. */
+/**
+ * Builds what all isolates share: the bootstrap as one script, and the V8 snapshot that holds it, with what V8 compiled of it while it
+ * ran an actor. That actor runs in a context of its own, of which nothing else is left.
+ */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import ivm from 'isolated-vm';
+import { harmless, oneMessage, settings } from '../cell/trial.ts';
+
+/** Starts an actor and gives it two messages. Made from a snapshot, a context has `WebAssembly`; here it does not yet. */
+const rehearsal = `{
+  globalThis.WebAssembly = {};
+  const deliver = (number) => doors.deliver(number, ...${JSON.stringify(oneMessage)});
+  const send = (records, lengths, events) => {
+    if (events.includes('started')) Promise.resolve().then(() => deliver(1)).then(() => deliver(2));
+  };
+  const doors = __boot(${JSON.stringify(JSON.stringify(settings))}, send, new ArrayBuffer(32), undefined);
+  doors.load(${JSON.stringify(harmless)});
+}`;
 
 export async function buildGuest(folder: string): Promise<void> {
   const result = await build({
@@ -22,6 +37,6 @@ export async function buildGuest(folder: string): Promise<void> {
   });
   const code = result.outputFiles[0]?.text ?? '';
   writeFileSync(join(folder, 'guest.js'), code);
-  const snapshot = ivm.Isolate.createSnapshot([{ code, filename: '<vivarium>' }]);
+  const snapshot = ivm.Isolate.createSnapshot([{ code, filename: '<vivarium>' }], rehearsal);
   writeFileSync(join(folder, 'guest.snapshot'), new Uint8Array(snapshot.copy() as ArrayBuffer));
 }

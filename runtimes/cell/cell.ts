@@ -16,6 +16,7 @@ import { type Channel, Outbound, toBytes } from './outbound.ts';
 import { Residents } from './residents.ts';
 import { Rests } from './rests.ts';
 import { Routing } from './routing.ts';
+import type { Shells } from './shells.ts';
 
 /** How often limits are looked at that no door enforces. Milliseconds. */
 const checkInterval = 50;
@@ -26,6 +27,7 @@ export type Starter = (plan: ActorPlan, payloads: readonly Buffer[]) => Start;
 
 export class Cell implements Router {
   readonly #outbound: Outbound;
+  readonly #shells: Shells;
   readonly #starter: Starter;
   readonly #residents: Residents;
   readonly #rests: Rests;
@@ -34,9 +36,10 @@ export class Cell implements Router {
   #careful = false;
   #looksAgain = false;
 
-  constructor(channel: Channel, starter: Starter) {
+  constructor(channel: Channel, shells: Shells, starter: Starter) {
     this.#outbound = new Outbound(channel);
     this.#executions = new Executions((execution) => this.#outbound.settled(execution));
+    this.#shells = shells;
     this.#starter = starter;
     this.#residents = new Residents((actor) => this.#outbound.tell({ type: 'wanted', actor }));
     this.#routing = new Routing(this.#residents, this.#executions, this.#outbound);
@@ -50,6 +53,9 @@ export class Cell implements Router {
         this.#routing.credit(message.credit);
         this.#careful = message.careful;
         this.#rests.patience = message.idle;
+        return;
+      case 'warm':
+        this.#shells.most = message.isolates;
         return;
       case 'create':
         this.#create(message.actor, message.instance, cutPayloads(message.length, region));

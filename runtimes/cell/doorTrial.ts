@@ -2,27 +2,21 @@
  * The door rests on how isolated-vm treats unhandled rejections after a task. So each cell tries it at start,
  * with a guest that leaves behind a rejection whose `message` never returns: without the decoy this hangs.
  */
-import type { Settings } from '../guest/wire.ts';
 import { javascriptRuntime } from '../javascript/javascript.ts';
-import { defaultLimits } from '../limits.ts';
 import type { ActorPlan } from '../protocol.ts';
 import type { IsolatedVm } from './addon.ts';
 import { Guest } from './guest.ts';
 import type { Shells } from './shells.ts';
+import { limits, oneMessage, settings } from './trial.ts';
 
 const hostile = 'const handle = () => { Promise.reject({ get message() { for (;;); } }); return 1; };\nreturn { handle };';
-
-/** To the first inlet the message `1`, of an execution that is not described: see wire.ts. */
-const oneMessage = [1, '\0\0\x01', '\x01\0', '\0\0\0', '{}', '1', 1];
 
 /** Far more than the test needs, far less than for ever. Milliseconds. */
 const patience = 2_000;
 
-const limits = { ...defaultLimits.javascript, start: 500 };
-
 const plan: ActorPlan = {
   index: 0,
-  name: 'door-trial',
+  name: settings.actor,
   runtime: 'javascript',
   inlets: ['in'],
   outlets: [
@@ -41,23 +35,6 @@ const plan: ActorPlan = {
   functions: {},
   effects: false,
   source: { runtime: 'javascript', file: 'door-trial.js' },
-};
-
-const settings: Settings = {
-  runtime: 'javascript',
-  actor: plan.name,
-  inlets: ['in'],
-  outlets: ['out', 'error'],
-  peers: [],
-  functions: {},
-  config: null,
-  environment: {},
-  secrets: {},
-  services: [],
-  mounts: [],
-  limits,
-  concurrency: 1,
-  prompt: false,
 };
 
 export async function tryDoor(ivm: IsolatedVm, shells: Shells): Promise<boolean> {

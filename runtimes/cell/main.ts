@@ -85,7 +85,7 @@ const send = (message: CellMessage, payloads: readonly Buffer[]): void => {
   for (const piece of encodeFrame(message, payloads)) channel.write(piece);
 };
 
-const cell = new Cell({ send, flush }, (plan, payloads) => {
+const cell = new Cell({ send, flush }, shells, (plan, payloads) => {
   const runtime = runtimes[plan.runtime];
   const locate = runtime.locate(plan, payloads);
   return (actor, number, listener) => startInstance(runtime, plan, payloads, locate, actor, number, listener);
@@ -151,7 +151,6 @@ tryDoor(ivm, shells).then((holds) => {
   if (!holds) denied['enter by the door'] = 'ALLOWED';
   const reader = new FrameReader((header, behind) => {
     const { message, region } = joinColumns(JSON.parse(header), behind);
-    if ((message as HostMessage).type === 'hello') shells.most = (message as Extract<HostMessage, { type: 'hello' }>).warm;
     cell.receive(message as HostMessage, region);
   });
   channel.on('data', (chunk: Buffer) => {

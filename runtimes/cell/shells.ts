@@ -3,32 +3,30 @@
  * comes back: what an actor leaves is disposed with it.
  */
 import type { Context, Isolate } from 'isolated-vm';
+import { defaultLimits } from '../limits.ts';
+import { javascriptRuntime } from '../javascript/javascript.ts';
 import type { IsolatedVm } from './addon.ts';
 
 export interface Shell {
   readonly isolate: Isolate;
   readonly context: Context;
-  /** The heap limit, in MiB. */
-  readonly heap: number;
   /** V8 gave up: a thread is lost, perhaps the process. */
   catastrophic: (message: string) => void;
 }
 
-/** Until the next one is made, so that it competes with no actor that starts. Milliseconds. */
-const pause = 10;
-/** When none was taken for so long, those that are kept are given up. Milliseconds. */
-const forgottenAfter = 60_000;
+/** After one was taken, until the next one is made: that holds up the thread on which the actor that took it gets its first message. Milliseconds. */
+const pause = 50;
 
 export class Shells {
-  /** How many may be kept. */
-  most = 0;
   readonly #ivm: IsolatedVm;
   readonly #snapshot: InstanceType<IsolatedVm['ExternalCopy']>;
   readonly #catastrophic: (message: string) => void;
-  /** All have the heap limit that was asked for last. */
-  #kept: Shell[] = [];
-  #making = false;
-  #forgetting: NodeJS.Timeout | undefined;
+  #most = 0;
+  /** Of those that are kept: what was asked for last. MiB. */
+  #heap = javascriptRuntime.heap(defaultLimits.javascript);
+  /** Those that are just being made included. */
+  #kept: Promise<Shell>[] = [];
+  #filling: NodeJS.Timeout | undefined;
 
   /** @param catastrophic told of one that no actor has taken */
   constructor(ivm: IsolatedVm, snapshot: InstanceType<IsolatedVm['ExternalCopy']>, catastrophic: (message: string) => void) {
@@ -37,34 +35,43 @@ export class Shells {
     this.#catastrophic = catastrophic;
   }
 
+  /** How many are kept. */
+  set most(most: number) {
+    this.#most = most;
+    this.#giveUp(most);
+    void this.#fill();
+  }
+
   /** @param heap its limit in MiB */
   async take(heap: number): Promise<Shell> {
-    const kept = this.#kept.findIndex((shell) => shell.heap === heap);
-    const shell = kept < 0 ? await this.#make(heap) : (this.#kept.splice(kept, 1)[0] as Shell);
-    this.#refill(heap);
-    return shell;
+    if (heap !== this.#heap) this.#giveUp(0);
+    this.#heap = heap;
+    const kept = this.#kept.shift();
+    this.#filling ??= setTimeout(() => this.#fill(), pause);
+    // Why one could not be made ahead, that which is made now tells if it lasts.
+    return (await kept?.catch(() => undefined)) ?? (await this.#make(heap));
   }
 
-  #refill(heap: number): void {
-    clearTimeout(this.#forgetting);
-    this.#forgetting = setTimeout(() => this.#keep([]), forgottenAfter).unref();
-    if (this.#making || this.most === 0) return;
-    this.#making = true;
-    setTimeout(async () => {
-      try {
-        this.#keep(this.#kept.filter((shell) => shell.heap === heap));
-        while (this.#kept.length < this.most) this.#kept.push(await this.#make(heap));
-      } catch {
-        // Who wakes next makes one itself, and says what is wrong.
-      } finally {
-        this.#making = false;
-      }
-    }, pause);
+  /** One after another: each holds up what else the cell does. */
+  async #fill(): Promise<void> {
+    while (this.#kept.length < this.#most) {
+      const made = this.#make(this.#heap);
+      this.#kept.push(made);
+      if ((await made.catch(() => undefined)) !== undefined) continue;
+      this.#kept = this.#kept.filter((kept) => kept !== made);
+      break;
+    }
+    this.#filling = undefined;
   }
 
-  #keep(shells: Shell[]): void {
-    for (const { isolate } of this.#kept) if (!shells.some((shell) => shell.isolate === isolate)) isolate.dispose();
-    this.#kept = shells;
+  /** All but so many. */
+  #giveUp(left: number): void {
+    for (const kept of this.#kept.splice(left)) {
+      kept.then(
+        ({ isolate }) => isolate.dispose(),
+        () => undefined,
+      );
+    }
   }
 
   async #make(heap: number): Promise<Shell> {
@@ -73,7 +80,7 @@ export class Shells {
       snapshot: this.#snapshot as never,
       onCatastrophicError: (message: string) => shell.catastrophic(message),
     });
-    const shell: { -readonly [K in keyof Shell]: Shell[K] } = { isolate, context: undefined as never, heap, catastrophic: this.#catastrophic };
+    const shell: { -readonly [K in keyof Shell]: Shell[K] } = { isolate, context: undefined as never, catastrophic: this.#catastrophic };
     try {
       shell.context = await isolate.createContext();
       return shell;

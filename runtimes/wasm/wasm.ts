@@ -5,8 +5,11 @@ import type { Runtime, StackReader } from '../runtime.ts';
 
 const MiB = 1024 * 1024;
 
-/** What Extism, the bootstrap and the values of a message take beside the memory of the plugin. MiB. */
-const heapBeside = 48;
+/**
+ * What Extism, the bootstrap and the values of a message take beside the memory of the plugin. MiB. With the default limits it makes the
+ * heap that JavaScript has by default, so that an isolate that was made ahead serves either.
+ */
+const heapBeside = 56;
 
 export function createWasmRuntime(ivm: IsolatedVm): Runtime {
   let files: { readonly script: string; readonly blocks: Buffer; readonly text: Buffer } | undefined;

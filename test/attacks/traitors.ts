@@ -43,7 +43,7 @@ class MixedCells extends SpareCells {
 
   /** The next cell that anybody takes runs this program. */
   prepare(place: { readonly folder: string; readonly entry: string }): void {
-    this.#next = new SpareCells({ ...this.#settings, options: { ...this.#settings.options, ...place }, spares: 0 });
+    this.#next = new SpareCells({ ...this.#settings, options: { ...this.#settings.options, ...place }, spares: 0, warm: 0 });
     this.#all.push(this.#next);
   }
 
@@ -74,6 +74,7 @@ export async function createMixedHost(level: SandboxLevel): Promise<MixedHost> {
     options: { sandbox, level, folder, entry: 'cell.cjs' },
     memoryBudget: options.limits.cellMemory,
     spares: options.spare,
+    warm: options.warm,
     most: options.limits.cells,
     memory,
   });

@@ -62,6 +62,7 @@ export async function rogueHost(lie: string, services: ServiceTree = {}): Promis
     options: { sandbox: await detectSandbox(), level, folder, entry },
     memoryBudget: options.limits.cellMemory,
     spares: 0,
+    warm: 0,
     most: 16,
     memory,
   });
