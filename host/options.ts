@@ -82,8 +82,9 @@ export interface HostOptions {
    */
   readonly idle?: number;
   /**
-   * Isolates that each cell keeps ready once an actor has started there, so that the next one to wake waits for less. Nothing has run
-   * in them, and each is taken once, by one actor. Default 1; at most 16. One costs about 2 MB.
+   * Isolates that each cell may keep ready, spare ones included, so that an actor that starts waits for less. Nothing has run in them,
+   * and each is taken once, by one actor. A cell keeps one, and more when as many actors woke within a quarter of a second, until none
+   * has for ten seconds. Default 4; at most 16; 0: none. One costs about 2 MB.
    */
   readonly warm?: number;
   /** Processes kept ready to replace a cell that died: how many, or whether one. Default 1. A spare costs about 32 MB. */
@@ -166,7 +167,7 @@ const schema = z.strictObject({
     .max(2 ** 31 - 1)
     .refine((idle) => idle === 0 || idle >= shortestIdle, `0, or ${shortestIdle} at least`)
     .default(300_000),
-  warm: z.int().min(0).max(16).default(1),
+  warm: z.int().min(0).max(16).default(4),
   spare: z
     .union([z.boolean(), z.int().min(0).max(16)])
     .default(true)

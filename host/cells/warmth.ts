@@ -26,7 +26,7 @@ export class Warmth {
 
   /** An actor wakes. @param now in milliseconds, of any clock */
   woke(now: number): void {
-    this.#wakes = [...this.#wakes.filter((time) => now - time < moment).slice(-this.#most), now];
+    this.#wakes = [...this.#wakes.filter((time) => now - time < moment), now].slice(-Math.max(1, this.#most));
     if (this.#wakes.length < this.#isolates) return;
     this.#needed = now;
     this.#isolates = Math.min(this.#wakes.length, this.#most);

@@ -212,6 +212,22 @@ describe.each(levels)('the memory of a cell at level %s', (level) => {
     await expect.poll(soft, { timeout: 5_000 }).toBeLessThan(2_500 * MiB);
   });
 
+  test('waits for no limit to move that has room already, unless isolates were just given up', async () => {
+    const { cell } = await startStandIn(level, 'ready();');
+    await cell.ready;
+    const soft = (): number => Number(/^Max data size\s+(\d+)/m.exec(readFileSync(`/proc/${cell.pid}/limits`, 'utf8'))?.[1]);
+    await cell.reserve({ javascript: 4 });
+    const four = soft();
+    await cell.reserve({ javascript: 5 });
+    expect(soft()).toBe(four);
+    await expect.poll(soft, { timeout: 5_000 }).toBeGreaterThan(four + 500 * MiB);
+    expect(soft()).toBe(cell.memory()?.dataLimit);
+    const five = soft();
+    await cell.reserve({ javascript: 4 });
+    await cell.reserve({ javascript: 6 });
+    expect(soft()).toBeGreaterThan(five + 500 * MiB);
+  });
+
   test('is a clean error for what asks for too much at once', async () => {
     const body = `ready(); received(({ token }) => say(attempt(() => Buffer.alloc(token).length)));`;
     const { cell, said } = await startStandIn(level, body, { memoryBudget: 128 * MiB });

@@ -1,4 +1,5 @@
 /** Places for isolates: who gets one, who makes room, and who is told that there is none. */
+import { readFileSync } from 'node:fs';
 import { describe, expect, test, vi } from 'vitest';
 import { createHost, type ManifestObject } from '../../host/index.ts';
 import { failureOf } from '../support/failure.ts';
@@ -195,4 +196,20 @@ test('an actor that wakes sees nothing that another one left, nor itself in an e
     expect(await flow.actor(name).ask(null)).toEqual(nothing);
     expect(await flow.actor(name).ask(null)).toEqual([name, name, name]);
   }
+}, 60_000);
+
+test('a cell in which actors wake at the same time makes room for as many isolates that it keeps ready, as far as it may', async () => {
+  const MiB = 1024 * 1024;
+  const roomOf = async (warm: number, least: number): Promise<number> => {
+    await using host = await createHost({ warm });
+    const pids: (number | undefined)[] = [];
+    host.on('cell', ({ pid }) => pids.push(pid));
+    const flow = await host.deploy(flowOf(counters(4)), { start: 'message' });
+    await Promise.all([0, 1, 2, 3].map((number) => flow.actor(`actor${number}`).ask(null)));
+    const room = (): number => Number(/^Max data size\s+(\d+)/m.exec(readFileSync(`/proc/${pids[0]}/limits`, 'utf8'))?.[1]) / MiB;
+    await expect.poll(room, { timeout: 5_000 }).toBeGreaterThan(least);
+    return room();
+  };
+  // An isolate counts with 544 MiB, a cell with some 800.
+  expect((await roomOf(3, 4_700)) - (await roomOf(1, 3_700))).toBeCloseTo(2 * 544, -2);
 }, 60_000);
