@@ -113,7 +113,7 @@ export class Engine {
       const each = replicas.map((replica) => ({ ...this.#router.standing(replica), ...this.#supervisor.standing(replica) }));
       return { name, runtime, concurrency: concurrency * replicas.length, ...joined(each) };
     });
-    return { namespace, executions: this.#tracker.size, actors };
+    return { namespace, executions: this.#tracker.size, interpreters: this.#supervisor.interpreters, actors };
   }
 
   async start(): Promise<void> {

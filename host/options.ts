@@ -84,10 +84,11 @@ export interface HostOptions {
   /**
    * Isolates that each cell may keep ready, spare ones included, so that an actor that starts waits for less. Nothing has run in them,
    * and each is taken once, by one actor. A cell keeps one, and more when as many actors woke within a quarter of a second, until none
-   * has for ten seconds. Default 4; at most 16; 0: none. One costs about 2 MB.
+   * has for ten seconds. Default 4; at most 16; 0: none. One costs about 2 MB. Unless it is 0, a cell in
+   * which a Python actor sleeps also keeps one in which Python has started, for a minute after one woke or went to rest: about 90 MB.
    */
   readonly warm?: number;
-  /** Processes kept ready to replace a cell that died: how many, or whether one. Default 1. A spare costs about 32 MB. */
+  /** Processes kept ready to replace a cell that died: how many, or whether one. Default 1. A spare costs about 32 MB; one of them, while Python actors live, 120 MB more. */
   readonly spare?: boolean | number;
 }
 

@@ -34,6 +34,11 @@ export interface FlowStatus<Actors extends string = string> {
   readonly namespace: string;
   /** Executions that have not ended. */
   readonly executions: number;
+  /**
+   * Isolates in which Python had started before it was known for whom: how many are ready for actors that wake, and how many were taken, in
+   * the cells that are there.
+   */
+  readonly interpreters: { readonly ready: number; readonly taken: number };
   /** In the order of the manifest. */
   readonly actors: readonly ActorStatus<Actors>[];
 }

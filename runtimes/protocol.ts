@@ -113,6 +113,11 @@ export type HostMessage =
     }
   /** So many isolates are to be kept ready for actors that start. Room for them is there. May come before `hello`. */
   | { readonly type: 'warm'; readonly isolates: number }
+  /**
+   * An isolate is to be kept ready in which Python has started, for an actor with so much memory, in bytes; 0: none any more. May come
+   * before `hello`. Answered by `interpreters` when there is one, or none any more.
+   */
+  | { readonly type: 'interpreter'; readonly memory: number }
   /** Creates an instance of an actor, under this number; answered by `created` or `failed`. Payloads: see ActorPlan.source. */
   | { readonly type: 'create'; readonly actor: ActorPlan; readonly instance: number; readonly length: readonly number[] }
   /** Stops the instance (`stop` of the guest, then its isolate); answered by `stopped`. */
@@ -240,6 +245,8 @@ export const cellMessage = z.discriminatedUnion('type', [
   }),
   z.strictObject({ type: z.literal('created'), actor: index, instance: handle, inlets: z.array(text(256)).max(1024), millis: z.number() }),
   z.strictObject({ type: z.literal('failed'), actor: index, error: errorRecord }),
+  /** Isolates in which Python has started before it is known for whom: how many are kept now, and how many were taken so far. */
+  z.strictObject({ type: z.literal('interpreters'), ready: count, taken: count }),
   /** The instance is gone: it was stopped, or hibernated. */
   z.strictObject({ type: z.literal('stopped'), actor: index }),
   /** A message waits in the cell for an actor that has no instance. */

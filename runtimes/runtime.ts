@@ -19,7 +19,13 @@ export interface Runtime {
   /** Opens what isolates of this language will need. Called once, before permissions are dropped. */
   prepare(open: OpenFile): void;
   /** The heap limit of the isolate in MiB: what V8 counts. Memory of WebAssembly is bounded inside. */
-  heap(limits: Limits): number;
+  heap(limits: Pick<Limits, 'memory' | 'message'>): number;
+  /**
+   * What its isolates can be made ready with before it is known for whom: the arguments of `__warm` in guest/main.ts, after the seed.
+   * Absent: nothing.
+   * @param memory of the actor, see Limits
+   */
+  warm?(isolate: Isolate, context: Context, memory: number): Promise<readonly unknown[]>;
   /**
    * The arguments of the `load` door: strings, and copies that the host's own files are transferred by.
    * @param payloads what came with `create`, see ActorPlan.source

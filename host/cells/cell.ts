@@ -13,11 +13,16 @@ import type { Router, Said } from '../routing/router.ts';
 import { CellRoutes, type FlowShape, nameOf, type TopologyActor } from '../routing/topology.ts';
 import { type GuestCall, GuestCalls } from './calls.ts';
 import { escapeError, escapeText } from '../telemetry/escape.ts';
+import type { CellMemoryFigures } from './memory.ts';
 import type { Residence } from './population.ts';
 import type { CellProcess } from './process.ts';
 import { Residents } from './residents.ts';
 import type { UnboundProcess } from './spare.ts';
 import { ProtocolViolation } from './violation.ts';
+
+/** The part of its memory limit that a cell may use before it keeps nothing that it could do without. */
+const shortAbove = 0.8;
+const isShort = (figures: CellMemoryFigures | undefined): boolean => figures !== undefined && figures.resident > shortAbove * figures.residentLimit;
 
 /** Whoever is responsible for the cell. */
 export interface CellListener {
@@ -34,6 +39,8 @@ export interface CellListener {
   logged(cell: Cell, said: Said<'log'>): void;
   /** A guest calls a capability. The answer goes through {@link Cell.reply}. */
   called(cell: Cell, said: Said<'call'>, payload: Uint8Array, call: GuestCall): void;
+  /** Python actors with so much memory, in bytes, live in the cell; 0: none. */
+  runsPython(cell: Cell, memory: number): void;
 }
 
 export interface CellIdentity {
@@ -111,14 +118,18 @@ export class Cell implements RoutedCell, Residence {
         elsewhere,
         outbound: this.outbound,
         credit: this.credit,
+        isShort: (more) => isShort(this.#process.memory()) || !unbound.hostMemory.fits(more),
         reserve: (isolates) => this.#process.reserve(isolates),
         kill: (reason) => this.kill(reason),
         left: (actor) => {
           this.routes.forget(actor);
           this.#calls.abort(actor);
         },
+        runsPython: (memory) => listener.runsPython(this, memory),
       },
       unbound.warmth,
+      unbound.interpreter,
+      identity.place,
     );
     unbound.bind(identity.namespace, { onMessage: (message, payloads) => this.#receive(message, payloads), onExit: (reason) => this.#died(reason) });
   }
@@ -136,6 +147,7 @@ export class Cell implements RoutedCell, Residence {
     this.#residents.idleLimit = idle;
     const { number, generation } = this;
     this.outbound.send({ type: 'hello', version: protocolVersion, cell: number, generation, credit: firstCredit, careful: false, idle });
+    this.#residents.look();
   }
 
   /**
@@ -180,6 +192,11 @@ export class Cell implements RoutedCell, Residence {
 
   measure(): void {
     this.#process.measure();
+  }
+
+  /** Interpreters of Python that are ready for actors that wake, and those that actors of this cell took. */
+  get interpreters(): { readonly ready: number; readonly taken: number } {
+    return this.#residents.interpreters.told;
   }
 
   /** The inlets that the actor's source serves. */
@@ -273,6 +290,9 @@ export class Cell implements RoutedCell, Residence {
         return;
       case 'stopped':
         if (this.#residents.stopped(message.actor)) this.#listener.rested(this, message.actor);
+        return;
+      case 'interpreters':
+        this.#residents.interpreters.told = message;
         return;
       case 'wanted':
         this.#demandOwn(message.actor);

@@ -11,6 +11,7 @@ import type { Said } from '../routing/router.ts';
 import { actorPlan, type FlowShape, nameOf, type TopologyActor } from '../routing/topology.ts';
 import { escapeError } from '../telemetry/escape.ts';
 import { recordOf } from './failure.ts';
+import { Interpreters } from './interpreters.ts';
 import type { IsolateCounts } from './memory.ts';
 import { ProtocolViolation } from './violation.ts';
 import type { Warmth } from './warmth.ts';
@@ -21,11 +22,15 @@ export interface Dwelling {
   readonly elsewhere: ReadonlySet<number>;
   readonly outbound: Outbound;
   readonly credit: ExportCredit;
+  /** Whether memory is short: its own, or that of the host if there is so much more, in bytes. */
+  isShort(more: number): boolean;
   /** Makes room for these isolates. */
   reserve(isolates: IsolateCounts): Promise<void>;
   kill(reason: ErrorRecord): void;
   /** The instance of an actor is gone: what it had in the host goes. */
   left(actor: number): void;
+  /** Python actors with so much memory, in bytes, live there; 0: none. */
+  runsPython(memory: number): void;
 }
 
 /** An actor that has an instance. */
@@ -51,6 +56,7 @@ const createGrace = 5_000;
 export class Residents {
   /** Milliseconds without anything to do after which an actor is hibernated; 0: never. */
   idleLimit = 0;
+  readonly interpreters: Interpreters;
   readonly #dwelling: Dwelling;
   readonly #hosted = new Map<number, Hosted>();
   readonly #creations = new Map<number, Creation>();
@@ -68,10 +74,21 @@ export class Residents {
   #stopping: { readonly actors: Set<number>; done(): void } | undefined;
   #dead: ErrorRecord | undefined;
 
-  constructor(dwelling: Dwelling, warmth: Warmth) {
+  /** @param interpreter for how much memory it keeps an interpreter already, in bytes, or 0 @param place which of the cells of the flow it is */
+  constructor(dwelling: Dwelling, warmth: Warmth, interpreter: number, place: number) {
     this.#dwelling = dwelling;
     this.#warmth = warmth;
     this.#warm = warmth.isolates;
+    const deployed = dwelling.shape.actors.filter(({ cell, part }) => cell === place && part.runtime === 'python').length;
+    this.interpreters = new Interpreters(
+      { most: warmth.isolates > 0 ? deployed : 0, kept: interpreter },
+      {
+        isShort: (more) => dwelling.isShort(more),
+        reserve: () => this.#reserve(),
+        keep: (memory) => dwelling.outbound.send({ type: 'interpreter', memory }),
+        lives: (memory) => dwelling.runsPython(memory),
+      },
+    );
   }
 
   /**
@@ -187,6 +204,8 @@ export class Residents {
     this.#lastInstances.set(actor, instance);
     if (hosted === undefined) {
       this.#hosted.set(actor, { instance, inlets, since: Date.now() });
+      const { runtime, limits } = this.#part(actor);
+      if (runtime === 'python') this.interpreters.came(limits.memory);
       creation?.settle(undefined);
     } else Object.assign(hosted, { instance, inlets });
   }
@@ -231,6 +250,8 @@ export class Residents {
   /** The instance is gone. */
   #leave(actor: number): void {
     this.#hosted.delete(actor);
+    const { runtime, limits } = this.#part(actor);
+    if (runtime === 'python') this.interpreters.went(limits.memory);
     this.#dwelling.left(actor);
     this.#isolateGone(actor);
   }
@@ -246,8 +267,8 @@ export class Residents {
 
   /** Isolates that are kept ready count as those of JavaScript, which they are until an actor takes one. */
   #reserve(): Promise<void> {
-    const { javascript, ...others } = this.#isolates;
-    return this.#dwelling.reserve({ ...others, javascript: javascript + this.#warm });
+    const { javascript, python, wasm } = this.#isolates;
+    return this.#dwelling.reserve({ javascript: javascript + this.#warm, python: python + this.interpreters.isolates, wasm });
   }
 
   /** An actor wakes, and was not to be expected. */
@@ -259,6 +280,7 @@ export class Residents {
   /** To be called now and then. */
   look(): void {
     this.#warmth.look(performance.now());
+    this.interpreters.look();
     void this.#keepWarm();
   }
 

@@ -4,7 +4,8 @@
  */
 import { type ErrorRecord, VivariumError } from '../../sdk/errors.ts';
 import type { CellMessage } from '../../runtimes/protocol.ts';
-import type { HostMemory, MemoryHolder } from './hostMemory.ts';
+import { expectedOfActor, type HostMemory, type MemoryHolder } from './hostMemory.ts';
+import { forgottenAfter } from './interpreters.ts';
 import { type CellExit, type CellOptions, CellProcess } from './process.ts';
 import { Warmth } from './warmth.ts';
 
@@ -17,19 +18,31 @@ export interface ProcessHandlers {
 export class UnboundProcess implements MemoryHolder {
   readonly process: CellProcess;
   readonly memoryBudget: number;
+  readonly hostMemory: HostMemory;
   namespace: string | undefined;
   since = Date.now();
   /** Of the isolates that it keeps ready. */
   readonly warmth: Warmth;
   #handlers: ProcessHandlers | undefined;
   #exit: ErrorRecord | undefined;
+  #interpreter = 0;
+  #told: Extract<CellMessage, { type: 'interpreters' }> | undefined;
 
-  constructor(options: Omit<CellOptions, 'onMessage' | 'onExit'> & { readonly memoryBudget: number }, warm: number, gone: () => void) {
+  constructor(
+    options: Omit<CellOptions, 'onMessage' | 'onExit'> & { readonly memoryBudget: number },
+    { warm, memory }: Pick<SpareSettings, 'warm' | 'memory'>,
+    gone: () => void,
+  ) {
     this.memoryBudget = options.memoryBudget;
     this.warmth = new Warmth(warm);
+    this.hostMemory = memory;
     this.process = CellProcess.spawn({
       ...options,
       onMessage: (message, payloads) => {
+        if (this.#handlers === undefined && message.type === 'interpreters') {
+          this.#told = message;
+          return;
+        }
         if (this.#handlers === undefined) throw new VivariumError('cell.protocol', `A cell sent \`${message.type}\` before it was spoken to.`);
         this.#handlers.onMessage(message, payloads);
       },
@@ -45,8 +58,13 @@ export class UnboundProcess implements MemoryHolder {
   /** As soon as it is ready itself. */
   async #warmUp(): Promise<void> {
     const { isolates } = this.warmth;
-    await this.process.reserve({ javascript: isolates });
+    await this.#reserve();
     this.process.send({ type: 'warm', isolates });
+  }
+
+  /** Room for what it keeps, when it is ready. */
+  #reserve(): Promise<void> {
+    return this.process.reserve({ javascript: this.warmth.isolates, python: this.#interpreter > 0 ? 1 : 0 });
   }
 
   /** The process is ready, and could do nothing it should not when it tried. */
@@ -60,11 +78,29 @@ export class UnboundProcess implements MemoryHolder {
     throw error;
   }
 
+  /** For actors with how much memory it keeps an interpreter of Python ready, in bytes; 0: for none. */
+  get interpreter(): number {
+    return this.#interpreter;
+  }
+
+  /** Has one kept, or none. Nothing if the process does not start. */
+  async keep(interpreter: number): Promise<void> {
+    if (interpreter === this.#interpreter) return;
+    this.#interpreter = interpreter;
+    try {
+      await this.#reserve();
+    } catch {
+      return;
+    }
+    if (this.#handlers === undefined && this.#interpreter === interpreter) this.process.send({ type: 'interpreter', memory: interpreter });
+  }
+
   /** From now on it runs the guests of this namespace. */
   bind(namespace: string, handlers: ProcessHandlers): void {
     this.namespace = namespace;
     this.since = Date.now();
     this.#handlers = handlers;
+    if (this.#told !== undefined) handlers.onMessage(this.#told, []);
     if (this.#exit !== undefined) handlers.onExit(this.#exit);
   }
 
@@ -108,10 +144,18 @@ export interface SpareSettings {
 
 /** Until a spare that was taken is replaced: what has just been started gets its first messages meanwhile. Milliseconds. */
 const refillDelay = 100;
+/** Until a spare starts Python: what it is to replace one day has the processor first. Milliseconds. */
+const pause = 200;
 
 export class SpareCells {
   readonly #settings: SpareSettings;
   readonly #spares = new Set<UnboundProcess>();
+  /** By cell: what its Python actors may have, in bytes. */
+  readonly #python = new Map<object, number>();
+  /** For actors with so much memory one spare keeps an interpreter, in bytes; 0: none does. */
+  #interpreter = 0;
+  #pause: NodeJS.Timeout | undefined;
+  #forgetting: NodeJS.Timeout | undefined;
   #living = 0;
   #refilling: NodeJS.Timeout | undefined;
   #closed = false;
@@ -129,11 +173,13 @@ export class SpareCells {
   /**
    * A process that is ready, from the spares if there is one.
    * @param memoryBudget what its guests may use together, if more than usual
+   * @param interpreter what the first Python actor may have that will start there, in bytes; 0 if none will
    * @throws VivariumError cell.start, limit.host-memory
    */
-  async take(memoryBudget: number): Promise<UnboundProcess> {
-    for (const spare of this.#spares) {
-      this.#spares.delete(spare);
+  async take(memoryBudget: number, interpreter = 0): Promise<UnboundProcess> {
+    const fitting = [...this.#spares].sort((one, other) => Number(other.interpreter === interpreter) - Number(one.interpreter === interpreter));
+    for (const spare of fitting) {
+      if (!this.#spares.delete(spare)) continue;
       if (!spare.alive || spare.memoryBudget < memoryBudget) {
         spare.process.kill();
         continue;
@@ -169,9 +215,37 @@ export class SpareCells {
       try {
         this.#spares.add(this.#spawn(memoryBudget));
       } catch {
-        return;
+        break;
       }
     }
+    this.#prepare();
+  }
+
+  /**
+   * Python actors with so much memory, in bytes, live in a cell; 0: none do any more. As long as there are some, and for a while after
+   * that, one spare keeps an interpreter for such an actor: starting one is most of the time that it takes to replace a cell with Python.
+   */
+  expectPython(cell: object, memory: number): void {
+    this.#python.delete(cell);
+    if (memory > 0) this.#python.set(cell, memory);
+    clearTimeout(this.#forgetting);
+    if (this.#python.size === 0) this.#forgetting = setTimeout(() => this.#expect(0), forgottenAfter).unref();
+    else this.#expect([...this.#python.values()].at(-1) as number);
+  }
+
+  #expect(interpreter: number): void {
+    this.#interpreter = interpreter;
+    this.#prepare();
+  }
+
+  #prepare(): void {
+    clearTimeout(this.#pause);
+    this.#pause = setTimeout(() => {
+      const [first, ...others] = [...this.#spares].sort((one, other) => other.interpreter - one.interpreter);
+      const fits = first !== undefined && (first.interpreter > 0 || this.#settings.memory.fits(expectedOfActor('python')));
+      void first?.keep(fits ? this.#interpreter : 0);
+      for (const other of others) void other.keep(0);
+    }, pause).unref();
   }
 
   /** Resolves when the last process is gone, spare or not. */
@@ -186,7 +260,7 @@ export class SpareCells {
     if (this.#closed) throw new VivariumError('host.closed', 'the host has been closed');
     this.#living++;
     try {
-      const unbound: UnboundProcess = new UnboundProcess({ ...this.#settings.options, memoryBudget }, this.#settings.warm, () => {
+      const unbound: UnboundProcess = new UnboundProcess({ ...this.#settings.options, memoryBudget }, this.#settings, () => {
         this.#spares.delete(unbound);
         this.#settings.memory.delete(unbound);
         if (--this.#living === 0) this.#empty?.();

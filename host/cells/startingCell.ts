@@ -23,5 +23,6 @@ export class StartingCell implements CellListener {
   wanted: CellListener['wanted'] = (cell, actor) => this.#listener.wanted(cell, actor);
   violated: CellListener['violated'] = (cell, said) => this.#listener.violated(cell, said);
   logged: CellListener['logged'] = (cell, said) => this.#listener.logged(cell, said);
+  runsPython: CellListener['runsPython'] = (cell, memory) => this.#listener.runsPython(cell, memory);
   called: CellListener['called'] = (cell, said, payload, call) => this.#listener.called(cell, said, payload, call);
 }

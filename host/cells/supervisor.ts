@@ -160,6 +160,13 @@ export class Supervisor implements CellListener {
     }
   }
 
+  /** Interpreters of Python that are ready for actors that wake, and those that were taken, in the cells that are there. */
+  get interpreters(): { readonly ready: number; readonly taken: number } {
+    const told = this.#places.flatMap(({ cell }) => cell?.interpreters ?? []);
+    const sum = (of: 'ready' | 'taken'): number => told.reduce((total, interpreters) => total + interpreters[of], 0);
+    return { ready: sum('ready'), taken: sum('taken') };
+  }
+
   /** Where an actor is, and how many messages it had there when its cell was asked last. */
   standing(actor: number): { readonly state: ActorState; readonly cell: number | undefined; readonly present: number } {
     const { cell } = this.#placeOf(actor);
@@ -187,6 +194,7 @@ export class Supervisor implements CellListener {
   died(cell: Cell, reason: ErrorRecord): void {
     const place = this.#places[cell.place] as Place;
     this.#settings.population.vanish(cell);
+    this.#settings.spares.expectPython(cell, 0);
     if (place.cell !== cell) return;
     place.cell = undefined;
     place.awake = [...cell.hosted(), ...cell.unborn];
@@ -226,6 +234,10 @@ export class Supervisor implements CellListener {
     this.#tell(this.#places[cell.place] as Place, 'violation', { actor, reason: error, cell });
   }
 
+  runsPython(cell: Cell, memory: number): void {
+    this.#settings.spares.expectPython(cell, memory);
+  }
+
   logged: CellListener['logged'] = (cell, said) => this.#guests.logged(cell, said);
   called: CellListener['called'] = (cell, said, payload, call) => this.#guests.called(cell, said, payload, call);
 
@@ -252,7 +264,7 @@ export class Supervisor implements CellListener {
     const began = performance.now();
     const { namespace, quota, shape, spares, nextCell, idle, population } = this.#settings;
     const isFirst = place.generation === 0;
-    const unbound = await spares.take(place.memoryBudget);
+    const unbound = await spares.take(place.memoryBudget, this.#memoryOfPython(place));
     const identity = { namespace, quota, number: nextCell(), generation: place.generation, place: place.index };
     const listener = new StartingCell(this);
     const cell = new Cell(unbound, identity, shape, new Set(this.#quarantine.actors()), this.#router, listener);
@@ -263,6 +275,7 @@ export class Supervisor implements CellListener {
       await this.#createActors(place, cell, isFirst);
     } catch (error) {
       population.vanish(cell);
+      spares.expectPython(cell, 0);
       cell.kill(recordOf(error));
       throw error;
     } finally {
@@ -276,6 +289,12 @@ export class Supervisor implements CellListener {
     this.#router.attach(cell, this.#recovery.replaced(place.index));
     this.#recovery.proceed();
     spares.refillSoon();
+  }
+
+  /** What the first Python actor may have that is to start there, in bytes; 0 if none is. */
+  #memoryOfPython({ awake }: Place): number {
+    const parts = awake.map((actor) => (this.#settings.shape.actors[actor] as TopologyActor).part);
+    return parts.find(({ runtime }) => runtime === 'python')?.limits.memory ?? 0;
   }
 
   /** One after another, so that it is known who kills the cell; as long as there are places. The others wake when something waits for them. */

@@ -7,8 +7,6 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import ivm from 'isolated-vm';
-import { decoy, type Doors, type GuestEvent, type Settings } from '../guest/wire.ts';
-import { defaultLimits } from '../limits.ts';
 import { findMemory, wasmPageBytes, writePages } from '../python/memory.ts';
 
 /** Our modules, in the order in which they run. */
@@ -130,58 +128,21 @@ async function takeSnapshot(
   const isolate = new ivm.Isolate({ memoryLimit: 1024, snapshot: new ivm.ExternalCopy(exact(guest)) });
   try {
     const context = await isolate.createContext();
-    const sent: GuestEvent[] = [];
-    const send = new ivm.Callback(
-      (_records: string, _lengths: string, events: string) => void sent.push(...(events === '' ? [] : (JSON.parse(events) as GuestEvent[]))),
-      {
-        ignored: true,
-      },
-    );
-    const limits = { ...defaultLimits.python, memory: 1024 * MiB };
-    const settings: Settings = {
-      runtime: 'python',
-      actor: 'snapshot',
-      inlets: [],
-      outlets: [],
-      peers: [],
-      functions: {},
-      config: null,
-      environment: {},
-      secrets: {},
-      services: [],
-      mounts: [],
-      limits,
-      concurrency: 1,
-      prompt: false,
-    };
-    const bootArguments = [JSON.stringify(settings), send, new ivm.ExternalCopy(new ArrayBuffer(32)).copyInto(), undefined];
-    const doors = (await context.evalClosure('return __boot($0, $1, $2, $3)', bootArguments, { result: { reference: true } })) as ivm.Reference<Doors>;
-    const load = await doors.get('load', { reference: true });
     const factory = (await (await isolate.compileScript(script, { filename: 'pyodide.js' })).run(context, { reference: true })) as ivm.Reference<() => void>;
     const target = new SharedArrayBuffer(256 * MiB);
     const preload = { imports, modules: modules.map((name) => [name === 'vivarium' ? name : `vivarium.${name}`, source(name)]) };
-    const copies = files.map((bytes) => new ivm.ExternalCopy(exact(bytes)).copyInto());
-    await load
-      .apply(
-        undefined,
-        [
-          factory.derefInto(),
-          JSON.stringify([files[0].length, files[1].length]),
-          ...copies,
-          undefined,
-          JSON.stringify(preload),
-          new ivm.ExternalCopy(target).copyInto(),
-        ],
-        { timeout: 120_000 },
-      )
-      .catch((error: unknown) => {
-        if (error !== decoy) throw error;
-      });
-    // What was sent arrives by its own task.
-    await new Promise((resolve) => setImmediate(resolve));
-    const failed = sent.find((event) => event.is === 'failed' || event.is === 'fatal');
+    const given = [
+      new ivm.ExternalCopy(new ArrayBuffer(32)).copyInto(),
+      factory.derefInto(),
+      JSON.stringify([files[0].length, files[1].length]),
+      ...files.map((bytes) => new ivm.ExternalCopy(exact(bytes)).copyInto()),
+      undefined,
+      JSON.stringify(preload),
+      new ivm.ExternalCopy(target).copyInto(),
+    ];
+    await context.evalClosure('return __warm(...arguments)', given, { result: { promise: true, copy: true }, timeout: 120_000 });
     const [length, bytes] = new Uint32Array(target, 0, 2) as unknown as [number, number];
-    if (length === 0) throw new Error(`the memory snapshot of Python could not be made: ${JSON.stringify(failed)}`);
+    if (length === 0) throw new Error('the memory snapshot of Python could not be made');
     return { snapshot: new Uint8Array(target.slice(8, 8 + length)), pages: bytes / wasmPageBytes };
   } finally {
     isolate.dispose();

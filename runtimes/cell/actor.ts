@@ -115,6 +115,10 @@ export class Actor implements InstanceListener {
     return this.#ready && !this.#stopping && !this.#yields && !this.#lively ? this.#startedAt : undefined;
   }
 
+  get isStarting(): boolean {
+    return !this.#ready && !this.#gone;
+  }
+
   /** It is being stopped. */
   get leaving(): boolean {
     return this.#stopping;

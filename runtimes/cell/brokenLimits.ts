@@ -1,6 +1,7 @@
 /** What the author reads of a limit that an instance broke. */
 import type { ErrorRecord } from '../../sdk/errors.ts';
 import type { Limits } from '../limits.ts';
+import type { Broken } from './guest.ts';
 
 export const wallBroken = ({ wall }: Limits): ErrorRecord => ({
   code: 'limit.wall',
@@ -25,6 +26,12 @@ export const memoryBroken = ({ memory }: Limits): ErrorRecord => ({
   message: `the actor used more than ${memory} bytes of memory`,
   hint: 'limits: { memory: … }',
 });
+
+/** Why an isolate could not be made for an actor. */
+export function startFailed(broken: Broken, limits: Limits): ErrorRecord {
+  if (broken.by === 'time') return startBroken(limits);
+  return broken.by === 'memory' ? memoryBroken(limits) : { code: 'actor.start', message: broken.message };
+}
 
 // The bootstrap refuses before these, with a hint: here is where one that was tricked ends.
 

@@ -47,7 +47,14 @@ export class Cell implements Router {
     setInterval(() => this.#check(), checkInterval).unref();
   }
 
-  receive(message: HostMessage, region: Buffer): void {
+  /** An actor starts, or has messages that have not ended. */
+  get isBusy(): boolean {
+    for (const actor of this.#residents.present) if (actor.present > 0 || actor.isStarting) return true;
+    return false;
+  }
+
+  /** @param message all but what is none of its actors' business */
+  receive(message: Exclude<HostMessage, { type: 'interpreter' }>, region: Buffer): void {
     switch (message.type) {
       case 'hello':
         this.#routing.credit(message.credit);

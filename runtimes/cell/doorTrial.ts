@@ -42,7 +42,7 @@ export async function tryDoor(ivm: IsolatedVm, shells: Shells): Promise<boolean>
   const ignore = (): void => {};
   const { guest, files } = await Guest.create({
     ivm,
-    shells,
+    shell: await shells.take(javascriptRuntime.heap(limits)),
     runtime: javascriptRuntime,
     plan,
     settings,
@@ -52,7 +52,6 @@ export async function tryDoor(ivm: IsolatedVm, shells: Shells): Promise<boolean>
     receive: (records) => {
       answered ||= records.charCodeAt(0) === 1;
     },
-    catastrophic: ignore,
     wedged: ignore,
   });
   const enter = (door: 'load' | 'deliver', args: readonly unknown[]) => guest.enter(door, args, () => limits.start, ignore, ignore);

@@ -9,7 +9,7 @@ import { decoy, type DoorName, doorNames, type Send, type Settings } from '../gu
 import type { Runtime } from '../runtime.ts';
 import type { ActorPlan } from '../protocol.ts';
 import type { IsolatedVm } from './addon.ts';
-import type { Shells } from './shells.ts';
+import type { Shell } from './shells.ts';
 
 export type Broken =
   | { readonly by: 'time' }
@@ -19,7 +19,8 @@ export type Broken =
 
 export interface GuestOptions {
   readonly ivm: IsolatedVm;
-  readonly shells: Shells;
+  /** Nobody else's. */
+  readonly shell: Shell;
   readonly runtime: Runtime;
   readonly plan: ActorPlan;
   readonly settings: Settings;
@@ -27,8 +28,6 @@ export interface GuestOptions {
   readonly seed: Uint8Array;
   readonly shared: SharedArrayBuffer | undefined;
   readonly receive: Send;
-  /** V8 gave up: a thread is lost, perhaps the process. */
-  readonly catastrophic: (message: string) => void;
   /** The thread of a disposed isolate has not come back. */
   readonly wedged: () => void;
 }
@@ -60,9 +59,7 @@ export class Guest {
 
   /** Creates the isolate and its doors; `load` has not been called yet. */
   static async create(options: GuestOptions): Promise<{ guest: Guest; files: readonly unknown[] }> {
-    const { ivm, shells, runtime, plan, settings, payloads, seed, shared } = options;
-    const shell = await shells.take(runtime.heap(plan.limits));
-    shell.catastrophic = options.catastrophic;
+    const { ivm, shell, runtime, plan, settings, payloads, seed, shared } = options;
     const { isolate, context } = shell;
     try {
       const send = new ivm.Callback(
@@ -178,7 +175,7 @@ function drainSoon(): void {
   });
 }
 
-function diagnose(error: unknown): Broken {
+export function diagnose(error: unknown): Broken {
   const message = error instanceof Error ? error.message : String(error);
   if (message.includes('timed out')) return { by: 'time' };
   if (message.includes('memory limit')) return { by: 'memory' };

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import type { Settings } from '../guest/wire.ts';
 import { javascriptRuntime } from '../javascript/javascript.ts';
 import { protocolVersion } from '../lanes.ts';
+import type { Limits } from '../limits.ts';
 import type { ActorPlan, CellMessage, HostMessage } from '../protocol.ts';
 import { createPythonRuntime } from '../python/python.ts';
 import type { Runtime } from '../runtime.ts';
@@ -18,13 +19,15 @@ import { createWasmRuntime } from '../wasm/wasm.ts';
 import type { Actor } from './actor.ts';
 import { loadAddon } from './addon.ts';
 import { Cell } from './cell.ts';
+import { startFailed } from './brokenLimits.ts';
 import { tryDoor } from './doorTrial.ts';
-import { Guest, type GuestOptions } from './guest.ts';
+import { diagnose, Guest, type GuestOptions } from './guest.ts';
 import { Instance } from './instance.ts';
 import type { InstanceListener } from './instanceListener.ts';
+import { Interpreters } from './interpreters.ts';
 import { Meter } from './meter.ts';
 import { dropPermissions } from './permissions.ts';
-import { Shells } from './shells.ts';
+import { type Shell, Shells } from './shells.ts';
 import { SynchronousReplies } from './synchronous.ts';
 
 /** Names only, of what the host failed to keep from this process. */
@@ -90,6 +93,13 @@ const cell = new Cell({ send, flush }, shells, (plan, payloads) => {
   const locate = runtime.locate(plan, payloads);
   return (actor, number, listener) => startInstance(runtime, plan, payloads, locate, actor, number, listener);
 });
+const interpreters = new Interpreters({
+  ivm,
+  shells,
+  runtime: runtimes.python,
+  isBusy: () => cell.isBusy,
+  tell: (ready, taken) => send({ type: 'interpreters', ready, taken }, []),
+});
 
 function startInstance(
   runtime: Runtime,
@@ -102,9 +112,10 @@ function startInstance(
 ): Instance {
   const replies = runtime.synchronous ? new SynchronousReplies() : undefined;
   const instance = new Instance(number, plan, listener, meter, locate, replies);
-  const options: GuestOptions = {
+  const catastrophic = (message: string): void => cell.wedged(plan.index, message);
+  const optionsWith = (shell: Shell): GuestOptions => ({
     ivm,
-    shells,
+    shell,
     runtime,
     plan,
     settings: settingsOf(plan, actor.careful),
@@ -112,14 +123,22 @@ function startInstance(
     seed: randomFillSync(new Uint8Array(32)),
     shared: replies?.buffer,
     receive: (...sent) => instance.receive(...sent),
-    catastrophic: (message: string) => cell.wedged(plan.index, message),
     wedged: () => cell.wedged(plan.index, 'a thread did not come back from its guest'),
-  };
-  Guest.create(options).then(
-    ({ guest, files }) => (instance.ended ? guest.dispose() : instance.load(guest, files)),
-    (error: unknown) => listener.failed({ code: 'actor.start', message: error instanceof Error ? error.message : String(error), actor: plan.name }),
-  );
+  });
+  takeShell(runtime, plan.limits, catastrophic)
+    .then((shell) => Guest.create(optionsWith(shell)))
+    .then(
+      ({ guest, files }) => (instance.ended ? guest.dispose() : instance.load(guest, files)),
+      (error: unknown) => listener.failed({ ...startFailed(diagnose(error), plan.limits), actor: plan.name }),
+    );
   return instance;
+}
+
+async function takeShell(runtime: Runtime, limits: Limits, catastrophic: (message: string) => void): Promise<Shell> {
+  if (runtime.warm !== undefined) return interpreters.take(limits.memory, limits.start, catastrophic);
+  const shell = await shells.take(runtime.heap(limits));
+  shell.catastrophic = catastrophic;
+  return shell;
 }
 
 function settingsOf(plan: ActorPlan, careful: boolean): Settings {
@@ -151,7 +170,9 @@ tryDoor(ivm, shells).then((holds) => {
   if (!holds) denied['enter by the door'] = 'ALLOWED';
   const reader = new FrameReader((header, behind) => {
     const { message, region } = joinColumns(JSON.parse(header), behind);
-    cell.receive(message as HostMessage, region);
+    const heard = message as HostMessage;
+    if (heard.type === 'interpreter') interpreters.keep(heard.memory);
+    else cell.receive(heard, region);
   });
   channel.on('data', (chunk: Buffer) => {
     try {

@@ -49,13 +49,13 @@ export class Shells {
     const kept = this.#kept.shift();
     this.#filling ??= setTimeout(() => this.#fill(), pause);
     // Why one could not be made ahead, that which is made now tells if it lasts.
-    return (await kept?.catch(() => undefined)) ?? (await this.#make(heap));
+    return (await kept?.catch(() => undefined)) ?? (await this.make(heap));
   }
 
   /** One after another: each holds up what else the cell does. */
   async #fill(): Promise<void> {
     while (this.#kept.length < this.#most) {
-      const made = this.#make(this.#heap);
+      const made = this.make(this.#heap);
       this.#kept.push(made);
       if ((await made.catch(() => undefined)) !== undefined) continue;
       this.#kept = this.#kept.filter((kept) => kept !== made);
@@ -74,7 +74,8 @@ export class Shells {
     }
   }
 
-  async #make(heap: number): Promise<Shell> {
+  /** One that is not of those that are kept. @param heap its limit in MiB */
+  async make(heap: number): Promise<Shell> {
     const isolate = new this.#ivm.Isolate({
       memoryLimit: heap,
       snapshot: this.#snapshot as never,

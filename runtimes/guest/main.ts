@@ -4,7 +4,8 @@
  */
 import type { Lane } from '../protocol.ts';
 import { createJavaScript } from '../javascript/javascript.guest.ts';
-import { createPython } from '../python/python.guest.ts';
+import type { Interpreter } from '../python/interpreter.guest.ts';
+import { createPython, warmPython } from '../python/python.guest.ts';
 import { createWasm } from '../wasm/wasm.guest.ts';
 import { createCalls } from './calls.ts';
 import { createGarbage } from './garbage.ts';
@@ -15,7 +16,7 @@ import type { Kernel, Language } from './kernel.ts';
 import { createLogs } from './logs.ts';
 import { createOutbox } from './outbox.ts';
 import { apply, parse, reject, resolved, table, then, Uint8ArrayIntrinsic } from './primordials.ts';
-import { disarm, stillArmed } from './realm.ts';
+import { type Captured, disarm, stillArmed } from './realm.ts';
 import { createTimers, installTimers } from './timers.ts';
 import { createTurns } from './turns.ts';
 import { installWebGlobals } from './web/index.ts';
@@ -23,14 +24,37 @@ import { decoy, type Doors, type Send, type Settings } from './wire.ts';
 
 const realm = globalThis as unknown as Record<string, unknown>;
 
-const languages: Record<Settings['runtime'], (kernel: Kernel) => Language> = { javascript: createJavaScript, python: createPython, wasm: createWasm };
+/** What {@link warm} has made ready in this realm. */
+let captured: Captured | undefined;
+let interpreter: Interpreter | undefined;
+
+const languages: Record<Settings['runtime'], (kernel: Kernel) => Language> = {
+  javascript: createJavaScript,
+  python(kernel) {
+    if (interpreter === undefined) throw hostError('actor.start', 'the interpreter of Python has not started');
+    return createPython(kernel, interpreter);
+  },
+  wasm: createWasm,
+};
+
+/**
+ * What Python needs whoever it runs for, and takes longest: to be called before {@link boot}, however long before. Nothing of an actor is
+ * there yet. What is drawn at random meanwhile comes from a seed of its own; `boot` begins anew with another.
+ */
+async function warm(seed: ArrayBuffer, ...files: readonly unknown[]): Promise<void> {
+  delete realm['__warm'];
+  captured = disarm(realm);
+  installCrypto(realm, new Uint8Array(seed));
+  interpreter = await warmPython(captured, files);
+}
 
 function boot(settingsText: string, send: Send, seed: ArrayBuffer, shared: ArrayBuffer | undefined): Doors {
   delete realm['__boot'];
-  const captured = disarm(realm);
+  delete realm['__warm'];
+  const ours = captured ?? disarm(realm);
   const settings = parse(settingsText) as Settings;
-  const outbox = createOutbox(send, captured.toBase64);
-  const garbage = createGarbage(captured.collect);
+  const outbox = createOutbox(send, ours.toBase64);
+  const garbage = createGarbage(ours.collect);
   let background = true;
   let started = false;
 
@@ -45,7 +69,7 @@ function boot(settingsText: string, send: Send, seed: ArrayBuffer, shared: Array
 
   const kernel = {
     settings,
-    captured,
+    captured: ours,
     outbox,
     seed: new Uint8Array(seed),
     emit: turns.emit,
@@ -73,7 +97,7 @@ function boot(settingsText: string, send: Send, seed: ArrayBuffer, shared: Array
     doorTime: turns.doorTime,
   } as unknown as { -readonly [K in keyof Kernel]: Kernel[K] };
   kernel.timers = createTimers(kernel);
-  kernel.calls = createCalls(kernel, captured, shared);
+  kernel.calls = createCalls(kernel, ours, shared);
 
   installTimers(realm, kernel.timers);
   installConsole(realm, kernel);
@@ -161,3 +185,4 @@ function boot(settingsText: string, send: Send, seed: ArrayBuffer, shared: Array
 
 installWebGlobals(globalThis);
 Object.defineProperty(realm, '__boot', { value: boot, configurable: true });
+Object.defineProperty(realm, '__warm', { value: warm, configurable: true });

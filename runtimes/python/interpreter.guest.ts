@@ -2,6 +2,7 @@
 import { describe, foreignError } from '../guest/failure.ts';
 import type { Kernel } from '../guest/kernel.ts';
 import { slice, stringify } from '../guest/primordials.ts';
+import type { Captured } from '../guest/realm.ts';
 import type { FileSystem } from './emscripten.guest.ts';
 import type { MemoryText } from '../guest/memoryText.ts';
 import { readSnapshot, type Snapshot } from './memory.guest.ts';
@@ -47,8 +48,13 @@ export const lost = Number.NaN;
 
 export type Door = (...args: (string | number)[]) => unknown;
 
+/** Whom an interpreter tells what it writes by itself, and that it is lost. */
+type Attendant = Pick<Kernel, 'log' | 'fatal'>;
+
 export interface Interpreter {
   readonly pyodide: Pyodide;
+  /** From now on it is somebody's. What it wrote before is nobody's. */
+  attend(attendant: Attendant): void;
   /**
    * Functions of a Python module. They are entered past the proxies of Pyodide, with strings and numbers, and give
    * a string, a number, a boolean or undefined.
@@ -69,10 +75,12 @@ const lockFile = { info: { abi_version: '2026_0', arch: 'wasm32', platform: 'ems
 
 const realm = globalThis as unknown as Record<string, unknown>;
 
-export async function bootInterpreter(kernel: Kernel, files: InterpreterFiles): Promise<Interpreter> {
-  const engine = createEngine(kernel.captured, files.wasm, files.text);
+/** Starts one before it is known for whom: nothing of an actor is needed for it. */
+export async function bootInterpreter(captured: Captured, files: InterpreterFiles): Promise<Interpreter> {
+  const engine = createEngine(captured, files.wasm, files.text);
   const snapshot = files.memory === undefined ? undefined : readSnapshot(files.memory);
   const dump = createDump();
+  let attendant: Attendant | undefined;
   const leaveShell = enterShell((name) => (name === libraryFile ? files.library : engine.placeholder));
   const { create, load } = files.factory(engine.webAssembly, standIns());
   const pyodide = await load({
@@ -81,8 +89,8 @@ export async function bootInterpreter(kernel: Kernel, files: InterpreterFiles): 
     lockFileContents: lockFile,
     env: { HOME: '/actor', PYTHONDONTWRITEBYTECODE: '1' },
     // What is written past `sys.stdout`: by C code, or to the descriptor.
-    stdout: (line: string) => dump.takes(line) || kernel.log('info', line),
-    stderr: (line: string) => kernel.log('error', line),
+    stdout: (line: string) => dump.takes(line) || attendant?.log('info', line),
+    stderr: (line: string) => attendant?.log('error', line),
     createPyodideModule: snapshot === undefined ? create : (settings: object) => createFrom(snapshot, create, settings),
     ...(snapshot === undefined ? { _makeSnapshot: true } : { _loadSnapshot: snapshot.head }),
   });
@@ -93,13 +101,13 @@ export async function bootInterpreter(kernel: Kernel, files: InterpreterFiles): 
   const { __pyproxy_apply: call, _pythonexc2js: raise, error: raised } = module;
   const api = pyodide._api;
   const unnamed: unknown[] = [];
-  let fatal = false;
+  let fatal: object | undefined;
   /** The interpreter is in no state to be entered again. */
   const lose = (error: unknown): void => {
-    if (fatal) return;
-    fatal = true;
+    if (fatal !== undefined) return;
     const message = `the Python interpreter cannot go on: ${describe(error).message}`;
-    kernel.fatal(foreignError(stringify({ __proto__: null, code: 'actor.fatal', message, stack: dump.stack() })));
+    fatal = foreignError(stringify({ __proto__: null, code: 'actor.fatal', message, stack: dump.stack() }));
+    attendant?.fatal(fatal);
   };
   api.on_fatal = lose;
   /** Lets Pyodide write where the interpreter stood, and shut itself down; it throws what it was given. */
@@ -115,13 +123,13 @@ export async function bootInterpreter(kernel: Kernel, files: InterpreterFiles): 
   const door =
     (pointer: number): Door =>
     (...args) => {
-      if (fatal) return lost;
+      if (fatal !== undefined) return lost;
       try {
         const result = call(pointer, args, args.length, unnamed, 0);
         return result === raised ? raise() : result;
       } catch (error) {
         // Our functions in Python raise nothing, so this is the interpreter failing, or memory that ran out before they began.
-        if (error instanceof PythonError && !fatal) throw error;
+        if (error instanceof PythonError && fatal === undefined) throw error;
         mourn(error);
         return lost;
       }
@@ -129,6 +137,10 @@ export async function bootInterpreter(kernel: Kernel, files: InterpreterFiles): 
 
   return {
     pyodide,
+    attend(next) {
+      if (fatal !== undefined) throw fatal;
+      attendant = next;
+    },
     doors(name, names) {
       const from = pyodide.pyimport(name);
       const found = {} as Record<(typeof names)[number], Door>;
@@ -205,6 +217,9 @@ function enterShell(file: (name: string) => Uint8Array): () => void {
     },
     load: () => undefined,
     readbuffer: (path: string) => file(path.slice(path.lastIndexOf('/') + 1)),
+    // Kept by Emscripten. Timers come with the actor.
+    clearTimeout: (id: unknown) => (realm['clearTimeout'] as (id: unknown) => void)(id),
+    clearInterval: (id: unknown) => (realm['clearInterval'] as (id: unknown) => void)(id),
   };
   for (const name in shell) realm[name] = shell[name];
   return () => {

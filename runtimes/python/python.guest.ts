@@ -2,6 +2,7 @@
 import { foreignError } from '../guest/failure.ts';
 import type { Kernel, Language, Turn } from '../guest/kernel.ts';
 import { parse, PromiseIntrinsic, stringify, Uint8ArrayIntrinsic } from '../guest/primordials.ts';
+import type { Captured } from '../guest/realm.ts';
 import { textLane } from '../lanes.ts';
 import { type Ahead, createAhead } from './ahead.guest.ts';
 import { createBridge } from './bridge.guest.ts';
@@ -11,9 +12,8 @@ import { bootInterpreter, type Factory, type Interpreter } from './interpreter.g
 import { makeSnapshot } from './snapshot.guest.ts';
 
 /**
- * What `load` is given: see python.ts. `sizes` are those of the module and of the library: shared buffers are larger than what they
- * hold. The names and texts are those of the author's files, the first is the actor.
- * When there is no memory yet, it is made: from a `Preload` as JSON, and into a buffer.
+ * What {@link warmPython} is given: see python.ts. `sizes` are those of the module and of the library: shared buffers are larger than what
+ * they hold. When there is no memory yet, it is made: from a `Preload` as JSON, and into a buffer.
  */
 type Files = readonly [
   factory: Factory,
@@ -22,16 +22,33 @@ type Files = readonly [
   library: ArrayBuffer,
   text: ArrayBuffer,
   memory: ArrayBuffer | undefined,
-  names: string,
-  ...rest: unknown[],
+  preload?: string,
+  target?: ArrayBuffer,
 ];
 
-export function createPython(kernel: Kernel): Language {
+/** Starts the interpreter, before it is known for whom. @returns undefined if its memory snapshot was made instead */
+export async function warmPython(captured: Captured, files: readonly unknown[]): Promise<Interpreter | undefined> {
+  const [factory, sizes, wasmBuffer, libraryBuffer, text, memory, preload, target] = files as unknown as Files;
+  const [wasmSize, librarySize] = parse(sizes) as [number, number];
+  const wasm = new Uint8ArrayIntrinsic(wasmBuffer, 0, wasmSize);
+  const library = new Uint8ArrayIntrinsic(libraryBuffer, 0, librarySize);
+  const parts = { factory, wasm, library, text, memory };
+  if (memory === undefined) {
+    await makeSnapshot(captured, parts, preload as string, target as ArrayBuffer);
+    return undefined;
+  }
+  const interpreter = await bootInterpreter(captured, parts);
+  interpreter.seal();
+  return interpreter;
+}
+
+/** @param interpreter of its own */
+export function createPython(kernel: Kernel, interpreter: Interpreter): Language {
   let doors: PythonDoors;
   let bridge: ReturnType<typeof createBridge>;
   let ahead: Ahead;
 
-  const connect = (interpreter: Interpreter): void => {
+  const connect = (): void => {
     doors = interpreter.doors('vivarium.actor', doorNames);
     ahead = createAhead(kernel, doors, interpreter.text(), (turn) => doors.cancel(turn.id));
     bridge = createBridge(
@@ -55,20 +72,13 @@ export function createPython(kernel: Kernel): Language {
     });
 
   return {
+    /** @param files the names of the author's files as JSON, the first of them the actor, and their texts */
     async load(files) {
-      const [factory, sizes, wasmBuffer, libraryBuffer, text, memory, told, ...rest] = files as unknown as Files;
-      const [wasmSize, librarySize] = parse(sizes) as [number, number];
-      const wasm = new Uint8ArrayIntrinsic(wasmBuffer, 0, wasmSize);
-      const library = new Uint8ArrayIntrinsic(libraryBuffer, 0, librarySize);
-      if (memory === undefined) {
-        await makeSnapshot(kernel, { factory, wasm, library, text, memory }, told, rest[0] as ArrayBuffer);
-        return [];
-      }
-      const interpreter = await bootInterpreter(kernel, { factory, wasm, library, text, memory });
+      interpreter.attend(kernel);
+      const [told, ...texts] = files as [names: string, ...texts: string[]];
       const names = parse(told) as string[];
-      for (let i = 0; i < names.length; i++) interpreter.writeFile(`/actor/${names[i]}`, rest[i] as string);
-      connect(interpreter);
-      interpreter.seal();
+      for (let i = 0; i < names.length; i++) interpreter.writeFile(`/actor/${names[i]}`, texts[i] as string);
+      connect();
       const loaded = parse(doors.load(`/actor/${names[0]}`) as string) as { inlets: string[] } | { error: object };
       if ('error' in loaded) throw foreignError(stringify(loaded.error));
       await lifecycle('start');

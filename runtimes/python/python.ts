@@ -1,7 +1,6 @@
 /** Python in the cell: the files of the interpreter, shared by all its isolates, and how the author's files enter one. */
 import path from 'node:path';
 import type ivm from 'isolated-vm';
-import type { Limits } from '../limits.ts';
 import type { AuthorPlace, Runtime, StackReader } from '../runtime.ts';
 import { findMemory, heapShare, interpreterPages, type MemoryPlace, readPages, wasmPageBytes, writePages } from './memory.ts';
 
@@ -35,8 +34,8 @@ export function createPythonRuntime(ivm: IsolatedVm): Runtime {
     return new ivm.ExternalCopy(buffer);
   };
 
-  const moduleFor = (files: Files, limits: Limits): Shared => {
-    const pages = interpreterPages(limits.memory);
+  const moduleFor = (files: Files, memory: number): Shared => {
+    const pages = interpreterPages(memory);
     const known = modules.get(pages);
     if (known !== undefined) return known;
     const clamped = Uint8Array.from(files.wasm);
@@ -77,30 +76,24 @@ export function createPythonRuntime(ivm: IsolatedVm): Runtime {
 
     heap: (limits) => Math.ceil(heapShare(limits.memory) / (1024 * 1024)),
 
-    async load(isolate, context, plan, payloads) {
-      const { source, limits } = plan;
-      if (source.runtime !== 'python') throw new Error('not a Python actor');
+    async warm(isolate, context, memory) {
       files ??= readFiles();
       const least = readPages(files.wasm, files.place.minimum);
-      if (interpreterPages(limits.memory) < least) {
-        throw new Error(`Python needs ${leastMemory(least)} bytes of memory to start, and this actor may have ${limits.memory}`);
+      if (interpreterPages(memory) < least) {
+        throw new Error(`Python needs ${leastMemory(least)} bytes of memory to start, and this actor may have ${memory}`);
       }
       const script = await isolate.compileScript(files.script, { filename: 'pyodide.js', cachedData: files.cache });
       const factory = (await script.run(context, { reference: true })) as ivm.Reference<() => void>;
-      const texts = payloads.map((payload) => payload.toString('utf8'));
       const sizes = JSON.stringify([files.wasm.length, files.librarySize]);
+      const buffers = [moduleFor(files, memory), files.library, files.text, files.memory];
+      return [factory.derefInto({ release: true }), sizes, ...buffers.map((buffer) => buffer.copyInto())];
+    },
+
+    async load(_isolate, _context, { source }, payloads) {
+      if (source.runtime !== 'python') throw new Error('not a Python actor');
       // They lie in the isolate as they lie in the base folder: tracebacks name files as the manifest does.
       const names = source.files.map((file) => path.posix.join(path.posix.dirname(source.file), file));
-      return [
-        factory.derefInto(),
-        sizes,
-        moduleFor(files, limits).copyInto(),
-        files.library.copyInto(),
-        files.text.copyInto(),
-        files.memory.copyInto(),
-        JSON.stringify(names),
-        ...texts,
-      ];
+      return [JSON.stringify(names), ...payloads.map((payload) => payload.toString('utf8'))];
     },
 
     locate: () => locate,

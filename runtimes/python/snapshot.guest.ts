@@ -5,8 +5,8 @@
  * (actor.py); the seed of `hash()` cannot be, so who can run Python here can find keys that collide for others: they cost processor
  * time, which is limited.
  */
-import type { Kernel } from '../guest/kernel.ts';
 import { parse, setBytes, stringify, Uint8ArrayIntrinsic } from '../guest/primordials.ts';
+import type { Captured } from '../guest/realm.ts';
 import { bootInterpreter, type InterpreterFiles } from './interpreter.guest.ts';
 import { writeSnapshot } from './memory.guest.ts';
 
@@ -46,9 +46,9 @@ del _preload
 /**
  * @param target where the snapshot is written: the size of the file and of the interpreter's memory as 32-bit words, then the file
  */
-export async function makeSnapshot(kernel: Kernel, files: InterpreterFiles, preload: string, target: ArrayBuffer): Promise<void> {
+export async function makeSnapshot(captured: Captured, files: InterpreterFiles, preload: string, target: ArrayBuffer): Promise<void> {
   const { imports, modules } = parse(preload) as Preload;
-  const { pyodide } = await bootInterpreter(kernel, files);
+  const { pyodide } = await bootInterpreter(captured, files);
   // A list of strings in JSON is one in Python too.
   pyodide.runPython(program(imports.join(', '), stringify(modules.map(([name]) => name)), stringify(modules.map(([, source]) => source))));
   const file = writeSnapshot(pyodide.makeMemorySnapshot());

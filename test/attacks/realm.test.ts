@@ -9,7 +9,7 @@ const table: readonly Attack[] = [
     title: 'constructors of constructors lead to no realm with a process',
     source: handler(`
       const names = ['process', 'require', 'module', 'exports', 'global', 'Buffer', 'Deno', 'Bun', 'XMLHttpRequest', 'EventSource', 'Worker',
-        'importScripts', 'navigator', 'WebAssembly', 'SharedArrayBuffer', 'Atomics', 'FinalizationRegistry', 'WeakRef', 'Temporal', '__boot', 'setImmediate', 'ivm'];
+        'importScripts', 'navigator', 'WebAssembly', 'SharedArrayBuffer', 'Atomics', 'FinalizationRegistry', 'WeakRef', 'Temporal', '__boot', '__warm', 'setImmediate', 'ivm'];
       const roots = [(0, eval)('this'), context, context.log, context.services, context.emit, context.constructor, canary, setTimeout, console.log, structuredClone, crypto, URL,
         new AbortController().signal, async () => {}, function* () {}, async function* () {}, Symbol, 1n, /x/, new Error('x')];
       const found = new Set();

@@ -142,6 +142,7 @@ def attack(message):
       'typeof require',
       'typeof module',
       'typeof __boot',
+      'typeof __warm',
       'typeof Deno',
       'typeof SharedArrayBuffer',
       'typeof Atomics',

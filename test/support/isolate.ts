@@ -7,7 +7,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import ivm from 'isolated-vm';
 import { type Broken, Guest } from '../../runtimes/cell/guest.ts';
-import { Shells } from '../../runtimes/cell/shells.ts';
+import { Interpreters } from '../../runtimes/cell/interpreters.ts';
+import { type Shell, Shells } from '../../runtimes/cell/shells.ts';
 import { asLength, asNumbers, lengthAt } from '../../runtimes/cell/batch.ts';
 import { bufferOf, placeIn } from '../../runtimes/cell/binary.ts';
 import { batchHeader, readRecords } from '../../runtimes/cell/records.ts';
@@ -51,6 +52,11 @@ function prepare(name: RuntimeName): Runtime {
   prepared.set(name, runtime);
   return runtime;
 }
+
+const interpreters = new Interpreters({ ivm, shells, runtime: prepare('python'), isBusy: () => false, tell: () => undefined });
+
+const shellFor = (runtime: Runtime, limits: Limits): Promise<Shell> =>
+  runtime.warm === undefined ? shells.take(runtime.heap(limits)) : interpreters.take(limits.memory, limits.start, () => undefined);
 
 /** A call of the guest: a service, or another actor. What is thrown as a VivariumError is its error. */
 export interface GuestCall {
@@ -196,7 +202,7 @@ export class TestInstance {
     const settings: Settings = { ...common, ...wasm, runtime: source.runtime, actor: plan.name, outlets: this.#outlets, peers, prompt: false };
     const { guest, files } = await Guest.create({
       ivm,
-      shells,
+      shell: await shellFor(runtime, limits),
       runtime,
       plan,
       settings,
@@ -204,7 +210,6 @@ export class TestInstance {
       seed: randomFillSync(new Uint8Array(32)),
       shared: this.#replies?.buffer,
       receive: (...sent) => this.#receive(...sent),
-      catastrophic: (message) => this.#fall({ by: 'unknown', message }),
       wedged: () => this.#fall({ by: 'unknown', message: 'wedged' }),
     });
     this.#guest = guest;

@@ -1,0 +1,82 @@
+/**
+ * Whether a cell keeps an isolate ready in which Python has started, for one of its actors that will wake: as long as a Python actor
+ * sleeps there, one came or went not long ago, and memory is not short. It has as much memory as an actor, so what nobody takes is given up.
+ */
+
+import { expectedOfActor } from './hostMemory.ts';
+
+/** Milliseconds. Also after the last Python actor of the host has gone, for spares. */
+export const forgottenAfter = 60_000;
+
+export interface InterpretersListener {
+  /** Whether memory is short: of the cell, or of the host if there is so much more, in bytes. */
+  isShort(more: number): boolean;
+  /** Room is made for what {@link Interpreters.isolates} says. */
+  reserve(): Promise<void>;
+  /** The cell is to keep one for actors with so much memory, in bytes; 0: none. */
+  keep(memory: number): void;
+  /** Python actors with so much memory, in bytes, live in the cell; 0: none. */
+  lives(memory: number): void;
+}
+
+export class Interpreters {
+  /** Those that the cell keeps, and those that its actors took, as it told last. */
+  told: { readonly ready: number; readonly taken: number } = { ready: 0, taken: 0 };
+  /** Python actors that can live there; 0 if none may be kept for them. */
+  readonly #most: number;
+  readonly #listener: InterpretersListener;
+  /** What is kept, or 0. */
+  #kept: number;
+  #living = 0;
+  /** Of the actor that came or went last. */
+  #memory: number;
+  #usedAt = performance.now();
+
+  /** @param most Python actors that can live there; 0 if none may be kept for them @param kept for how much memory the cell keeps one already, or 0 */
+  constructor({ most, kept }: { readonly most: number; readonly kept: number }, listener: InterpretersListener) {
+    this.#most = most;
+    this.#kept = kept;
+    this.#memory = kept;
+    this.#listener = listener;
+  }
+
+  /** Isolates that are there beside those of actors. */
+  get isolates(): number {
+    return this.#kept > 0 ? 1 : 0;
+  }
+
+  /** An actor has started. @param memory that it may have, in bytes */
+  came(memory: number): void {
+    this.#use(memory, 1);
+  }
+
+  /** The isolate of an actor that had started is gone. */
+  went(memory: number): void {
+    this.#use(memory, -1);
+  }
+
+  /** To be called now and then, from when the cell is spoken to. */
+  look(): void {
+    const isOfUse = this.#living < this.#most && performance.now() - this.#usedAt < forgottenAfter;
+    const more = this.#kept > 0 ? 0 : expectedOfActor('python');
+    const memory = isOfUse && !this.#listener.isShort(more) ? this.#memory : 0;
+    if (memory === this.#kept) return;
+    this.#kept = memory;
+    if (memory === 0) this.#listener.keep(0);
+    this.#listener.reserve().then(
+      () => {
+        if (memory > 0 && this.#kept === memory) this.#listener.keep(memory);
+      },
+      // The cell cannot have the memory: its actors start without.
+      () => undefined,
+    );
+  }
+
+  #use(memory: number, more: number): void {
+    this.#living += more;
+    this.#memory = memory;
+    this.#usedAt = performance.now();
+    if (this.#most > 0) this.#listener.lives(this.#living > 0 ? memory : 0);
+    this.look();
+  }
+}
