@@ -47,7 +47,7 @@ export interface ActorHandle {
   ask(message: unknown, options?: WaitOptions & { readonly inlet?: string }): Promise<Message>;
 }
 
-const usualWindow = 2048;
+export const usualWindow = 2048;
 
 /**
  * A flow that runs. What its functions promise: a promise of an execution resolves when its input is accepted,

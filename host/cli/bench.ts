@@ -1,6 +1,6 @@
 /** `vivarium bench`: load on the user's own flow; how much it takes, how long that lasts, and what holds it up. */
 import { VivariumError } from '../../sdk/errors.ts';
-import type { Flow } from '../flow.ts';
+import { type Flow, usualWindow } from '../flow.ts';
 import type { Host } from '../host.ts';
 import { Measurement } from './benchFigures.ts';
 import { closedLoop, type Load, type OpenFigures, OpenLoop, timeOver } from './benchLoad.ts';
@@ -28,6 +28,9 @@ interface BenchOptions extends OperatorOptions {
 /** Characters of messages that are held, to be sent again and again. */
 const heldCharacters = 64 * 1024 * 1024;
 
+/** Executions under way at once in an open loop, if nothing is said: what is due and not sent because of it counts as waiting. */
+const openWindow = 16_384;
+
 /** Inputs of an open loop. */
 const mostPlanned = 100_000_000;
 
@@ -42,7 +45,7 @@ export const benchCommand: Command = {
   options: [
     ...inputFlags,
     { flags: '--rate <number>', description: 'inputs a second (default: as many as the flow takes)' },
-    { flags: '--window <number>', description: 'executions under way at once, at most (default: 1024, with --rate 16384)' },
+    { flags: '--window <number>', description: `executions under way at once, at most (default: ${usualWindow}, with --rate ${openWindow})` },
     { flags: '--duration <seconds>', description: 'how long is measured (default: 10)' },
     { flags: '--warm-up <seconds>', description: 'how long it runs before that (default: 1)' },
     ...operatorFlags,
@@ -139,7 +142,7 @@ class Bench {
 function benchOptions(given: Readonly<Record<string, unknown>>): BenchOptions {
   const { input = '-', to, json = false } = given;
   const rate = given['rate'] === undefined ? undefined : numberOf('--rate', given['rate'], { least: 0.001, most: 1_000_000 });
-  const window = numberOf('--window', given['window'] ?? (rate === undefined ? 1_024 : 16_384), { least: 1, most: 1_000_000, whole: true });
+  const window = numberOf('--window', given['window'] ?? (rate === undefined ? usualWindow : openWindow), { least: 1, most: 1_000_000, whole: true });
   const duration = numberOf('--duration', given['duration'] ?? 10, { least: 0.1, most: 24 * hour });
   const warmUp = numberOf('--warm-up', given['warmUp'] ?? 1, { least: 0, most: hour });
   const planned = (rate ?? 0) * duration;

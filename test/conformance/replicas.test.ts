@@ -1,7 +1,7 @@
 /** Several instances of an actor keep the order of what belongs together, and share the rest, whatever they are written in. */
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Flow } from '../../host/index.ts';
-import { languages } from './languages.ts';
+import { type Language, languages } from './languages.ts';
 import { setStage } from './suite.ts';
 
 const patient = { limits: { wall: '120s', cpu: '60s' } } as const;
@@ -34,7 +34,41 @@ beforeAll(async () => {
   );
 });
 
+/** In three replicas those who ask and those who answer, apart from each other. */
+const asking = (language: Language) => ({
+  cells: 2,
+  actors: {
+    asker: language.actor('outlets', { replicas: 3, inlets: ['in', 'ask'], policy: patient }),
+    peer: language.actor('sequence', { replicas: 3, policy: patient }),
+  },
+  connections: ['asker.questions -> peer'],
+  inputs: { in: 'asker.ask' },
+  outputs: { out: 'asker' },
+});
+
 describe.each(languages)('replicas in %s', (language) => {
+  test('ask replicas: each question is answered once, by the one of its key', async () => {
+    const flow = await stage.deploy(asking(language), `asking-${language}`);
+    const keys = numbers(12).map((n) => `customer-${n}`);
+    const questions = numbers(5).flatMap((round) => keys.map((key) => ({ key, round })));
+    const answers = await Promise.all(
+      questions.map(async (question) => {
+        const { ok } = (await flow.ask('in', question, { partition: question.key })) as { ok: [message: unknown, before: number] };
+        expect(ok[0]).toEqual(question);
+        return { ...question, before: ok[1] };
+      }),
+    );
+    for (const key of keys) {
+      // Whoever answers counts for itself: what has the same key is counted by one of them, in order.
+      const befores = answers.filter((answer) => answer.key === key).map(({ before }) => before);
+      expect(befores).toEqual(befores.toSorted((a, b) => a - b));
+      expect(new Set(befores).size).toBe(befores.length);
+    }
+    // The control: it is not one that answers all.
+    expect(answers.filter(({ before }) => before === 0)).toHaveLength(3);
+    await flow.stop();
+  });
+
   test('get what belongs to one execution in order, each execution one of them', async () => {
     const results = await Promise.all(numbers(9).map(() => flow.run({ [`burst_${language}`]: 40 })));
     const counts: number[] = [];

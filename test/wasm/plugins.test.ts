@@ -80,11 +80,11 @@ describe('the digest of the dependency report', () => {
       { length: 1_500 },
       (_, index) => `${syllables[index % 10]}-${syllables[Math.floor(index / 10) % 10]}${index % 7}-${syllables[Math.floor(index / 100) % 10]}`,
     );
-    const start = performance.now();
+    const start = process.cpuUsage();
     const report = await digest(plugin, { names });
     expect(report.comparisons).toBe((1_500 * 1_499) / 2);
     expect(report.pairs.length).toBeGreaterThan(100);
-    expect(performance.now() - start).toBeLessThan(2_000);
+    expect(process.cpuUsage(start).user / 1000).toBeLessThan(2_000);
   });
 
   it.each([

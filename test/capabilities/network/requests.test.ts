@@ -8,6 +8,9 @@ import { serve, textOf } from './servers.ts';
 const large = randomBytes(3_000_000);
 const codings = { gzip: gzipSync, br: brotliCompressSync, deflate: deflateSync } as const;
 
+/** Ends the answer that begins with the headers and a part. */
+let endSlow: () => void = () => undefined;
+
 const server = await serve(async (request, response) => {
   const { pathname } = new URL(request.url ?? '/', 'http://host');
   if (pathname === '/echo') {
@@ -23,7 +26,7 @@ const server = await serve(async (request, response) => {
     response.setHeader('content-encoding', coding).end(codings[coding](Buffer.from('naïve text '.repeat(1000))));
   } else if (pathname === '/slow') {
     response.write('first');
-    setTimeout(() => response.end('second'), 100);
+    endSlow = () => response.end('second');
   } else response.writeHead(404, 'Nothing Here').end('none');
 });
 
@@ -81,10 +84,9 @@ describe('a request', () => {
   });
 
   test('is answered when the headers are there, before the body is', async () => {
-    const began = performance.now();
     const fetched = await actor.request(`${server.origin}/slow`);
-    expect(performance.now() - began).toBeLessThan(90);
     expect((await actor.call('read', { response: fetched.response, length: 100 })) as Uint8Array).toEqual(new Uint8Array(Buffer.from('first')));
+    endSlow();
     expect((await actor.bodyOf(fetched)).toString()).toBe('second');
   });
 
