@@ -5,7 +5,7 @@ import { type Event, type EventCallback, EventTarget, fire } from './web/events.
 import { encoded } from './web/body.ts';
 import { isView } from './web/captured.ts';
 import { CloseEvent, MessageEvent } from './web/message-events.ts';
-import { URL } from './web/url.ts';
+import { urls } from './web/url.ts';
 
 type Received = { readonly data: string | Uint8Array } | { readonly closed: { readonly code: number; readonly reason: string; readonly clean: boolean } };
 
@@ -175,7 +175,7 @@ export function createWebSocket(network: Line): unknown {
 
 function urlOf(url: unknown): string {
   try {
-    const text = new URL(`${url}`).toString().replace(/^http/, 'ws');
+    const text = new (urls().URL)(`${url}`).toString().replace(/^http/, 'ws');
     if (/^wss?:/.test(text) && !text.includes('#')) return text;
   } catch {
     // Told below.

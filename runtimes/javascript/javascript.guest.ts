@@ -4,6 +4,7 @@ import { budgetFor, decodeGuest, encodeGuest } from '../guest/codec.ts';
 import { hostError } from '../guest/failure.ts';
 import type { Kernel, Language, Turn } from '../guest/kernel.ts';
 import { installNetwork } from '../guest/network.ts';
+import { prepareWebGlobals } from '../guest/web/index.ts';
 import { evaluate, PromiseIntrinsic, SymbolAsyncIterator, SymbolIterator, then } from '../guest/primordials.ts';
 import { filesModule, modulesParameter } from '../modules.ts';
 import { createContexts } from './context.guest.ts';
@@ -101,6 +102,7 @@ export function createJavaScript(kernel: Kernel): Language {
 
   return {
     load(files) {
+      prepareWebGlobals(globalThis, files[0] as string);
       const create = compile(files[0] as string, settings.actor);
       return then(create(modules), (exports: Record<string, unknown>) => {
         const served: string[] = [];

@@ -6,9 +6,10 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { logProbes, probes, urlInputs, urlProbe } from './web-probes.ts';
 
 const entry = `
-  import { formatLog, installWebGlobals } from './runtimes/guest/web/index.ts';
+  import { formatLog, installWebGlobals, prepareWebGlobals } from './runtimes/guest/web/index.ts';
   installWebGlobals(globalThis);
   globalThis.formatLog = formatLog;
+  globalThis.prepare = (code) => prepareWebGlobals(globalThis, code);
 `;
 
 /** Tells a value, or what the expression throws, as text that depends on the realm in nothing but what is probed. */
@@ -77,6 +78,7 @@ describe('the bundle', () => {
   it('defines nothing but the globals, each as browsers define them', () => {
     const bare = new ivm.Isolate().createContextSync().evalSync('Object.getOwnPropertyNames(globalThis).join()') as string;
     const { run } = createRealm();
+    run("prepare('new URL(1)')");
     const added = run('Object.getOwnPropertyNames(globalThis).join()')
       .split(',')
       .filter((name) => !bare.split(',').includes(name));
@@ -103,7 +105,7 @@ describe('the bundle', () => {
       'btoa',
       'structuredClone',
     ];
-    expect(added.sort()).toEqual([...globals, 'formatLog'].sort());
+    expect(added.sort()).toEqual([...globals, 'formatLog', 'prepare'].sort());
     for (const name of globals) {
       expect(run(`JSON.stringify({ ...Object.getOwnPropertyDescriptor(globalThis, '${name}'), value: ${name}.name })`)).toBe(
         JSON.stringify({ value: name, writable: true, enumerable: false, configurable: true }),
@@ -194,9 +196,10 @@ describe('what Node has no equal of', () => {
   });
 
   it('withstands a guest that patches the prototypes', () => {
+    const given = "globalThis.given = { a: [1, new Map([[1, new Set([2])]])], b: new Uint8Array([3]), c: new Error('d'), e: new Date(0) }; ''";
+    const expected = createRealm().run(`${given}; ${ordinaryUse}`);
     const { run } = createRealm();
-    run("globalThis.given = { a: [1, new Map([[1, new Set([2])]])], b: new Uint8Array([3]), c: new Error('d'), e: new Date(0) }");
-    const expected = run(ordinaryUse);
+    run(`${given}; prepare(${JSON.stringify(ordinaryUse)})`);
     expect(expected).toMatch(
       /^https:\/\/user@example\.com:8080\/c\?d=e&g=h\+i#f \[ 1, Map\(1\) \{ 1 => Set\(1\) \{ 2 \} \} \] Uint8Array\(1\) \[ 3 \] 1970-.* true ü€😀xyz AbortSignal \{ aborted: true \} 1/,
     );
@@ -211,6 +214,19 @@ describe('what Node has no equal of', () => {
     for (const key of ['valueOf', 'propertyIsEnumerable', 'toLocaleString']) Object.prototype[key] = () => { throw new Error('patched ' + key); };
     'patched'`);
     expect(run(ordinaryUse)).toBe(expected);
+  });
+
+  it('has URLs for code that does not name them, made when they are asked for', () => {
+    const { run } = createRealm();
+    const quiet = "globalThis['U' + 'RL']";
+    run("prepare('export const handle = (n) => n;')");
+    expect(run("typeof Object.getOwnPropertyDescriptor(globalThis, 'U' + 'RL').get")).toBe('function');
+    expect(run(`new ${quiet}('b', 'https://example.com/a').href`)).toBe('https://example.com/b');
+    expect(run(`String(new ${quiet}('a:b') instanceof ${quiet} && ${quiet}.name === 'U' + 'RL')`)).toBe('true');
+    expect(run(`Object.keys(Object.getOwnPropertyDescriptor(globalThis, 'U' + 'RL')).join()`)).toBe('value,writable,enumerable,configurable');
+    expect(run('Object.getOwnPropertyNames(globalThis).filter((name) => /core-js/.test(name)).join()')).toBe('');
+    const other = createRealm();
+    expect(other.run(`${quiet} = 'mine'; ${quiet} + new Request('https://example.com/a/../b').url`)).toBe('minehttps://example.com/b');
   });
 });
 

@@ -2,7 +2,7 @@
 import { TextDecoder, TextEncoder } from '@exodus/bytes/encoding-lite.js';
 import { isView, typedArraySet } from './captured.ts';
 import { isReadableStream, ReadableStream } from './streams.ts';
-import { URLSearchParams } from './url.ts';
+import { madeUrls } from './url.ts';
 
 export interface Contents {
   /** Undefined if only the stream has it. */
@@ -21,7 +21,8 @@ export function contentsOf(body: unknown): { readonly contents: Contents | null;
   const whole = (bytes: Uint8Array, type: string | null) => ({ contents: { bytes, stream: undefined, used: false }, type });
   if (isView(body)) return whole(copyOf(new Uint8Array(body.buffer, body.byteOffset, body.byteLength)), null);
   if (body instanceof ArrayBuffer) return whole(copyOf(new Uint8Array(body)), null);
-  if (body instanceof URLSearchParams) return whole(encoded(body.toString()), 'application/x-www-form-urlencoded;charset=UTF-8');
+  const urls = madeUrls();
+  if (urls !== undefined && body instanceof urls.URLSearchParams) return whole(encoded(body.toString()), 'application/x-www-form-urlencoded;charset=UTF-8');
   if (typeof body === 'object' && typeof (body as AsyncIterable<unknown>)[Symbol.asyncIterator] === 'function')
     return { contents: { bytes: undefined, stream: ReadableStream.from(body as AsyncIterable<unknown>), used: false }, type: null };
   return whole(encoded(`${body}`), 'text/plain;charset=UTF-8');

@@ -3,7 +3,7 @@ import { AbortController, AbortSignal } from './abort.ts';
 import { Body, clone, type Contents, contentsOf, take } from './body.ts';
 import { Headers, type HeadersInit } from './headers.ts';
 import type { ReadableStream } from './streams.ts';
-import { URL } from './url.ts';
+import { urls } from './url.ts';
 
 export interface RequestInit {
   readonly method?: unknown;
@@ -85,7 +85,7 @@ function urlOf(input: unknown): string {
 
 function parsed(input: unknown): string {
   try {
-    return new URL(`${input}`).toString();
+    return new (urls().URL)(`${input}`).toString();
   } catch {
     throw new TypeError(`Failed to parse URL from ${input}`);
   }

@@ -3,7 +3,7 @@ import * as captured from './captured.ts';
 import { Event } from './events.ts';
 import { findByPrototype, kindOf, maxPrototypes } from './kinds.ts';
 import { contains, cut, plural, quote, startsWith } from './text.ts';
-import { URL, URLSearchParams } from './url.ts';
+import { madeUrls, type Urls } from './url.ts';
 
 /** How one object looks in a log, apart from its properties. */
 export interface Shape {
@@ -85,7 +85,7 @@ export function shapeOf(value: object): Shape {
 
 function shapeOfPlain(value: object): Shape {
   if (isArguments(value)) return { ...bracketed(value, 'Object', '[]', lengthOf(value), arrayItems(value)), head: '[Arguments]', indexed: true };
-  const web = findByPrototype(value, webClasses);
+  const web = findByPrototype(value, webClasses) ?? findByPrototype(value, urlClasses());
   return holding(value, 'Object', web === undefined ? [] : web[1](value));
 }
 
@@ -327,22 +327,32 @@ function dataViewItems(value: object): [string, unknown][] {
   ];
 }
 
-const hrefOf = captured.getterOf<string>(URL.prototype, 'href');
 const abortedOf = captured.getterOf<boolean>(AbortSignal.prototype, 'aborted');
 const signalOf = captured.getterOf<AbortSignal>(AbortController.prototype, 'signal');
 const typeOf = captured.getterOf<string>(Event.prototype, 'type');
-const forEachParameter = captured.uncurry(URLSearchParams.prototype.forEach);
 
 /** The classes of these globals whose state is private, with what is worth knowing of it. */
-const webClasses: readonly (readonly [prototype: object, pairs: (value: object) => [string, unknown][]])[] = [
-  [URL.prototype, (value) => [['href: ', hrefOf(value)]]],
-  [URLSearchParams.prototype, parameterPairs],
+type WebClass = readonly [prototype: object, pairs: (value: object) => [string, unknown][]];
+
+const webClasses: readonly WebClass[] = [
   [AbortSignal.prototype, (value) => [['aborted: ', abortedOf(value)]]],
   [AbortController.prototype, (value) => [['signal: ', signalOf(value)]]],
   [Event.prototype, (value) => [['type: ', typeOf(value)]]],
 ];
 
-function parameterPairs(value: object): [string, unknown][] {
+let classesOfUrls: readonly WebClass[] | undefined;
+
+function urlClasses(): readonly WebClass[] {
+  const urls = madeUrls();
+  if (urls === undefined) return [];
+  classesOfUrls ??= [
+    [urls.URL.prototype, (value) => [['href: ', urls.hrefOf(value)]]],
+    [urls.URLSearchParams.prototype, (value) => parameterPairs(value, urls)],
+  ];
+  return classesOfUrls;
+}
+
+function parameterPairs(value: object, { forEachParameter }: Urls): [string, unknown][] {
   const pairs: [string, unknown][] = [];
   forEachParameter(value, (held, name) => {
     pairs[pairs.length] = [`${quote(name)} => `, held];

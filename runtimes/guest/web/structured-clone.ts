@@ -4,7 +4,7 @@ import * as captured from './captured.ts';
 import { DOMException, isDOMException } from './dom-exception.ts';
 import { Event, EventTarget } from './events.ts';
 import { findByPrototype, kindOf } from './kinds.ts';
-import { URL, URLSearchParams } from './url.ts';
+import { madeUrls } from './url.ts';
 
 type Memory = Map<object, object>;
 
@@ -21,9 +21,12 @@ const uncloneable: readonly (readonly [prototype: object])[] = [
   EventTarget.prototype,
   Event.prototype,
   AbortController.prototype,
-  URL.prototype,
-  URLSearchParams.prototype,
 ].map((prototype) => [prototype] as const);
+
+const isUrl = (value: object): boolean => {
+  const urls = madeUrls();
+  return urls !== undefined && findByPrototype(value, [[urls.URL.prototype], [urls.URLSearchParams.prototype]]) !== undefined;
+};
 
 /**
  * A deep copy: primitives, plain objects, arrays, maps, sets, dates, regular expressions, buffers and their views, boxed primitives
@@ -62,7 +65,7 @@ function cloneObject(source: object, memory: Memory): object {
     case 'weakSet':
       throw refusal(`#<${kind === 'weakMap' ? 'WeakMap' : 'WeakSet'}> could not be cloned.`);
     case 'plain':
-      if (findByPrototype(source, uncloneable) !== undefined) throw refusal(`${captured.objectToString(source)} could not be cloned.`);
+      if (findByPrototype(source, uncloneable) !== undefined || isUrl(source)) throw refusal(`${captured.objectToString(source)} could not be cloned.`);
       return cloneProperties(source, remember(source, {}, memory), memory);
     default:
       return remember(source, cloneLeaf(source, kind), memory);
