@@ -190,6 +190,7 @@ export class Host {
     this.#heartbeat = setInterval(() => {
       for (const engine of this.#engines) engine.tick();
       this.#population.look();
+      parts.spares.look();
     }, heartbeat).unref();
   }
 

@@ -118,7 +118,8 @@ export class Cell implements RoutedCell, Residence {
         elsewhere,
         outbound: this.outbound,
         credit: this.credit,
-        isShort: (more) => isShort(this.#process.memory()) || !unbound.hostMemory.fits(more),
+        isShort: () => isShort(this.#process.memory()),
+        fits: (bytes) => unbound.hostMemory.fits(bytes),
         reserve: (isolates) => this.#process.reserve(isolates),
         kill: (reason) => this.kill(reason),
         left: (actor) => {

@@ -5,12 +5,20 @@
 
 import { expectedOfActor } from './hostMemory.ts';
 
+/** One begins when there is room for two actors, and goes when there is room for less than one: what it takes itself lies between. Bytes. */
+const roomToBegin = 2 * expectedOfActor('python');
+const roomToStay = expectedOfActor('python');
+/** Whether one may be, or become, ready. @param has whether it is @param fits whether the host has room for so many bytes more */
+export const fitsInterpreter = (has: boolean, fits: (bytes: number) => boolean): boolean => fits(has ? roomToStay : roomToBegin);
+
 /** Milliseconds. Also after the last Python actor of the host has gone, for spares. */
 export const forgottenAfter = 60_000;
 
 export interface InterpretersListener {
-  /** Whether memory is short: of the cell, or of the host if there is so much more, in bytes. */
-  isShort(more: number): boolean;
+  /** The actors of the cell need nearly all the memory that it may have. */
+  isShort(): boolean;
+  /** Whether the host has room for so many bytes more. */
+  fits(bytes: number): boolean;
   /** Room is made for what {@link Interpreters.isolates} says. */
   reserve(): Promise<void>;
   /** The cell is to keep one for actors with so much memory, in bytes; 0: none. */
@@ -58,8 +66,8 @@ export class Interpreters {
   /** To be called now and then, from when the cell is spoken to. */
   look(): void {
     const isOfUse = this.#living < this.#most && performance.now() - this.#usedAt < forgottenAfter;
-    const more = this.#kept > 0 ? 0 : expectedOfActor('python');
-    const memory = isOfUse && !this.#listener.isShort(more) ? this.#memory : 0;
+    const hasRoom = !this.#listener.isShort() && fitsInterpreter(this.#kept > 0, (bytes) => this.#listener.fits(bytes));
+    const memory = isOfUse && hasRoom ? this.#memory : 0;
     if (memory === this.#kept) return;
     this.#kept = memory;
     if (memory === 0) this.#listener.keep(0);

@@ -22,8 +22,10 @@ export interface Dwelling {
   readonly elsewhere: ReadonlySet<number>;
   readonly outbound: Outbound;
   readonly credit: ExportCredit;
-  /** Whether memory is short: its own, or that of the host if there is so much more, in bytes. */
-  isShort(more: number): boolean;
+  /** It uses nearly all the memory that it may. */
+  isShort(): boolean;
+  /** Whether the host has room for so many bytes more. */
+  fits(bytes: number): boolean;
   /** Makes room for these isolates. */
   reserve(isolates: IsolateCounts): Promise<void>;
   kill(reason: ErrorRecord): void;
@@ -83,7 +85,8 @@ export class Residents {
     this.interpreters = new Interpreters(
       { most: warmth.isolates > 0 ? deployed : 0, kept: interpreter },
       {
-        isShort: (more) => dwelling.isShort(more),
+        isShort: () => dwelling.isShort(),
+        fits: (bytes) => dwelling.fits(bytes),
         reserve: () => this.#reserve(),
         keep: (memory) => dwelling.outbound.send({ type: 'interpreter', memory }),
         lives: (memory) => dwelling.runsPython(memory),

@@ -4,8 +4,8 @@
  */
 import { type ErrorRecord, VivariumError } from '../../sdk/errors.ts';
 import type { CellMessage } from '../../runtimes/protocol.ts';
-import { expectedOfActor, type HostMemory, type MemoryHolder } from './hostMemory.ts';
-import { forgottenAfter } from './interpreters.ts';
+import type { HostMemory, MemoryHolder } from './hostMemory.ts';
+import { fitsInterpreter, forgottenAfter } from './interpreters.ts';
 import { type CellExit, type CellOptions, CellProcess } from './process.ts';
 import { Warmth } from './warmth.ts';
 
@@ -241,11 +241,22 @@ export class SpareCells {
   #prepare(): void {
     clearTimeout(this.#pause);
     this.#pause = setTimeout(() => {
-      const [first, ...others] = [...this.#spares].sort((one, other) => other.interpreter - one.interpreter);
-      const fits = first !== undefined && (first.interpreter > 0 || this.#settings.memory.fits(expectedOfActor('python')));
-      void first?.keep(fits ? this.#interpreter : 0);
-      for (const other of others) void other.keep(0);
+      this.#pause = undefined;
+      this.#keep(this.#interpreter);
     }, pause).unref();
+  }
+
+  /** To be called now and then: what memory is short of is given up. */
+  look(): void {
+    if (this.#pause === undefined && [...this.#spares].some(({ interpreter }) => interpreter > 0)) this.#keep(this.#interpreter);
+  }
+
+  #keep(interpreter: number): void {
+    const [first, ...others] = [...this.#spares].sort((one, other) => other.interpreter - one.interpreter);
+    if (first === undefined) return;
+    const fits = fitsInterpreter(first.interpreter > 0, (bytes) => this.#settings.memory.fits(bytes));
+    for (const other of others) void other.keep(0);
+    void first.keep(fits ? interpreter : 0);
   }
 
   /** Resolves when the last process is gone, spare or not. */

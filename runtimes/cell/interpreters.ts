@@ -23,6 +23,7 @@ interface Kept {
   readonly memory: number;
   readonly shell: Promise<Shell>;
   isReady: boolean;
+  isGivenUp(): boolean;
   giveUp(): void;
 }
 
@@ -62,12 +63,16 @@ export class Interpreters {
       this.#taken++;
       this.#refill();
       this.#tell();
+      const overdue = setTimeout(kept.giveUp, limit);
       try {
         const shell = await kept.shell;
         shell.catastrophic = catastrophic;
         return shell;
-      } catch {
+      } catch (error) {
         // Why it did not start, the next one says if it lasts.
+        if (kept.isGivenUp()) throw new Error(`Python timed out as it started: ${error instanceof Error ? error.message : 'it was given up'}`);
+      } finally {
+        clearTimeout(overdue);
       }
     }
     return this.#make(memory, limit, (shell) => {
@@ -95,7 +100,7 @@ export class Interpreters {
       made = begun;
       if (givenUp) giveUp();
     });
-    const kept: Kept = { memory, shell, isReady: false, giveUp };
+    const kept: Kept = { memory, shell, isReady: false, isGivenUp: () => givenUp, giveUp };
     this.#kept = kept;
     shell.then(
       () => {

@@ -245,10 +245,12 @@ describe('whether a cell keeps one', () => {
   const cell = (most: number, kept = 0) => {
     const said: string[] = [];
     let room = Number.POSITIVE_INFINITY;
+    let short = false;
     const interpreters: Interpreters = new Interpreters(
       { most, kept },
       {
-        isShort: (more) => more > room,
+        isShort: () => short,
+        fits: (bytes) => bytes <= room,
         reserve: () => {
           said.push(`room for ${interpreters.isolates}`);
           return Promise.resolve();
@@ -261,7 +263,7 @@ describe('whether a cell keeps one', () => {
       await Promise.resolve();
       return said.splice(0);
     };
-    return { interpreters, heard, leave: (bytes: number) => (room = bytes) };
+    return { interpreters, heard, leave: (bytes: number) => (room = bytes), shorten: (cell: boolean) => (short = cell) };
   };
 
   it('depends on whether somebody sleeps who could take it, and there is room before there is one', async () => {
@@ -291,22 +293,24 @@ describe('whether a cell keeps one', () => {
     }
   });
 
-  it('ends when memory is short, and does not begin without room for all of it', async () => {
-    const { interpreters, heard, leave } = cell(2);
+  it('ends when the memory of the cell is short, or of the host, and does not begin again at once', async () => {
+    const { interpreters, heard, leave, shorten } = cell(2);
+    const after = (): Promise<string[]> => {
+      interpreters.look();
+      return heard();
+    };
     interpreters.came(7);
     await heard();
-    leave(0);
-    interpreters.look();
-    expect(await heard()).toEqual([]);
-    leave(-1);
-    interpreters.look();
-    expect(await heard()).toEqual(['keep 0', 'room for 0']);
-    leave(100 * MiB);
-    interpreters.look();
-    expect(await heard()).toEqual([]);
-    leave(200 * MiB);
-    interpreters.look();
-    expect(await heard()).toEqual(['room for 1', 'keep 7']);
+    leave(160 * MiB);
+    expect(await after()).toEqual([]);
+    leave(159 * MiB);
+    expect(await after()).toEqual(['keep 0', 'room for 0']);
+    leave(319 * MiB);
+    expect(await after()).toEqual([]);
+    leave(320 * MiB);
+    expect(await after()).toEqual(['room for 1', 'keep 7']);
+    shorten(true);
+    expect(await after()).toEqual(['keep 0', 'room for 0']);
   });
 
   it('that a spare brought with it: only if it is of use', async () => {
