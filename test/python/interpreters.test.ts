@@ -295,22 +295,22 @@ describe('whether a cell keeps one', () => {
 
   it('ends when the memory of the cell is short, or of the host, and does not begin again at once', async () => {
     const { interpreters, heard, leave, shorten } = cell(2);
-    const after = (): Promise<string[]> => {
+    const looked = (): Promise<string[]> => {
       interpreters.look();
       return heard();
     };
     interpreters.came(7);
     await heard();
     leave(160 * MiB);
-    expect(await after()).toEqual([]);
+    expect(await looked()).toEqual([]);
     leave(159 * MiB);
-    expect(await after()).toEqual(['keep 0', 'room for 0']);
+    expect(await looked()).toEqual(['keep 0', 'room for 0']);
     leave(319 * MiB);
-    expect(await after()).toEqual([]);
+    expect(await looked()).toEqual([]);
     leave(320 * MiB);
-    expect(await after()).toEqual(['room for 1', 'keep 7']);
+    expect(await looked()).toEqual(['room for 1', 'keep 7']);
     shorten(true);
-    expect(await after()).toEqual(['keep 0', 'room for 0']);
+    expect(await looked()).toEqual(['keep 0', 'room for 0']);
   });
 
   it('that a spare brought with it: only if it is of use', async () => {
