@@ -10,7 +10,8 @@
  * docs/reference/messages.md; the Python side of it is runtimes/python/message.py.
  */
 import { readBinary } from './codec/binary-reader.ts';
-import { writeBinary } from './codec/binary-writer.ts';
+import { writeBinary, writeBytesAlone } from './codec/binary-writer.ts';
+import { kindOf } from './codec/kinds.ts';
 import { type Budget, defaultBudget, type Message, type Payload } from './codec/model.ts';
 import { escapedHalf, isPlain } from './codec/plain.ts';
 import { fits, survey } from './codec/survey.ts';
@@ -35,6 +36,8 @@ export function encode(value: unknown, budget: Budget = defaultBudget): Payload 
     const text = writeText(value, fits.text, budget);
     if (!text.includes(escapedHalf)) return { lane: 'text', text };
   }
+  const kind = typeof value === 'object' && value !== null ? kindOf(value) : undefined;
+  if (kind === 'bytes' || kind === 'buffer') return { lane: 'binary', bytes: writeBytesAlone(value as object, kind, budget) };
   const fit = survey(value, null, 0, { budget, nodes: 0, characters: 0 });
   return fit === fits.binary ? { lane: 'binary', bytes: writeBinary(value, budget) } : { lane: 'text', text: writeText(value, fit, budget) };
 }

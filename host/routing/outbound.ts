@@ -14,6 +14,8 @@ export interface Channel {
 /** A frame is closed at this many messages or bytes: large enough to be cheap, small enough to be read while the next is made. */
 const fullMessages = 4096;
 const fullBytes = 1024 * 1024;
+/** From here on a text is encoded by itself, and written from where it lies: joined to others it would be copied twice more. Characters. */
+const largeText = 16 * 1024;
 
 interface Batch {
   executions: number[];
@@ -74,7 +76,8 @@ export class Outbound {
     this.#beforeFlush = beforeFlush;
   }
 
-  deliver(execution: TrackedExecution, actor: number, inlet: number, lane: Lane, payload: Carried, reply: number): void {
+  deliver(execution: TrackedExecution, actor: number, inlet: number, lane: Lane, carried: Carried, reply: number): void {
+    const payload = typeof carried === 'string' && carried.length >= largeText ? Buffer.from(carried) : carried;
     const batch = this.#batch;
     const row = batch.length.length;
     batch.execution.push(this.#introduce(execution));

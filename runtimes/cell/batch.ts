@@ -94,10 +94,16 @@ export function charactersOf(lengths: string, from: number, to: number): number 
   return characters;
 }
 
+/** As narrow as it was: what is made of two bytes for each character costs twice as much wherever it is copied. */
+function copyOf(text: string): string {
+  const narrow = Buffer.from(text, 'latin1').toString('latin1');
+  return narrow === text ? narrow : Buffer.from(text, 'utf16le').toString('utf16le');
+}
+
 /** A part of a text that does not keep a whole in memory that is far larger. */
 export function partOf(text: string, start: number, end: number): string {
   const part = text.slice(start, end);
-  return text.length > smallBody && part.length * 8 < text.length ? Buffer.from(part, 'utf16le').toString('utf16le') : part;
+  return text.length > smallBody && part.length * 8 < text.length ? copyOf(part) : part;
 }
 
 export function causesOf({ batch, from, to }: Rows): Causes {

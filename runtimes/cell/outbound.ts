@@ -15,9 +15,11 @@ export interface Channel {
   flush(): void;
 }
 
-/** A frame is closed at this many rows or bytes: far below what one may hold, whatever the next row brings. */
+/** A frame is closed at this many rows or bytes: large enough to be cheap, small enough to be read while the next is made. */
 const fullRows = 4096;
-const fullBytes = 8 * 1024 * 1024;
+const fullBytes = 1024 * 1024;
+/** What goes into a frame together at most: far below what one may hold. Bytes. */
+const mostTogether = 8 * 1024 * 1024;
 /** Numbers of one column: what the host takes. */
 const fullColumn = frameLimits.payloads;
 
@@ -36,7 +38,7 @@ export class Outbound {
   emit(actor: number, outlet: number, executions: readonly number[], payloads: Payloads): void {
     const { bytes, sizes } = encoded(payloads);
     if (this.#emit.bytes + bytes.length > fullBytes) this.#flushEmit();
-    if (bytes.length > fullBytes && executions.length > 1) {
+    if (bytes.length > mostTogether && executions.length > 1) {
       this.#emitEach(actor, outlet, executions, payloads);
       return;
     }
@@ -46,7 +48,7 @@ export class Outbound {
     for (const size of sizes) columns.length.push(size);
     this.#emit.payloads.push(bytes);
     this.#emit.bytes += bytes.length;
-    if (columns.execution.length >= fullRows) this.#flushEmit();
+    if (columns.execution.length >= fullRows || this.#emit.bytes >= fullBytes) this.#flushEmit();
     this.#soon();
   }
 

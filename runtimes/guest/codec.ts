@@ -27,7 +27,9 @@ export const budgetFor = (messageLimit: number): Budget => ({ ...defaultBudget, 
 /** @throws VivariumError message.unsupported, limit.message */
 export function encodeGuest(value: unknown, budget: Budget): GuestPayload {
   const payload = encode(value, budget);
-  return payload.lane === 'text' ? { lane: textLane, text: payload.text } : { lane: binaryLane, text: '', bytes: payload.bytes };
+  if (payload.lane === 'text') return { lane: textLane, text: payload.text };
+  // A view of our own: by methods that the guest replaced, these may have become anything, or be gone. Here that is refused; later it would be too late.
+  return { lane: binaryLane, text: '', bytes: subarray(payload.bytes, 0) };
 }
 
 /** The bytes of a binary payload, to be read and not to be shown. */

@@ -26,6 +26,9 @@ import {
 const flushBytes = 1024 * 1024;
 /** What is kept for the bytes of the next time. */
 const keptBytes = 64 * 1024;
+const fewBytes = 4 * 1024;
+/** What is in it before it is sent, with one more payload of modest size. */
+const mostBytes = flushBytes + keptBytes;
 
 export interface Outbox {
   /** @param bytes in the place of the text; they are copied at once */
@@ -105,9 +108,9 @@ export function createOutbox(send: Send, toBase64: (bytes: Uint8Array) => string
   };
 
   const keep = (payload: Uint8Array, length: number): void => {
-    const room = lengthOf(bytes);
-    if (filled + length > room) {
-      const larger = new Uint8ArrayIntrinsic(filled + length > 2 * room ? filled + length : 2 * room);
+    const needed = filled + length;
+    if (needed > lengthOf(bytes)) {
+      const larger = new Uint8ArrayIntrinsic(needed <= fewBytes ? fewBytes : needed <= keptBytes ? keptBytes : needed <= mostBytes ? mostBytes : needed);
       setBytes(larger, subarray(bytes, 0, filled));
       bytes = larger;
     }

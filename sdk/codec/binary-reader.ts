@@ -232,8 +232,17 @@ function errorOf(name: string, message: string, code: string | undefined, stack:
   return error;
 }
 
+/** Of a payload that is nothing but bytes, these, copied once; undefined of any other. */
+function bytesAlone(payload: Uint8Array): Uint8Array | undefined {
+  const width = payload[0] === 0xc4 ? 1 : payload[0] === 0xc5 ? 2 : payload[0] === 0xc6 ? 4 : 0;
+  let length = 0;
+  for (let at = 1; at <= width; at++) length = length * 256 + (payload[at] as number);
+  if (width === 0 || length !== payload.byteLength - 1 - width) return undefined;
+  return new Uint8Array(new Uint8Array(payload.buffer, payload.byteOffset + 1 + width, length));
+}
+
 /** The value of a payload of the binary lane. Throws `message.invalid` and `limit.message`. */
 export function readBinary(bytes: Uint8Array, budget: Budget): Message {
   if (bytes.byteLength > budget.bytes) throw tooLarge(budget, bytes.byteLength);
-  return new Reader(bytes, budget).readAll();
+  return bytesAlone(bytes) ?? new Reader(bytes, budget).readAll();
 }

@@ -290,6 +290,18 @@ class Writer {
   }
 }
 
+/** Bytes that are all of the value, copied once. Throws `limit.message`. */
+export function writeBytesAlone(value: object, kind: 'bytes' | 'buffer', budget: Budget): Uint8Array {
+  const { view, length } = viewOf(value, kind);
+  const start = length < 0x100 ? 2 : length < 0x10000 ? 3 : 5;
+  if (start + length > budget.bytes) throw tooLarge(budget);
+  const bytes = new Uint8Array(start + length);
+  bytes[0] = start === 2 ? 0xc4 : start === 3 ? 0xc5 : 0xc6;
+  for (let at = start - 1, left = length; at > 0; at--, left >>>= 8) bytes[at] = left;
+  bytes.set(view, start);
+  return bytes;
+}
+
 /** The value in the binary lane. Throws `message.unsupported` and `limit.message`. */
 export function writeBinary(value: unknown, budget: Budget): Uint8Array {
   const writer = new Writer(budget);

@@ -101,16 +101,28 @@ describe('a guest that replaces what handles bytes', () => {
     expect(value).toEqual(new Uint8Array(3).fill(5));
   });
 
-  test('what the codec writes into may go while it writes: this turn fails, and the next does not', async () => {
+  test.each([
+    ['goes while it is written', `prototype.set = function (...values) { Reflect.apply(set, this, values); if (spoil) this.buffer.transfer(); };`],
+    [
+      'becomes integers of eight bytes',
+      `prototype.slice = function () { return spoil ? BigInt64Array.of(0x06c4n, 0n, 0n, 0n, 0n, 0n, 0n, 0n) : Reflect.apply(slice, this, arguments); };`,
+    ],
+    ['becomes an object', `prototype.slice = function () { return spoil ? { length: 5, 0: 1 } : Reflect.apply(slice, this, arguments); };`],
+    ['becomes nothing', `prototype.slice = prototype.set = function () {};`],
+  ])('what the codec writes into %s: the turn ends, and the next one does', async (_title, lie) => {
     const instance = await started(`
-      const { set } = Object.getPrototypeOf(Uint8Array.prototype);
+      const prototype = Object.getPrototypeOf(Uint8Array.prototype);
+      const { set, slice } = prototype;
+      let spoil = true;
+      ${lie}
       const handle = (message) => {
-        Object.getPrototypeOf(Uint8Array.prototype).set = function (...values) { Reflect.apply(set, this, values); if (message === 'spoil') this.buffer.transfer(); };
-        return new Uint8Array(message === 'spoil' ? 100_000 : 10).fill(1);
+        spoil = message === 'spoil';
+        if (message === 'mend') Object.assign(prototype, { set, slice });
+        return message === 'spoil' ? { bytes: new Uint8Array(100_000).fill(1), at: new Date(0) } : new Uint8Array(10).fill(1);
       };`);
-    const [first, second] = await instance.deliverAll(['spoil', 'go on']);
-    expect(first?.error ?? first?.value).toBeDefined();
-    expect(second?.value).toEqual(new Uint8Array(10).fill(1));
+    const [spoilt, , last] = await instance.deliverAll(['spoil', 'go on', 'mend']);
+    expect(spoilt?.error ?? spoilt?.value).toBeDefined();
+    expect(last?.value).toEqual(new Uint8Array(10).fill(1));
   });
 
   test('bytes at the limit of the stack: what was sent is whole, and so is what follows', async () => {
