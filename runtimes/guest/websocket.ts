@@ -175,7 +175,7 @@ export function createWebSocket(network: Line): unknown {
 
 function urlOf(url: unknown): string {
   try {
-    const text = new (urls().URL)(`${url}`).toString().replace(/^http/, 'ws');
+    const text = new (urls.make().URL)(`${url}`).toString().replace(/^http/, 'ws');
     if (/^wss?:/.test(text) && !text.includes('#')) return text;
   } catch {
     // Told below.

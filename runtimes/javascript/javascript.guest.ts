@@ -8,7 +8,9 @@ import { prepareWebGlobals } from '../guest/web/index.ts';
 import { evaluate, PromiseIntrinsic, SymbolAsyncIterator, SymbolIterator, then } from '../guest/primordials.ts';
 import { filesModule, modulesParameter } from '../modules.ts';
 import { createContexts } from './context.guest.ts';
-import { createFiles } from './files/promises.guest.ts';
+
+/** Resolved by the bundler, which has what it names evaluated when it is asked for first. */
+declare const require: (module: string) => unknown;
 
 type Handle = (message: unknown, context: Context) => unknown;
 type Lifecycle = (context: Context) => unknown;
@@ -41,12 +43,12 @@ export function createJavaScript(kernel: Kernel): Language {
   let stop: Lifecycle | undefined;
   let files: unknown;
 
-  /** Made when the first import asks for it. */
-  const modules = (name: string): unknown => {
-    if (name !== filesModule) return undefined;
-    files ??= createFiles(kernel);
+  const theFiles = (): unknown => {
+    files ??= (require('./files/promises.guest.ts') as typeof import('./files/promises.guest.ts')).createFiles(kernel);
     return files;
   };
+
+  const modules = (name: string): unknown => (name === filesModule ? theFiles() : undefined);
 
   /** Ends the turn with what a handler returned; nothing returned, nothing sent. */
   const settle = (turn: Turn, value: unknown): void => {
@@ -101,9 +103,11 @@ export function createJavaScript(kernel: Kernel): Language {
   };
 
   return {
-    load(files) {
-      prepareWebGlobals(globalThis, files[0] as string);
-      const create = compile(files[0] as string, settings.actor);
+    load(loaded) {
+      const [code] = loaded as readonly [string];
+      prepareWebGlobals(globalThis, code);
+      if (code.includes(modulesParameter)) theFiles();
+      const create = compile(code, settings.actor);
       return then(create(modules), (exports: Record<string, unknown>) => {
         const served: string[] = [];
         for (let i = 0; i < settings.inlets.length; i++) {

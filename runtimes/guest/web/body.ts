@@ -1,8 +1,8 @@
 /** What `Request` and `Response` have in common: a body that is read once, as a whole or in pieces. */
-import { TextDecoder, TextEncoder } from '@exodus/bytes/encoding-lite.js';
 import { isView, typedArraySet } from './captured.ts';
+import { encoding } from './encoding.ts';
 import { isReadableStream, ReadableStream } from './streams.ts';
-import { madeUrls } from './url.ts';
+import { urls } from './url.ts';
 
 export interface Contents {
   /** Undefined if only the stream has it. */
@@ -21,14 +21,14 @@ export function contentsOf(body: unknown): { readonly contents: Contents | null;
   const whole = (bytes: Uint8Array, type: string | null) => ({ contents: { bytes, stream: undefined, used: false }, type });
   if (isView(body)) return whole(copyOf(new Uint8Array(body.buffer, body.byteOffset, body.byteLength)), null);
   if (body instanceof ArrayBuffer) return whole(copyOf(new Uint8Array(body)), null);
-  const urls = madeUrls();
-  if (urls !== undefined && body instanceof urls.URLSearchParams) return whole(encoded(body.toString()), 'application/x-www-form-urlencoded;charset=UTF-8');
+  const { made } = urls;
+  if (made !== undefined && body instanceof made.URLSearchParams) return whole(encoded(body.toString()), 'application/x-www-form-urlencoded;charset=UTF-8');
   if (typeof body === 'object' && typeof (body as AsyncIterable<unknown>)[Symbol.asyncIterator] === 'function')
     return { contents: { bytes: undefined, stream: ReadableStream.from(body as AsyncIterable<unknown>), used: false }, type: null };
   return whole(encoded(`${body}`), 'text/plain;charset=UTF-8');
 }
 
-export const encoded = (text: string): Uint8Array => new TextEncoder().encode(text);
+export const encoded = (text: string): Uint8Array => new (encoding.make().TextEncoder)().encode(text);
 
 const copyOf = (source: Uint8Array): Uint8Array => {
   const copy = new Uint8Array(source.length);
@@ -85,7 +85,7 @@ export class Body {
   }
 
   async text(): Promise<string> {
-    return new TextDecoder().decode(await this.bytes());
+    return new (encoding.make().TextDecoder)().decode(await this.bytes());
   }
 
   async json(): Promise<unknown> {

@@ -85,7 +85,7 @@ function urlOf(input: unknown): string {
 
 function parsed(input: unknown): string {
   try {
-    return new (urls().URL)(`${input}`).toString();
+    return new (urls.make().URL)(`${input}`).toString();
   } catch {
     throw new TypeError(`Failed to parse URL from ${input}`);
   }

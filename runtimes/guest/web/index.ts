@@ -1,14 +1,15 @@
-import { TextDecoder, TextEncoder } from '@exodus/bytes/encoding-lite.js';
 import { AbortController, AbortSignal } from './abort.ts';
 import { atob, btoa } from './base64.ts';
 import { DOMException } from './dom-exception.ts';
+import { encoding } from './encoding.ts';
 import { CustomEvent, Event, EventTarget } from './events.ts';
 import { Request, Response } from './fetch.ts';
 import { Headers } from './headers.ts';
+import type { Late } from './late.ts';
 import { CloseEvent, MessageEvent } from './message-events.ts';
 import { ReadableStream, ReadableStreamDefaultController, ReadableStreamDefaultReader } from './streams.ts';
 import { structuredClone } from './structured-clone.ts';
-import { namesOfUrls, urls } from './url.ts';
+import { urls } from './url.ts';
 
 export { formatLog } from './format.ts';
 
@@ -27,8 +28,6 @@ const webGlobals = {
   ReadableStreamDefaultReader,
   Request,
   Response,
-  TextDecoder,
-  TextEncoder,
   atob,
   btoa,
   structuredClone,
@@ -42,10 +41,8 @@ const webGlobals = {
  * @example installWebGlobals(globalThis);
  */
 export function installWebGlobals(global: object): void {
-  for (const [name, value] of Object.entries(webGlobals)) {
-    define(global, name, value);
-  }
-  for (const name of namesOfUrls) Object.defineProperty(global, name, late(global, name));
+  for (const [name, value] of Object.entries(webGlobals)) define(global, name, value);
+  for (const [part] of lateParts) for (const name of part.names) Object.defineProperty(global, name, lateGlobal(global, name, part));
 }
 
 function define(global: object, name: string, value: unknown): void {
@@ -55,10 +52,11 @@ function define(global: object, name: string, value: unknown): void {
 }
 
 /** Becomes what it stands for when it is asked for first. */
-const late = (global: object, name: (typeof namesOfUrls)[number]): PropertyDescriptor => ({
+const lateGlobal = (global: object, name: string, part: Late<object>): PropertyDescriptor => ({
   get() {
-    define(global, name, urls()[name]);
-    return urls()[name];
+    const value = (part.make() as Record<string, unknown>)[name];
+    define(global, name, value);
+    return value;
   },
   set(value: unknown) {
     Object.defineProperty(global, name, { value, writable: true, configurable: true });
@@ -66,10 +64,16 @@ const late = (global: object, name: (typeof namesOfUrls)[number]): PropertyDescr
   configurable: true,
 });
 
-/** What leads to URLs. Who reaches them without a word of it gets them too, made of the built-ins as they are then. */
-const needUrls = /URL|fetch|Request|WebSocket/;
+/** With words of which one leads to them. Who gets there without a word of it gets them too. */
+const lateParts: readonly (readonly [part: Late<object>, words: RegExp])[] = [
+  [urls as Late<object>, /URL|fetch|Request|WebSocket/],
+  [encoding as Late<object>, /Text(?:De|En)coder|fetch|Re(?:quest|sponse)/],
+];
 
 /** To be called before code of an author runs in the realm: what it needs is made of built-ins that nobody has touched. */
 export function prepareWebGlobals(global: object, code: string): void {
-  if (needUrls.test(code)) for (const name of namesOfUrls) define(global, name, urls()[name]);
+  for (const [part, words] of lateParts) {
+    if (!words.test(code)) continue;
+    for (const name of part.names) define(global, name, (part.make() as Record<string, unknown>)[name]);
+  }
 }

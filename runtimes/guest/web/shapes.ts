@@ -3,7 +3,7 @@ import * as captured from './captured.ts';
 import { Event } from './events.ts';
 import { findByPrototype, kindOf, maxPrototypes } from './kinds.ts';
 import { contains, cut, plural, quote, startsWith } from './text.ts';
-import { madeUrls, type Urls } from './url.ts';
+import { type Urls, urls } from './url.ts';
 
 /** How one object looks in a log, apart from its properties. */
 export interface Shape {
@@ -343,11 +343,11 @@ const webClasses: readonly WebClass[] = [
 let classesOfUrls: readonly WebClass[] | undefined;
 
 function urlClasses(): readonly WebClass[] {
-  const urls = madeUrls();
-  if (urls === undefined) return [];
+  const { made } = urls;
+  if (made === undefined) return [];
   classesOfUrls ??= [
-    [urls.URL.prototype, (value) => [['href: ', urls.hrefOf(value)]]],
-    [urls.URLSearchParams.prototype, (value) => parameterPairs(value, urls)],
+    [made.URL.prototype, (value) => [['href: ', made.hrefOf(value)]]],
+    [made.URLSearchParams.prototype, (value) => parameterPairs(value, made)],
   ];
   return classesOfUrls;
 }

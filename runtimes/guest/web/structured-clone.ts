@@ -4,7 +4,7 @@ import * as captured from './captured.ts';
 import { DOMException, isDOMException } from './dom-exception.ts';
 import { Event, EventTarget } from './events.ts';
 import { findByPrototype, kindOf } from './kinds.ts';
-import { madeUrls } from './url.ts';
+import { urls } from './url.ts';
 
 type Memory = Map<object, object>;
 
@@ -24,8 +24,8 @@ const uncloneable: readonly (readonly [prototype: object])[] = [
 ].map((prototype) => [prototype] as const);
 
 const isUrl = (value: object): boolean => {
-  const urls = madeUrls();
-  return urls !== undefined && findByPrototype(value, [[urls.URL.prototype], [urls.URLSearchParams.prototype]]) !== undefined;
+  const { made } = urls;
+  return made !== undefined && findByPrototype(value, [[made.URL.prototype], [made.URLSearchParams.prototype]]) !== undefined;
 };
 
 /**

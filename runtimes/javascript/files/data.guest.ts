@@ -1,5 +1,4 @@
 /** Bytes and texts of files: Uint8Arrays and strings; there is no `Buffer` in an actor. */
-import { TextDecoder, TextEncoder } from '@exodus/bytes/encoding-lite.js';
 import { bytesToText, textToBytes } from '../../guest/codec.ts';
 import { uncurry } from '../../guest/web/captured.ts';
 import {
@@ -13,11 +12,13 @@ import {
   typedArrayName,
 } from '../../guest/web/captured.ts';
 import { getterOf } from '../../guest/web/captured.ts';
+import { encoding } from '../../guest/web/encoding.ts';
 import { ArrayBufferIntrinsic, getPrototypeOf, Uint8ArrayIntrinsic } from '../../guest/primordials.ts';
 import { invalidType, invalidValue } from './errors.guest.ts';
 
 export type Encoding = 'utf8' | 'latin1' | undefined;
 
+const { TextDecoder, TextEncoder } = encoding.make();
 const encode = uncurry(TextEncoder.prototype.encode);
 const decode = uncurry(TextDecoder.prototype.decode);
 const encoder = new TextEncoder();
