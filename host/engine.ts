@@ -4,7 +4,7 @@
  */
 import type { ErrorRecord } from '../sdk/errors.ts';
 import type { Payload } from '../sdk/message.ts';
-import { binaryLane, type Lane, textLane } from '../runtimes/protocol.ts';
+import { binaryLane, type Lane, type LogLine, textLane } from '../runtimes/protocol.ts';
 import type { Answer } from './capabilities/capability.ts';
 import { type Broker, toldToGuest } from './capabilities/broker.ts';
 import { noSecrets } from './capabilities/secrets/held.ts';
@@ -202,7 +202,7 @@ export class Engine {
     }
   }
 
-  #logged(_cell: Cell, { actor, execution, level, text, dropped }: Said<'log'>): void {
+  #logged(_cell: Cell, { actor, execution, level, text, dropped }: LogLine): void {
     const { events, logger } = this.context;
     const { namespace, shape } = this.deployment;
     const name = nameOf(shape, actor);

@@ -232,6 +232,14 @@ const errorRecord = z.strictObject({
 export const logLevels = ['debug', 'info', 'warn', 'error'] as const;
 export type LogLevel = (typeof logLevels)[number];
 
+const logLine = z.strictObject({ actor: index, execution: handle, level: z.enum(logLevels), text: text(textLimits.log), dropped: count });
+
+/** A line that a guest wrote. */
+export type LogLine = z.infer<typeof logLine>;
+
+/** Lines that one frame holds at most. */
+export const linesOfFrame = 256;
+
 /** What a cell may say. The types below are inferred from this schema, so check and type cannot differ. */
 export const cellMessage = z.discriminatedUnion('type', [
   /** Boot is over and permissions are dropped: what was attempted, and with which error code it was refused. */
@@ -304,7 +312,7 @@ export const cellMessage = z.discriminatedUnion('type', [
   z
     .strictObject({ type: z.literal('credit'), actor: column(largest.index), messages: column(largest.count) })
     .refine(({ actor, messages }) => sameLength(actor, messages)),
-  z.strictObject({ type: z.literal('log'), actor: index, execution: handle, level: z.enum(logLevels), text: text(textLimits.log), dropped: count }),
+  z.strictObject({ type: z.literal('log'), lines: z.array(logLine).min(1).max(linesOfFrame) }),
   /** An actor broke a limit or died; a fresh instance takes its place (`created` follows), unless it was not started yet. */
   z.strictObject({ type: z.literal('violation'), actor: index, execution: handle, error: errorRecord }),
   /** Only when careful: this message is about to run. */

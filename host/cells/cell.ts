@@ -5,7 +5,7 @@
  * claims beyond that is checked. A violation ends the cell.
  */
 import { type ErrorRecord, VivariumError } from '../../sdk/errors.ts';
-import { type CellMessage, type Lane, protocolVersion } from '../../runtimes/protocol.ts';
+import { type CellMessage, type Lane, type LogLine, protocolVersion } from '../../runtimes/protocol.ts';
 import { ExportCredit, firstCredit } from '../routing/credit.ts';
 import { Outbound } from '../routing/outbound.ts';
 import type { RoutedCell } from '../routing/routedCell.ts';
@@ -36,7 +36,7 @@ export interface CellListener {
   failed(cell: Cell, actor: number, error: ErrorRecord): void;
   /** An actor broke a limit; a fresh instance takes its place. */
   violated(cell: Cell, said: Said<'violation'>): void;
-  logged(cell: Cell, said: Said<'log'>): void;
+  logged(cell: Cell, line: LogLine): void;
   /** A guest calls a capability. The answer goes through {@link Cell.reply}. */
   called(cell: Cell, said: Said<'call'>, payload: Uint8Array, call: GuestCall): void;
   /** Python actors with so much memory, in bytes, live in the cell; 0: none. */
@@ -279,8 +279,7 @@ export class Cell implements RoutedCell, Residence {
         this.#call(message, payloads[0] as Uint8Array);
         return;
       case 'log':
-        this.#demandOwn(message.actor);
-        this.#listener.logged(this, message);
+        this.#logged(message);
         return;
       case 'created':
         this.#demandOwn(message.actor);
@@ -346,6 +345,13 @@ export class Cell implements RoutedCell, Residence {
       this.reply(actor, instance, number, error, lane, undefined);
     } else if (message.type === 'call') this.#listener.called(this, message, payload, call);
     else this.#router.ask(this, message, payload, () => this.#calls.end(actor, call.controller));
+  }
+
+  #logged({ lines }: Said<'log'>): void {
+    for (const line of lines) {
+      this.#demandOwn(line.actor);
+      this.#listener.logged(this, line);
+    }
   }
 
   #wedged({ actor, reason }: Said<'wedged'>): void {

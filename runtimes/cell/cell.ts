@@ -325,7 +325,7 @@ export class Cell implements Router {
   }
 
   logged(actor: Actor, level: LogLevel, text: string, dropped: number, execution: Execution | undefined): void {
-    this.#outbound.tell({ type: 'log', actor: actor.plan.index, execution: execution?.handle ?? 0, level, text, dropped });
+    this.#outbound.log({ actor: actor.plan.index, execution: execution?.handle ?? 0, level, text, dropped });
   }
 
   violated(actor: Actor, error: ErrorRecord, culprit: Batch | undefined): void {

@@ -1,7 +1,7 @@
 /** What the cell tells the host, gathered over one turn of the event loop: columns first, endings of executions last. */
 import type { ErrorRecord } from '../../sdk/errors.ts';
 import { lengthWidth } from '../guest/wire.ts';
-import type { CellMessage, Lane } from '../protocol.ts';
+import { type CellMessage, type Lane, type LogLine, linesOfFrame } from '../protocol.ts';
 import { workWidth } from '../lanes.ts';
 import { frameLimits } from '../limits.ts';
 import { lengthAt, onePayload, type Payloads } from './batch.ts';
@@ -20,6 +20,8 @@ const fullRows = 4096;
 const fullBytes = 1024 * 1024;
 /** What goes into a frame together at most: far below what one may hold. Bytes. */
 const mostTogether = 8 * 1024 * 1024;
+/** Characters of lines in one frame: escaped they are six times as many bytes at most, which a header may have. */
+const fullLines = 1024 * 1024;
 /** Numbers of one column: what the host takes. */
 const fullColumn = frameLimits.payloads;
 
@@ -27,6 +29,9 @@ export class Outbound {
   readonly #channel: Channel;
   #queued = false;
   #emit = emptyEmit();
+  #lines: LogLine[] = [];
+  /** Characters of these. */
+  #characters = 0;
   #credit = new Map<number, number>();
   #settled: Execution[] = [];
 
@@ -60,6 +65,14 @@ export class Outbound {
       this.emit(actor, outlet, [execution], onePayload(lane, body.slice(start, end)));
       start = end;
     }
+  }
+
+  /** Lines may come before what was emitted before them, and never after what was told later. */
+  log(line: LogLine): void {
+    this.#lines.push(line);
+    this.#characters += line.text.length;
+    if (this.#lines.length >= linesOfFrame || this.#characters >= fullLines) this.#flushLines();
+    this.#soon();
   }
 
   credit(actor: number, messages: number): void {
@@ -101,7 +114,16 @@ export class Outbound {
     this.#channel.flush();
   }
 
+  #flushLines(): void {
+    if (this.#lines.length === 0) return;
+    const lines = this.#lines;
+    this.#lines = [];
+    this.#characters = 0;
+    this.#channel.send({ type: 'log', lines }, []);
+  }
+
   #flushEmit(): void {
+    this.#flushLines();
     const { columns, payloads } = this.#emit;
     if (payloads.length === 0) return;
     this.#emit = emptyEmit();

@@ -54,7 +54,7 @@ describe.each(await availableLevels())('K, a cell that is in the hands of its gu
       entry: 'cell.cjs',
       onMessage(message) {
         if (message.type !== 'log') return;
-        const [name, text] = JSON.parse(message.text) as [string, string | null];
+        const [name, text] = JSON.parse(message.lines[0]?.text ?? '') as [string, string | null];
         if (name === 'end') ended.resolve(undefined);
         else got.set(name, text);
       },
@@ -94,7 +94,7 @@ describe.each(await availableLevels())('K, a cell that is in the hands of its gu
 
 const onPing = (program: string): string => `async (message) => {
   if (message.type !== 'ping') return;
-  const say = (name, text) => send({ type: 'log', actor: 0, execution: 0, level: 'info', text: JSON.stringify([name, text]), dropped: 0 }, []);
+  const say = (name, text) => send({ type: 'log', lines: [{ actor: 0, execution: 0, level: 'info', text: JSON.stringify([name, text]), dropped: 0 }] }, []);
   await (${program})(say);
   say('end', null);
 }`;

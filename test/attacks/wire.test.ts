@@ -168,7 +168,7 @@ const betrayals: readonly Betrayal[] = [
   {
     number: 177,
     title: 'a line in the name of another cell',
-    body: `send({ type: 'log', actor: 1, execution, level: 'info', text: 'forged', dropped: 0 });`,
+    body: `send({ type: 'log', lines: [{ actor: 1, execution, level: 'info', text: 'forged', dropped: 0 }] });`,
     death: breach,
   },
   {
@@ -359,7 +359,7 @@ describe.each(await availableLevels())('J, a cell that says, at level %s', (leve
         const end = Date.now() + 400;
         const flood = () => {
           for (let i = 0; i < 200; i++) {
-            send({ type: 'log', actor: 0, execution, level: 'error', text: '\\u001b[2J' + 'x'.repeat(8000), dropped: 0 });
+            send({ type: 'log', lines: [{ actor: 0, execution, level: 'error', text: '\\u001b[2J' + 'x'.repeat(8000), dropped: 0 }] });
             send({ type: 'violation', actor: 0, execution, error: { code: 'limit.cpu', message: 'x'.repeat(8000), stack: 'x'.repeat(8000) } });
             send({ type: 'failure', execution, actor: 0, error: { code: 'actor.failed', message: 'x'.repeat(8000) } });
           }

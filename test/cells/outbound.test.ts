@@ -86,3 +86,19 @@ test('more bytes than a frame holds make several', async () => {
   const emitted = (await flushed()).flatMap((message) => (message.type === 'emit' ? outletsOf(message.runs) : []));
   expect(emitted).toEqual(Array.from({ length: 10_000 }, (_, index) => index));
 });
+
+test('lines leave together, in frames that the host takes, before what is told after them', async () => {
+  const { outbound, flushed } = cell();
+  const count = 1_000;
+  for (let n = 0; n < count; n++) outbound.log({ actor: 1, execution: 0, level: 'info', text: `line ${n}`, dropped: 0 });
+  // Each character is escaped with six.
+  for (let n = 0; n < 300; n++) outbound.log({ actor: 1, execution: 0, level: 'warn', text: '\u0000'.repeat(8 * 1024), dropped: 0 });
+  outbound.tell({ type: 'stopped', actor: 1 });
+  outbound.log({ actor: 1, execution: 0, level: 'info', text: 'last', dropped: 0 });
+  const messages = await flushed();
+  const lines = messages.flatMap((message) => (message.type === 'log' ? message.lines : []));
+  expect(lines).toHaveLength(count + 300 + 1);
+  expect(lines.slice(0, count).map(({ text }) => text)).toEqual(Array.from({ length: count }, (_, n) => `line ${n}`));
+  expect(messages.slice(-2)).toMatchObject([{ type: 'stopped' }, { type: 'log', lines: [{ text: 'last' }] }]);
+  expect(messages.length).toBeLessThan(12);
+});

@@ -40,7 +40,7 @@ const lies: Readonly<Record<string, string>> = {
   'a call of an instance that never was': `send({ type: 'call', actor: 0, instance: 7, call: 1, execution, turn: 1, capability: 'services', operation: 'orders.list', synchronous: false, lane: 0, length: [1] }, Buffer.from('1'))`,
   'a call of an actor that it does not host': `send({ type: 'call', actor: 1, instance: 1, call: 1, execution, turn: 1, capability: 'services', operation: 'orders.list', synchronous: false, lane: 0, length: [1] }, Buffer.from('1'))`,
   'a failure of an actor that it does not host': `send({ type: 'failure', execution, actor: 1, error: { code: 'actor.failed', message: 'x' } })`,
-  'a log line of an actor that it does not host': `send({ type: 'log', actor: 1, execution, level: 'info', text: 'x', dropped: 0 })`,
+  'a log line of an actor that it does not host': `send({ type: 'log', lines: [{ actor: 1, execution, level: 'info', text: 'x', dropped: 0 }] })`,
   'the stop of an actor that nobody stops': `send({ type: 'stopped', actor: 0 })`,
   'the answer to a ping that was not sent': `send({ type: 'pong', token: 4000, oldest: 0, live: 1, idle: 0, cpu: 0, actor: [], messages: [] })`,
   'messages of an actor that it does not host': `cell.ping = ({ token }) => send({ type: 'pong', token, oldest: 0, live: 1, idle: 0, cpu: 0, actor: [1], messages: [1] })`,
@@ -109,7 +109,7 @@ describe('a call that a cell makes up', () => {
     cell.reply = ({ call, error }) => {
       answers[call - 1] = error?.code ?? 'granted';
       errors[call - 1] = error;
-      send({ type: 'log', actor: 0, execution: current, level: 'info', text: answers.filter(Boolean).length + ' answers', dropped: 0 });
+      send({ type: 'log', lines: [{ actor: 0, execution: current, level: 'info', text: answers.filter(Boolean).length + ' answers', dropped: 0 }] });
       if (--wanted > 0) return;
       const text = Buffer.from(JSON.stringify({ answers, last: errors.at(-1) }));
       send({ type: 'emit', runs: [0, 0, 0, 1], execution: [current], length: [text.length] }, text);

@@ -23,7 +23,7 @@ const frame = (header, ...payloads) => {
 };
 const send = (header, ...payloads) => channel.write(frame(header, ...payloads));
 const ready = () => send({ type: 'ready', version: 1, node: process.versions.node, denied: {}, environment: Object.keys(process.env), boot: 0 });
-const say = (value) => send({ type: 'log', actor: 0, execution: 0, level: 'info', text: JSON.stringify(value), dropped: 0 });
+const say = (value) => send({ type: 'log', lines: [{ actor: 0, execution: 0, level: 'info', text: JSON.stringify(value), dropped: 0 }] });
 const attempt = (act) => { try { return act() ?? 'done'; } catch (error) { return error.code ?? error.message; } };
 const received = (take) => {
   let bytes = Buffer.alloc(0);
@@ -72,7 +72,7 @@ export async function startStandIn(level: SandboxLevel, body: string, options: P
       messages.push(message);
       payloads.push(...pieces);
       if (message.type !== 'log') return;
-      const value: unknown = JSON.parse(message.text);
+      const value: unknown = JSON.parse(message.lines[0]?.text ?? '');
       const waiter = waiting.shift();
       if (waiter === undefined) values.push(value);
       else waiter.resolve(value);
