@@ -2,7 +2,7 @@
 import { expect } from 'vitest';
 import { answers, type Attack, attacks, either, fails, handler, type Seen } from './harness.ts';
 
-const cellLives = ({ cells }: Seen): void => expect(cells.map(({ event }) => event)).not.toContain('died');
+const cellLives = ({ cells }: Seen): void => expect(cells.filter(({ event }) => event === 'died')).toEqual([]);
 
 const KiB = 1024;
 /** Of one turn; the host hears of what was dropped. */
@@ -115,6 +115,7 @@ const table: readonly Attack[] = [
     title: '1,000,000 messages in one turn of Python, refusals caught',
     language: 'python',
     source: 'def handle(canary, context):\n    for number in range(1_000_000):\n        try: context.emit("questions", number)\n        except Exception: pass',
+    limits: { cpu: '1s', wall: '30s' },
     allowed: fails('limit.outbound', 'limit.cpu'),
     look: cellLives,
   },
