@@ -16,6 +16,7 @@ import { escapeError, escapeText } from '../telemetry/escape.ts';
 import type { CellMemoryFigures } from './memory.ts';
 import type { Residence } from './population.ts';
 import type { CellProcess } from './process.ts';
+import { Pulse } from './pulse.ts';
 import { Residents } from './residents.ts';
 import type { UnboundProcess } from './spare.ts';
 import { ProtocolViolation } from './violation.ts';
@@ -54,10 +55,6 @@ export interface CellIdentity {
   readonly place: number;
 }
 
-/** Pings go out every 250 ms: after 2 s without an answer a cell is given up. Counted in pings, so that a host that was held up itself kills nobody. */
-const missedPings = 8;
-/** What a cell may take to notice that a guest exceeds its limit, and to end it. Milliseconds. */
-const limitGrace = 2_500;
 /** Actors that may start at the same time: one that takes its time holds up nobody else, and many do not hold up those that work. */
 const startsAtOnce = 8;
 
@@ -85,14 +82,8 @@ export class Cell implements RoutedCell, Residence {
   /** Actors that were being created when the cell died. */
   unborn: readonly number[] = [];
   readonly startsAtOnce = startsAtOnce;
-  /** For how many milliseconds the actor that has been idle for longest has been so, as the cell told last; 0 if none is. */
-  idle = 0;
-  /** By actor: messages that have not ended, as the cell told last. */
-  #present: ReadonlyMap<number, number> = new Map();
+  readonly #pulse: Pulse;
   readonly #calls = new GuestCalls();
-  readonly #longestCall: number;
-  #pings = 0;
-  #answered = 0;
   #dead: ErrorRecord | undefined;
   readonly #gone = Promise.withResolvers<void>();
 
@@ -108,8 +99,7 @@ export class Cell implements RoutedCell, Residence {
     this.#shape = shape;
     this.#router = router;
     this.#listener = listener;
-    const limits = shape.actors.filter(({ cell }) => cell === identity.place).map(({ part }) => part.limits);
-    this.#longestCall = limits.reduce((longest, { wall, start }) => Math.max(longest, wall, start), 0) + limitGrace;
+    this.#pulse = new Pulse(shape, identity.place);
     this.outbound = new Outbound(unbound.process, () => this.#grant());
     this.credit = new ExportCredit(() => this.outbound.schedule());
     this.#residents = new Residents(
@@ -137,6 +127,10 @@ export class Cell implements RoutedCell, Residence {
 
   get pid(): number | undefined {
     return this.#process.pid;
+  }
+
+  get idle(): number {
+    return this.#pulse.idle;
   }
 
   get alive(): boolean {
@@ -207,7 +201,7 @@ export class Cell implements RoutedCell, Residence {
 
   /** Messages of an actor that had not ended when the cell was asked last. */
   present(actor: number): number {
-    return this.#present.get(actor) ?? 0;
+    return this.#pulse.present(actor);
   }
 
   careful(on: boolean): void {
@@ -234,8 +228,9 @@ export class Cell implements RoutedCell, Residence {
   /** To be called every 250 ms. */
   ping(): void {
     if (this.#dead !== undefined) return;
-    if (this.#pings - this.#answered >= missedPings) this.kill({ code: 'cell.died', message: 'the cell did not answer for 2 s' });
-    else this.outbound.send({ type: 'ping', token: ++this.#pings });
+    const token = this.#pulse.next();
+    if (token === undefined) this.kill({ code: 'cell.died', message: 'the cell did not answer for 2 s' });
+    else this.outbound.send({ type: 'ping', token });
     this.#residents.look();
   }
 
@@ -360,17 +355,9 @@ export class Cell implements RoutedCell, Residence {
     this.kill({ code, message: `'${nameOf(this.#shape, actor)}' holds a thread that cannot be taken back: ${escapeText(reason)}` });
   }
 
-  #pong({ token, oldest, idle, actor, messages }: Said<'pong'>): void {
-    if (token > this.#pings || token <= this.#answered) throw new ProtocolViolation('an answer to a ping that was not sent');
-    this.#answered = token;
-    this.idle = idle;
-    const present = new Map<number, number>();
-    for (let i = 0; i < actor.length; i++) {
-      this.#demandOwn(actor[i] as number);
-      present.set(actor[i] as number, messages[i] as number);
-    }
-    this.#present = present;
-    if (oldest > this.#longestCall) this.kill({ code: 'limit.wall', message: `a guest has run for ${Math.round(oldest)} ms and its cell does not end it` });
+  #pong(said: Said<'pong'>): void {
+    const failure = this.#pulse.answered(said, (actor) => this.#demandOwn(actor));
+    if (failure !== undefined) this.kill(failure);
   }
 
   #died(reason: ErrorRecord): void {
