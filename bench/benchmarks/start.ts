@@ -18,7 +18,7 @@ import { milliseconds, repeat } from '../timing.ts';
 export const summary = 'from deploy to the first answer, above the start of a cell: milliseconds';
 
 const cold = { javascript: { atMost: 10 }, python: { atMost: 500 }, wasm: { atMost: 15 } } as const;
-/** A cell keeps isolates ready once it has started an actor. */
+/** A cell keeps isolates ready. */
 const warm = { javascript: { atMost: 3 }, python: { atMost: 20 }, wasm: { atMost: 4 } } as const;
 const woken = { javascript: { atMost: 5 }, python: { atMost: 200 }, wasm: { atMost: 10 } } as const;
 /** Milliseconds without a message after which an actor is hibernated here: the least that may be. */
@@ -70,7 +70,7 @@ async function warmAnswers(language: Language, folder: string, options: Options)
     times.push(await milliseconds(() => flow.actor(name).ask({ n: 1 })));
     await settle();
   }
-  // The first starts the cell's pool, the second warms up.
+  // The first two warm up.
   return times.slice(2);
 }
 
