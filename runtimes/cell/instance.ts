@@ -4,10 +4,10 @@
  */
 import type { ErrorCode, ErrorRecord } from '../../sdk/errors.ts';
 import { textLimits } from '../limits.ts';
-import { binaryLane, executionSeparator, type Lane, textLane } from '../lanes.ts';
+import { binaryLane, type Lane, textLane } from '../lanes.ts';
 import type { ActorPlan } from '../protocol.ts';
 import type { StackReader } from '../runtime.ts';
-import { type GuestEvent, inBytes, slice } from '../guest/wire.ts';
+import { type GuestEvent, slice } from '../guest/wire.ts';
 import { authorsError, ownCodes } from './authorsError.ts';
 import { callsBroken, cpuBroken, memoryBroken, startBroken, timersBroken, wallBroken } from './brokenLimits.ts';
 import { DoorClock } from './doorClock.ts';
@@ -15,14 +15,14 @@ import { demandSound } from './events.ts';
 import { type Broken, type Guest, inBuffer } from './guest.ts';
 import { GuestCalls } from './guestCalls.ts';
 import { GuestTimers } from './guestTimers.ts';
-import { type Batch, countOf } from './batch.ts';
-import { bufferOf, placeIn } from './binary.ts';
+import type { Batch } from './batch.ts';
 import type { Execution } from './executions.ts';
 import type { CallEvent, InstanceListener } from './instanceListener.ts';
 import type { Meter } from './meter.ts';
 import { toText } from './outbound.ts';
 import { messageOf, newTurnState, OpenTurns } from './openTurns.ts';
-import { batchHeader, endingsIn } from './records.ts';
+import { packed } from './packing.ts';
+import { endingsIn } from './records.ts';
 import { Reports } from './reports.ts';
 import { StoppedTurns } from './stoppedTurns.ts';
 import type { SynchronousReplies } from './synchronous.ts';
@@ -125,29 +125,9 @@ export class Instance {
 
   deliver(batches: readonly Batch[], room: number): void {
     const first = this.#open.next;
-    let headers = '';
-    let lengths = '';
-    let numbers = '';
-    let body = '';
-    const binary: string[] = [];
-    let descriptions = '';
-    let described: string | undefined;
-    let line = -1;
-    for (const batch of batches) {
-      // Most executions are described alike: once for all of them.
-      if (batch.description !== described) {
-        described = batch.description;
-        descriptions += line++ < 0 ? described : executionSeparator + described;
-      }
-      const place = placeIn(this.#plan.runtime, batch.lane);
-      headers += batchHeader(batch.inlet, place, line, countOf(batch));
-      lengths += batch.lengths;
-      numbers += batch.numbers;
-      if (place === inBytes) binary.push(batch.body);
-      else body += batch.body;
-      this.#open.add(batch);
-    }
-    void this.#enter('deliver', [first, headers, lengths, numbers, descriptions, body, room, bufferOf(binary)], () => this.#doorLimit());
+    for (const batch of batches) this.#open.add(batch);
+    const { headers, lengths, numbers, descriptions, body, bytes } = packed(batches, this.#plan.runtime);
+    void this.#enter('deliver', [first, headers, lengths, numbers, descriptions, body, room, bytes], () => this.#doorLimit());
   }
 
   /** The result of a call or an ask; a late one is dropped. */

@@ -1,0 +1,42 @@
+/** Batches as an instance is given them: side by side, each column of all of them together. */
+import { inBytes } from '../guest/wire.ts';
+import { executionSeparator } from '../lanes.ts';
+import type { RuntimeName } from '../protocol.ts';
+import { type Batch, countOf } from './batch.ts';
+import { bufferOf, placeIn } from './binary.ts';
+import { batchHeader } from './records.ts';
+
+export interface Packed {
+  readonly headers: string;
+  readonly lengths: string;
+  readonly numbers: string;
+  readonly descriptions: string;
+  readonly body: string;
+  /** What goes over as bytes; undefined if nothing does. */
+  readonly bytes: ArrayBuffer | undefined;
+}
+
+export function packed(batches: readonly Batch[], runtime: RuntimeName): Packed {
+  let headers = '';
+  let lengths = '';
+  let numbers = '';
+  let body = '';
+  const binary: string[] = [];
+  let descriptions = '';
+  let described: string | undefined;
+  let line = -1;
+  for (const batch of batches) {
+    // Most executions are described alike: once for all of them.
+    if (batch.description !== described) {
+      described = batch.description;
+      descriptions += line++ < 0 ? described : executionSeparator + described;
+    }
+    const place = placeIn(runtime, batch.lane);
+    headers += batchHeader(batch.inlet, place, line, countOf(batch));
+    lengths += batch.lengths;
+    numbers += batch.numbers;
+    if (place === inBytes) binary.push(batch.body);
+    else body += batch.body;
+  }
+  return { headers, lengths, numbers, descriptions, body, bytes: bufferOf(binary) };
+}
