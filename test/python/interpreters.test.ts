@@ -225,11 +225,14 @@ it('is not kept by a host that keeps nothing warm', { timeout: 60_000 }, async (
 
 it('is taken with the spare that replaces a cell with Python', { timeout: 60_000 }, async () => {
   await using host = await createHost();
+  await (await host.deploy({ vivarium: 1, namespace: 'other', actors: { a: { runtime: 'javascript', code: 'export const handle = (n) => n;' } } })).stop();
   let pid: number | undefined;
   host.on('cell', (event) => {
     pid = event.pid;
   });
   const flow = (await host.deploy({ vivarium: 1, namespace: 'spare', actors: { a: echo } })) as unknown as Flow;
+  // Before it, nobody needed Python: the spare that it got had none.
+  expect(flow.status().interpreters.taken).toBe(0);
   // A spare says nothing to anybody before it is taken: in time it has one.
   const replaced = async (): Promise<number> => {
     const killed = pid as number;
