@@ -114,8 +114,8 @@ export type HostMessage =
   /** So many isolates are to be kept ready for actors that start. Room for them is there. May come before `hello`. */
   | { readonly type: 'warm'; readonly isolates: number }
   /**
-   * An isolate is to be kept ready in which Python has started, for an actor with so much memory, in bytes; 0: none any more. May come
-   * before `hello`. Answered by `interpreters` when there is one, or none any more.
+   * An isolate is to be kept ready in which Python has started, for an actor with so much memory, in bytes; 0: none any more. The
+   * next that is created with as much takes it, and no other follows by itself. May come before `hello`. Answered by `interpreters` when there is one, or none any more.
    */
   | { readonly type: 'interpreter'; readonly memory: number }
   /** Creates an instance of an actor, under this number; answered by `created` or `failed`. Payloads: see ActorPlan.source. */

@@ -53,6 +53,11 @@ export class Interpreters {
     return this.#kept > 0 ? 1 : 0;
   }
 
+  /** An actor is about to be created: if one is kept for it, it takes that, and its room with it. @param memory that it may have, in bytes */
+  comes(memory: number): void {
+    if (memory === this.#kept) this.#kept = 0;
+  }
+
   /** An actor has started. @param memory that it may have, in bytes */
   came(memory: number): void {
     this.#use(memory, 1);

@@ -264,6 +264,7 @@ export class Residents {
     const { credit } = this.#dwelling;
     const { runtime, limits, concurrency } = this.#part(actor);
     this.#isolates[runtime]++;
+    if (runtime === 'python') this.interpreters.comes(limits.memory);
     this.#overshoot += limits.outboundMessages * concurrency;
     credit.overshoot = Math.max(credit.overshoot, this.#overshoot);
   }

@@ -53,15 +53,18 @@ export class Interpreters {
   }
 
   /**
-   * @param memory of the actor, in bytes @param limit for one that must be made, in milliseconds
+   * @param memory of the actor, in bytes @param limit for one that must be made, in milliseconds @param again whether another is to be kept
    * @throws Error why Python does not start
    */
-  async take(memory: number, limit: number, catastrophic: (message: string) => void): Promise<Shell> {
+  async take(memory: number, limit: number, again: boolean, catastrophic: (message: string) => void): Promise<Shell> {
     const kept = this.#kept;
-    if (kept?.memory === memory) {
-      this.#kept = undefined;
+    const isForIt = kept?.memory === memory;
+    if (isForIt) this.#kept = undefined;
+    // Whether or not there is one by now: the room for it is the actor's.
+    if (memory === this.#memory && !again) this.#memory = 0;
+    this.#refill();
+    if (isForIt) {
       this.#taken++;
-      this.#refill();
       this.#tell();
       const overdue = setTimeout(kept.giveUp, limit);
       try {

@@ -125,7 +125,7 @@ function startInstance(
     receive: (...sent) => instance.receive(...sent),
     wedged: () => cell.wedged(plan.index, 'a thread did not come back from its guest'),
   });
-  takeShell(runtime, plan.limits, catastrophic)
+  takeShell(runtime, plan.limits, actor.hasStarted, catastrophic)
     .then((shell) => Guest.create(optionsWith(shell)))
     .then(
       ({ guest, files }) => (instance.ended ? guest.dispose() : instance.load(guest, files)),
@@ -134,8 +134,9 @@ function startInstance(
   return instance;
 }
 
-async function takeShell(runtime: Runtime, limits: Limits, catastrophic: (message: string) => void): Promise<Shell> {
-  if (runtime.warm !== undefined) return interpreters.take(limits.memory, limits.start, catastrophic);
+/** @param again its actor had an instance, in whose room it lives: there is still room for another interpreter */
+async function takeShell(runtime: Runtime, limits: Limits, again: boolean, catastrophic: (message: string) => void): Promise<Shell> {
+  if (runtime.warm !== undefined) return interpreters.take(limits.memory, limits.start, again, catastrophic);
   const shell = await shells.take(runtime.heap(limits));
   shell.catastrophic = catastrophic;
   return shell;

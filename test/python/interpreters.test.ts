@@ -273,8 +273,17 @@ describe('whether a cell keeps one', () => {
     const { interpreters, heard } = cell(2);
     interpreters.came(7);
     expect(await heard()).toEqual(['lives 7', 'room for 1', 'keep 7']);
-    interpreters.came(7);
-    expect(await heard()).toEqual(['lives 7', 'keep 0', 'room for 0']);
+    // Another has other limits: it is not for that.
+    interpreters.comes(9);
+    interpreters.came(9);
+    expect(await heard()).toEqual(['lives 9', 'keep 0', 'room for 0']);
+    interpreters.went(9);
+    expect(await heard()).toEqual(['lives 9', 'room for 1', 'keep 9']);
+    // It takes the one that is kept, and its room: nobody sleeps who could take another.
+    interpreters.comes(9);
+    expect(interpreters.isolates).toBe(0);
+    interpreters.came(9);
+    expect(await heard()).toEqual(['lives 9']);
     interpreters.went(9);
     expect(await heard()).toEqual(['lives 9', 'room for 1', 'keep 9']);
   });

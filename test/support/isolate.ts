@@ -56,7 +56,7 @@ function prepare(name: RuntimeName): Runtime {
 const interpreters = new Interpreters({ ivm, shells, runtime: prepare('python'), isBusy: () => false, tell: () => undefined });
 
 const shellFor = (runtime: Runtime, limits: Limits): Promise<Shell> =>
-  runtime.warm === undefined ? shells.take(runtime.heap(limits)) : interpreters.take(limits.memory, limits.start, () => undefined);
+  runtime.warm === undefined ? shells.take(runtime.heap(limits)) : interpreters.take(limits.memory, limits.start, false, () => undefined);
 
 /** A call of the guest: a service, or another actor. What is thrown as a VivariumError is its error. */
 export interface GuestCall {
