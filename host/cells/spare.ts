@@ -25,6 +25,8 @@ export class UnboundProcess implements MemoryHolder {
   readonly warmth: Warmth;
   #handlers: ProcessHandlers | undefined;
   #exit: ErrorRecord | undefined;
+  /** For actors with how much memory it is to keep an interpreter, and was told to. Bytes. */
+  #wanted = 0;
   #interpreter = 0;
   #told: Extract<CellMessage, { type: 'interpreters' }> | undefined;
 
@@ -64,7 +66,7 @@ export class UnboundProcess implements MemoryHolder {
 
   /** Room for what it keeps, when it is ready. */
   #reserve(): Promise<void> {
-    return this.process.reserve({ javascript: this.warmth.isolates, python: this.#interpreter > 0 ? 1 : 0 });
+    return this.process.reserve({ javascript: this.warmth.isolates, python: this.#wanted > 0 ? 1 : 0 });
   }
 
   /** The process is ready, and could do nothing it should not when it tried. */
@@ -78,21 +80,27 @@ export class UnboundProcess implements MemoryHolder {
     throw error;
   }
 
-  /** For actors with how much memory it keeps an interpreter of Python ready, in bytes; 0: for none. */
+  /** For actors with how much memory it was told to keep an interpreter of Python ready, in bytes; 0: for none. */
   get interpreter(): number {
     return this.#interpreter;
   }
 
-  /** Has one kept, or none. Nothing if the process does not start. */
+  /** Has one kept when there is room for it, or none from now on. Nothing if the process does not start, or is somebody's by then. */
   async keep(interpreter: number): Promise<void> {
-    if (interpreter === this.#interpreter) return;
-    this.#interpreter = interpreter;
+    if (interpreter === this.#wanted) return;
+    this.#wanted = interpreter;
+    if (this.#interpreter > 0) this.#tell(0);
     try {
       await this.#reserve();
     } catch {
       return;
     }
-    if (this.#handlers === undefined && this.#interpreter === interpreter) this.process.send({ type: 'interpreter', memory: interpreter });
+    if (interpreter > 0 && this.#handlers === undefined && this.#wanted === interpreter) this.#tell(interpreter);
+  }
+
+  #tell(interpreter: number): void {
+    this.#interpreter = interpreter;
+    this.process.send({ type: 'interpreter', memory: interpreter });
   }
 
   /** From now on it runs the guests of this namespace. */
@@ -229,8 +237,10 @@ export class SpareCells {
     this.#python.delete(cell);
     if (memory > 0) this.#python.set(cell, memory);
     clearTimeout(this.#forgetting);
-    if (this.#python.size === 0) this.#forgetting = setTimeout(() => this.#expect(0), forgottenAfter).unref();
-    else this.#expect([...this.#python.values()].at(-1) as number);
+    const wanted = [...this.#python.values()];
+    if (wanted.length === 0) this.#forgetting = setTimeout(() => this.#expect(0), forgottenAfter).unref();
+    // One that starts anew whenever another cell has the last word would never be ready.
+    else this.#expect(wanted.includes(this.#interpreter) ? this.#interpreter : (wanted.at(-1) as number));
   }
 
   #expect(interpreter: number): void {
@@ -239,8 +249,7 @@ export class SpareCells {
   }
 
   #prepare(): void {
-    clearTimeout(this.#pause);
-    this.#pause = setTimeout(() => {
+    this.#pause ??= setTimeout(() => {
       this.#pause = undefined;
       this.#keep(this.#interpreter);
     }, pause).unref();

@@ -274,6 +274,7 @@ export class Supervisor implements CellListener {
       cell.hello(idle);
       await this.#createActors(place, cell, isFirst);
     } catch (error) {
+      listener.giveUp();
       population.vanish(cell);
       spares.expectPython(cell, 0);
       cell.kill(recordOf(error));
@@ -281,7 +282,7 @@ export class Supervisor implements CellListener {
     } finally {
       place.starting = undefined;
     }
-    listener.over = true;
+    listener.over();
     place.cell = cell;
     place.startedAt = Date.now();
     this.#tell(place, isFirst ? 'started' : 'replaced', { millis: performance.now() - began });
