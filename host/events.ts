@@ -50,11 +50,21 @@ export interface ExecutionEvent {
   readonly errors: readonly ErrorRecord[];
 }
 
+/** As many actors live as may, and all are busy: a message of this one has to wait. Told when it begins, and then every ten seconds. */
+export interface FullEvent {
+  readonly time: number;
+  readonly namespace: string;
+  readonly actor: string;
+  /** How many are busy, who of the same cell or namespace, and since when: what the message will be answered with if nobody makes room. */
+  readonly reason: ErrorRecord;
+}
+
 export interface HostEvents {
   readonly audit: AuditEvent;
   readonly log: LogEvent;
   readonly cell: CellEvent;
   readonly execution: ExecutionEvent;
+  readonly full: FullEvent;
 }
 
 export type Listener<Event> = (event: Event) => void;

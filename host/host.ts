@@ -1,7 +1,7 @@
 /** The host: checks that it can keep its promises on this machine, then deploys flows. */
 import nodePath from 'node:path';
 import { z } from 'zod';
-import { VivariumError } from '../sdk/errors.ts';
+import { type ErrorRecord, VivariumError } from '../sdk/errors.ts';
 import type { Payload } from '../sdk/message.ts';
 import { demandCacheApart } from './cacheAccess.ts';
 import { resolveCeiling } from './ceiling.ts';
@@ -163,7 +163,10 @@ export class Host {
     this.#report = report;
     this.#events = new Events(logger);
     this.#bundlers = new Bundlers(options.spare > 0);
-    this.#population = new Population({ cell: options.limits.isolates, host: options.limits.hostIsolates }, parts.memory);
+    const { isolates, hostIsolates, placeWait } = options.limits;
+    this.#population = new Population({ cell: isolates, host: hostIsolates, patience: placeWait }, parts.memory, (namespace, actor, { record }) =>
+      this.#full(namespace, actor, record),
+    );
     let cells = 0;
     const audit = (event: AuditEvent): void => this.#audit(event);
     this.#context = {
@@ -192,6 +195,11 @@ export class Host {
       this.#population.look();
       parts.spares.look();
     }, heartbeat).unref();
+  }
+
+  #full(namespace: string, actor: string, reason: ErrorRecord): void {
+    this.#events.emit('full', { time: Date.now(), namespace, actor, reason });
+    this.#options.logger?.warn(`an actor of '${namespace}' has to wait: ${reason.message}`, { namespace, actor });
   }
 
   #audit(event: AuditEvent): void {

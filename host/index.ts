@@ -22,7 +22,7 @@ export type { SecretAsker, SecretProvider, SecretsInput } from './capabilities/s
 export { defineService, type Service, type ServiceTree } from './capabilities/services/registry.ts';
 export type { StandardSchema } from './capabilities/services/schema.ts';
 export type { SandboxLevel } from './cells/levels.ts';
-export type { CellEvent, ExecutionEvent, HostEvents, Listener, LogEvent } from './events.ts';
+export type { CellEvent, ExecutionEvent, FullEvent, HostEvents, Listener, LogEvent } from './events.ts';
 export { effectivePolicy, type ExplainOptions, explainAccess } from './explain.ts';
 export { type LearnedPolicy, learnPolicies } from './learn.ts';
 export type { Execution, OutputMessage } from './execution.ts';

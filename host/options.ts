@@ -64,6 +64,11 @@ export interface HostOptions {
     readonly hostIsolates?: number;
     /** Of these, actors of one namespace, unless its deployment says otherwise. Default half of `hostIsolates`: nobody takes all places. */
     readonly namespaceIsolates?: number;
+    /**
+     * Milliseconds that a message waits for a place for its actor while all that live are busy, before it is answered with `limit.isolates`.
+     * 0: it is answered as soon as nobody made room. Default 10,000.
+     */
+    readonly placeWait?: number;
     /** Cells of this host at once, spares included. Default 64. */
     readonly cells?: number;
     /** Bytes that the guests of one cell may use together. Default 256 MiB, or what its largest actor may use. */
@@ -141,6 +146,7 @@ const schema = z.strictObject({
       isolates: z.int().min(1).max(1000).default(300),
       hostIsolates: isolateQuota.default(1000),
       namespaceIsolates: isolateQuota.optional(),
+      placeWait: z.int().min(0).max(3_600_000).default(10_000),
       cells: z.int().min(1).max(4096).default(64),
       cellMemory: z
         .int()

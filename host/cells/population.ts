@@ -2,8 +2,8 @@
  * How many isolates live, in each cell, in each namespace and in the whole host, and who gets the next place.
  *
  * Who wants one and finds none waits, in the order of arrival. For each that waits an actor is asked to rest that has had nothing to
- * do for longest; when nobody can, those are asked that have something to do, in turns. Who waits for long while nobody makes
- * room is told who has it. Memory that is short is room that is short: it is made in the same way.
+ * do for longest. When nobody can, it is told at once who is busy, and since when, and those are asked that have something to do, in
+ * turns; who waits for too long is answered. Memory that is short is room that is short: it is made in the same way.
  */
 import { VivariumError } from '../../sdk/errors.ts';
 import type { RuntimeName } from '../../runtimes/protocol.ts';
@@ -51,10 +51,10 @@ interface Waiting {
 /** What there is no room in. */
 type Full = 'cell' | 'namespace' | 'host' | 'memory';
 
-/** Nobody got a place for so long: actors that have something to do must take turns. Milliseconds. */
+/** Nobody got a place for so long: nobody had nothing to do, and actors that are busy must take turns. Milliseconds. */
 const turnsAfter = 250;
-/** Nobody got a place for so long: nobody will. Milliseconds. */
-const hopelessAfter = 10_000;
+/** Between two tellings that a namespace finds no place. Milliseconds. */
+const quiet = 10_000;
 /** Names that an error lists. */
 const listed = 10;
 
@@ -62,14 +62,29 @@ export class Population {
   readonly #mostInCell: number;
   readonly #mostInHost: number;
   readonly #memory: HostMemory;
+  /** Nobody got a place for so long: nobody will. Milliseconds. */
+  readonly #patience: number;
+  readonly #full: (namespace: string, actor: string, error: VivariumError) => void;
   readonly #accounts = new Map<Residence, Account>();
+  /** By namespace: when it was told last that it finds no place. */
+  readonly #told = new Map<string, number>();
   readonly #liveIn = new Map<string, number>();
   #live = 0;
 
-  constructor(limits: { readonly cell: number; readonly host: number }, memory: HostMemory) {
+  /**
+   * @param limits `patience`: milliseconds that somebody waits for those that are busy
+   * @param full told when an actor has to wait for others that are busy
+   */
+  constructor(
+    limits: { readonly cell: number; readonly host: number; readonly patience: number },
+    memory: HostMemory,
+    full: (namespace: string, actor: string, error: VivariumError) => void,
+  ) {
     this.#mostInCell = limits.cell;
     this.#mostInHost = limits.host;
+    this.#patience = Math.max(limits.patience, turnsAfter);
     this.#memory = memory;
+    this.#full = full;
   }
 
   /** Isolates that live. */
@@ -138,6 +153,7 @@ export class Population {
     const account = this.#accounts.get(residence);
     if (account === undefined) return;
     this.#accounts.delete(residence);
+    if (![...this.#accounts.keys()].some(({ namespace }) => namespace === residence.namespace)) this.#told.delete(residence.namespace);
     this.#count(residence, -account.live);
     this.#memory.settle(account.expected);
     for (const { settle } of account.waiting) settle(new VivariumError('cell.died', 'the cell ended'));
@@ -150,16 +166,26 @@ export class Population {
     const pressed = new Set<Residence>();
     for (const [residence, account] of this.#accounts) {
       const stuckFor = ({ since }: Waiting): number => now - Math.max(since, account.lastEntry);
-      const given = account.waiting.filter((waiting) => stuckFor(waiting) >= hopelessAfter);
-      account.waiting.splice(0, given.length);
-      for (const waiting of given) waiting.settle(this.#noPlace(residence, account, waiting));
       const [longest] = account.waiting;
-      if (longest !== undefined && stuckFor(longest) >= turnsAfter) pressed.add(this.#holder(residence, account));
+      if (longest !== undefined && stuckFor(longest) >= turnsAfter) {
+        pressed.add(this.#holder(residence, account));
+        this.#tell(residence, longest.name, this.#noPlace(residence, account, longest, stuckFor(longest)));
+      }
+      const given = account.waiting.filter((waiting) => stuckFor(waiting) >= this.#patience);
+      account.waiting.splice(0, given.length);
+      for (const waiting of given) waiting.settle(this.#noPlace(residence, account, waiting, stuckFor(waiting)));
     }
     for (const holder of pressed) holder.rest(1, true);
     // Also of memory that was given back since.
     this.#admit();
     this.#relieve();
+  }
+
+  #tell({ namespace }: Residence, actor: string, error: VivariumError): void {
+    const now = Date.now();
+    if (now - (this.#told.get(namespace) ?? 0) < quiet) return;
+    this.#told.set(namespace, now);
+    this.#full(namespace, actor, error);
   }
 
   /** The cells hold more memory than they may together: who has nothing to do rests. */
@@ -265,10 +291,10 @@ export class Population {
   }
 
   /** Only of its own namespace are names told: others belong to other tenants. */
-  #noPlace(residence: Residence, account: Account, { name, need }: Waiting): VivariumError {
+  #noPlace(residence: Residence, account: Account, { name, need }: Waiting, milliseconds: number): VivariumError {
     const full = this.#fullFor(residence, account, need);
     const who = this.#whoLives(residence, full);
-    const found = `'${name}' found no place for ${hopelessAfter / 1000} s`;
+    const found = `'${name}' found no place for ${milliseconds < 1000 ? (milliseconds / 1000).toFixed(1) : Math.floor(milliseconds / 1000)} s`;
     if (full === 'memory') {
       const { message, record } = this.#memory.refusal(found, need);
       return new VivariumError('limit.host-memory', `${message}${who}`, { actor: name, hint: record.hint });

@@ -1,7 +1,7 @@
 /** Places for isolates: who gets one, who makes room, and who is told that there is none. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, test, vi } from 'vitest';
-import { createHost, type ManifestObject } from '../../host/index.ts';
+import { createHost, type FullEvent, type ManifestObject } from '../../host/index.ts';
 import { failureOf } from '../support/failure.ts';
 
 const javascript = (code: string, rest: object = {}): object => ({ runtime: 'javascript', code, ...rest });
@@ -79,6 +79,35 @@ test('who finds no place is told who has it, when nobody makes room', async () =
   });
   expect(await flow.actor('lively').ask(1)).toBe(1);
 }, 30_000);
+
+test('that all places are busy is told when it begins, and whoever will not wait is answered then', async () => {
+  const warnings: string[] = [];
+  const logger = { debug: () => {}, info: () => {}, warn: (text: string) => warnings.push(text), error: () => {} };
+  await using host = await createHost({ limits: { isolates: 1, placeWait: 0 }, logger });
+  const full: FullEvent[] = [];
+  host.on('full', (event) => full.push(event));
+  const lively = javascript('export const start = () => { setInterval(() => {}, 10); }; export const handle = (m) => m;');
+  const flow = await host.deploy(flowOf({ lively, idle: counter(2), other: counter(1) }), { namespace: 'tenant' });
+  const told = {
+    code: 'limit.isolates',
+    message: expect.stringMatching(/^'other' found no place for 0\.\d s: the 1 isolates of its cell are busy\. In its cell live 'lively' since \d{4}-/),
+  };
+  expect(await failureOf(() => flow.actor('other').ask(null))).toMatchObject(told);
+  expect(full).toEqual([{ time: expect.any(Number), namespace: 'tenant', actor: 'other', reason: expect.objectContaining(told) }]);
+  expect(warnings.filter((text) => text.includes('wait'))).toEqual([expect.stringContaining("an actor of 'tenant' has to wait: 'other' found no place")]);
+  // Told no more often than every ten seconds, however many are answered.
+  expect(await failureOf(() => flow.actor('idle').ask(null))).toMatchObject({ code: 'limit.isolates' });
+  expect(full).toHaveLength(1);
+});
+
+test('who will not wait still gets the place of an actor that has nothing to do, and nothing is told', async () => {
+  await using host = await createHost({ limits: { isolates: 1, placeWait: 0 } });
+  const full: FullEvent[] = [];
+  host.on('full', (event) => full.push(event));
+  const flow = await host.deploy(flowOf(counters(3)), { start: 'message' });
+  for (const number of [0, 1, 2, 0]) expect(await flow.actor(`actor${number}`).ask(null)).toEqual({ number, calls: 1 });
+  expect(full).toEqual([]);
+});
 
 test('the limit of the host holds for all namespaces together, and who waits gets the place that was idle for longest', async () => {
   await using host = await createHost({ limits: { hostIsolates: 2, namespaceIsolates: 2 } });
