@@ -113,6 +113,7 @@ function startInstance(
   const replies = runtime.synchronous ? new SynchronousReplies() : undefined;
   const instance = new Instance(number, plan, listener, meter, locate, replies);
   const catastrophic = (message: string): void => cell.wedged(plan.index, message);
+  const begun = performance.now();
   const optionsWith = (shell: Shell): GuestOptions => ({
     ivm,
     shell,
@@ -128,7 +129,7 @@ function startInstance(
   takeShell(runtime, plan.limits, actor.hasStarted, catastrophic)
     .then((shell) => Guest.create(optionsWith(shell)))
     .then(
-      ({ guest, files }) => (instance.ended ? guest.dispose() : instance.load(guest, files)),
+      ({ guest, files }) => (instance.ended ? guest.dispose() : instance.load(guest, files, plan.limits.start - (performance.now() - begun))),
       (error: unknown) => listener.failed({ ...startFailed(diagnose(error), plan.limits), actor: plan.name }),
     );
   return instance;

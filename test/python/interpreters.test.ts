@@ -142,6 +142,13 @@ def handle(message):
     await flow.stop();
   });
 
+  it('counts in what the start of an actor may take, when that had to wait for it', async () => {
+    const late = python('import time\ndef start(): time.sleep(2.95)\ndef handle(message): return message', { limits: { start: '3s' } });
+    const flow = await asleep(host, 'late', { late });
+    await expect(flow.actor('late').ask(1)).rejects.toMatchObject({ code: 'limit.start' });
+    await flow.stop();
+  });
+
   it('shows nothing of how it came to be, and no door to make another', async () => {
     const code = `
 import js, sys, time
