@@ -167,7 +167,9 @@ export class Population {
     for (const [residence, account] of this.#accounts) {
       const stuckFor = ({ since }: Waiting): number => now - Math.max(since, account.lastEntry);
       const [longest] = account.waiting;
-      if (longest !== undefined && stuckFor(longest) >= turnsAfter) {
+      // Who waits for others to have started finds a place then.
+      if (longest === undefined || this.#fullFor(residence, account, longest.need) === undefined) continue;
+      if (stuckFor(longest) >= turnsAfter) {
         pressed.add(this.#holder(residence, account));
         this.#tell(residence, longest.name, this.#noPlace(residence, account, longest, stuckFor(longest)));
       }

@@ -242,3 +242,14 @@ test('a cell in which actors wake at the same time makes room for as many isolat
   // An isolate counts with 544 MiB, a cell with some 800.
   expect((await roomOf(3, 4_700)) - (await roomOf(1, 3_700))).toBeCloseTo(2 * 544, -2);
 }, 60_000);
+
+test('whoever waits for others to have started is not told that all places are busy, however little it may wait', async () => {
+  await using host = await createHost({ spare: false, warm: 0, limits: { placeWait: 0 } });
+  const told: unknown[] = [];
+  host.on('full', (event) => told.push(event));
+  const slow = javascript('export const start = () => new Promise((resolve) => setTimeout(resolve, 1_500)); export const handle = (m) => m;');
+  const names = Array.from({ length: 9 }, (_, at) => `slow${at}`);
+  const flow = await host.deploy(flowOf(Object.fromEntries(names.map((name) => [name, slow]))), { start: 'message' });
+  expect(await Promise.all(names.map((name) => flow.actor(name).ask(1)))).toEqual(names.map(() => 1));
+  expect(told).toEqual([]);
+});
