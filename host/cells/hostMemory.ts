@@ -33,8 +33,8 @@ export interface NamespaceMemory {
 
 const MiB = 1024 * 1024;
 
-/** What a cell without guests is counted with until it was measured: it holds 26 MB. */
-const expectedOfCell = 32 * MiB;
+/** What a cell without guests is counted with until it was measured: it holds 26 MB. Bytes. */
+export const expectedOfCell = 32 * MiB;
 /** Looks in a row at which the cells hold too much before one of them is ended: what rests needs time to go. */
 const patience = 4;
 /** Between two warnings. Milliseconds. */

@@ -4,7 +4,7 @@
  */
 import { type ErrorRecord, VivariumError } from '../../sdk/errors.ts';
 import type { CellMessage } from '../../runtimes/protocol.ts';
-import type { HostMemory, MemoryHolder } from './hostMemory.ts';
+import { expectedOfCell, type HostMemory, type MemoryHolder } from './hostMemory.ts';
 import { fitsInterpreter, forgottenAfter } from './interpreters.ts';
 import { type CellExit, type CellOptions, CellProcess } from './process.ts';
 import { Warmth } from './warmth.ts';
@@ -21,6 +21,8 @@ export class UnboundProcess implements MemoryHolder {
   readonly hostMemory: HostMemory;
   namespace: string | undefined;
   since = Date.now();
+  /** It was ended because others needed its memory. */
+  gaveWay = false;
   /** Of the isolates that it keeps ready. */
   readonly warmth: Warmth;
   #handlers: ProcessHandlers | undefined;
@@ -117,6 +119,7 @@ export class UnboundProcess implements MemoryHolder {
   }
 
   end(reason: VivariumError): void {
+    this.gaveWay = this.namespace === undefined;
     this.process.kill(reason);
   }
 
@@ -166,6 +169,8 @@ export class SpareCells {
   #forgetting: NodeJS.Timeout | undefined;
   #living = 0;
   #refilling: NodeJS.Timeout | undefined;
+  /** A spare is missing because memory was short. */
+  #gaveWay = false;
   #closed = false;
   #empty: (() => void) | undefined;
 
@@ -255,8 +260,12 @@ export class SpareCells {
     }, pause).unref();
   }
 
-  /** To be called now and then: what memory is short of is given up. */
+  /** To be called now and then: what memory is short of is given up, and comes back when there is room for it and for one more. */
   look(): void {
+    if (this.#gaveWay && this.#settings.memory.fits(2 * expectedOfCell)) {
+      this.#gaveWay = false;
+      this.refillSoon();
+    }
     if (this.#pause === undefined && [...this.#spares].some(({ interpreter }) => interpreter > 0)) this.#keep(this.#interpreter);
   }
 
@@ -282,6 +291,7 @@ export class SpareCells {
     try {
       const unbound: UnboundProcess = new UnboundProcess({ ...this.#settings.options, memoryBudget }, this.#settings, () => {
         this.#spares.delete(unbound);
+        this.#gaveWay ||= unbound.gaveWay;
         this.#settings.memory.delete(unbound);
         if (--this.#living === 0) this.#empty?.();
       });

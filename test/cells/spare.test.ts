@@ -15,6 +15,7 @@ const silent = { onMessage: () => undefined, onExit: () => undefined };
 
 interface Stage {
   readonly spares: SpareCells;
+  readonly memory: HostMemory;
   take(interpreter: number): Promise<UnboundProcess>;
   /** Python has started in the spare. */
   started(): Promise<void>;
@@ -32,6 +33,7 @@ async function stage(): Promise<Stage> {
   });
   return {
     spares,
+    memory,
     async take(interpreter) {
       const unbound = await spares.take(256 * MiB, interpreter);
       taken.push(unbound);
@@ -75,4 +77,20 @@ test('one gets ready though Python actors come and go all the time, in cells tha
     clearInterval(comingAndGoing);
   }
   expect((await take(some)).interpreter).toBe(some);
+});
+
+test('one that gave way when memory was short comes back when it no longer is', async () => {
+  const { spares, memory } = await stage();
+  expect(spares.living).toBe(1);
+  const largest = { namespace: 'ada', since: Date.now(), own: memory.limit, end: () => undefined };
+  memory.add(largest);
+  memory.look();
+  await expect.poll(() => spares.living).toBe(0);
+  spares.look();
+  memory.delete(largest);
+  const livingAfterLook = (): number => {
+    spares.look();
+    return spares.living;
+  };
+  await expect.poll(livingAfterLook).toBe(1);
 });
