@@ -35,7 +35,8 @@ export class Interpreters {
   readonly #listener: InterpretersListener;
   /** What is kept, or 0. */
   #kept: number;
-  #living = 0;
+  /** Python actors that are there or about to be: another would only take the processor from one that starts. */
+  #present = 0;
   /** Of the actor that came or went last. */
   #memory: number;
   #usedAt = performance.now();
@@ -55,22 +56,29 @@ export class Interpreters {
 
   /** An actor is about to be created: if one is kept for it, it takes that, and its room with it. @param memory that it may have, in bytes */
   comes(memory: number): void {
+    this.#present++;
     if (memory === this.#kept) this.#kept = 0;
   }
 
-  /** An actor has started. @param memory that it may have, in bytes */
+  /** The actor did not start. */
+  failed(): void {
+    this.#present--;
+  }
+
+  /** The actor has started. @param memory that it may have, in bytes */
   came(memory: number): void {
-    this.#use(memory, 1);
+    this.#use(memory);
   }
 
   /** The isolate of an actor that had started is gone. */
   went(memory: number): void {
-    this.#use(memory, -1);
+    this.#present--;
+    this.#use(memory);
   }
 
   /** To be called now and then, from when the cell is spoken to. */
   look(): void {
-    const isOfUse = this.#living < this.#most && performance.now() - this.#usedAt < forgottenAfter;
+    const isOfUse = this.#present < this.#most && performance.now() - this.#usedAt < forgottenAfter;
     const hasRoom = !this.#listener.isShort() && fitsInterpreter(this.#kept > 0, (bytes) => this.#listener.fits(bytes));
     const memory = isOfUse && hasRoom ? this.#memory : 0;
     if (memory === this.#kept) return;
@@ -85,11 +93,10 @@ export class Interpreters {
     );
   }
 
-  #use(memory: number, more: number): void {
-    this.#living += more;
+  #use(memory: number): void {
     this.#memory = memory;
     this.#usedAt = performance.now();
-    if (this.#most > 0) this.#listener.lives(this.#living > 0 ? memory : 0);
+    if (this.#most > 0) this.#listener.lives(this.#present > 0 ? memory : 0);
     this.look();
   }
 }

@@ -125,6 +125,7 @@ export class Residents {
       await promise;
     } catch (error) {
       this.#creations.get(actor)?.settle(recordOf(error));
+      if (plan.runtime === 'python') this.interpreters.failed();
       this.#isolateGone(actor);
       throw error;
     }

@@ -278,6 +278,7 @@ describe('whether a cell keeps one', () => {
 
   it('depends on whether somebody sleeps who could take it, and there is room before there is one', async () => {
     const { interpreters, heard } = cell(2);
+    interpreters.comes(7);
     interpreters.came(7);
     expect(await heard()).toEqual(['lives 7', 'room for 1', 'keep 7']);
     // Another has other limits: it is not for that.
@@ -295,10 +296,26 @@ describe('whether a cell keeps one', () => {
     expect(await heard()).toEqual(['lives 9', 'room for 1', 'keep 9']);
   });
 
+  it('does not begin while the actor that could take it starts', async () => {
+    const { interpreters, heard } = cell(1);
+    interpreters.comes(7);
+    interpreters.came(7);
+    interpreters.went(7);
+    expect(await heard()).toEqual(['lives 7', 'lives 0', 'room for 1', 'keep 7']);
+    interpreters.comes(7);
+    interpreters.look();
+    expect(await heard()).toEqual([]);
+    // One that did not start may be tried again.
+    interpreters.failed();
+    interpreters.look();
+    expect(await heard()).toEqual(['room for 1', 'keep 7']);
+  });
+
   it('ends when nobody came or went for a minute', async () => {
     vi.useFakeTimers();
     try {
       const { interpreters, heard } = cell(2);
+      interpreters.comes(7);
       interpreters.came(7);
       await heard();
       vi.advanceTimersByTime(forgottenAfter - 1);
@@ -318,6 +335,7 @@ describe('whether a cell keeps one', () => {
       interpreters.look();
       return heard();
     };
+    interpreters.comes(7);
     interpreters.came(7);
     await heard();
     leave(160 * MiB);
