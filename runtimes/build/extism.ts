@@ -35,7 +35,7 @@ async function bundleExtism(): Promise<string> {
     logLevel: 'error',
   });
   const code = (result.outputFiles[0]?.text ?? '').replace(workerProgram, '""');
-  return `(function(WebAssembly,{Atomics,Headers,Response,SharedArrayBuffer,URL,Worker,fetch}){${code}return extism})`;
+  return `(function(WebAssembly,{Atomics,Headers,Response,SharedArrayBuffer,TextDecoder,TextEncoder,URL,Worker,fetch}){${code}return extism})`;
 }
 
 /** @throws Error with the compiler's diagnostics. */

@@ -39,7 +39,8 @@ export function loadExtism(script: ExtismScript, webAssembly: Captured['webAssem
   const missing = class {};
   const extism = script(
     { Module: webAssembly.Module, instantiate },
-    { Atomics: { waitAsync() {} }, Headers: missing, Response: missing, SharedArrayBuffer: missing, URL: missing },
+    // The codecs are for its own functions, none of which is linked: those of the realm would be made for it.
+    { Atomics: { waitAsync() {} }, Headers: missing, Response: missing, SharedArrayBuffer: missing, TextDecoder: missing, TextEncoder: missing, URL: missing },
   );
 
   return async (module, functions, created) => {

@@ -100,7 +100,7 @@ describe.each(levels)('a cell at level %s that breaks the protocol is killed', (
   const emit = { type: 'emit', runs: [0, 0, 0, 1], execution: [0], length: [1] };
   test.each([
     ['when it speaks before it is ready', `say('early');`],
-    ['when it speaks another version', `send({ type: 'ready', version: 2, node: '', denied: {}, environment: [], boot: 0 });`],
+    ['when it speaks another version', `send({ type: 'ready', version: 1, node: '', denied: {}, environment: [], boot: 0 });`],
     ['when it is ready twice', `ready(); ready();`],
     ['by a frame of no length', `ready(); channel.write(Buffer.alloc(4));`],
     ['by a frame beyond the cap', `ready(); channel.write(Buffer.from([1, 0, 0, 4]));`],
