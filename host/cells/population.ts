@@ -171,7 +171,7 @@ export class Population {
       if (longest === undefined || this.#fullFor(residence, account, longest.need) === undefined) continue;
       if (stuckFor(longest) >= turnsAfter) {
         pressed.add(this.#holder(residence, account));
-        this.#tell(residence, longest.name, this.#noPlace(residence, account, longest, stuckFor(longest)));
+        this.#tell(residence, account, longest, stuckFor(longest));
       }
       const given = account.waiting.filter((waiting) => stuckFor(waiting) >= this.#patience);
       account.waiting.splice(0, given.length);
@@ -183,11 +183,12 @@ export class Population {
     this.#relieve();
   }
 
-  #tell({ namespace }: Residence, actor: string, error: VivariumError): void {
+  #tell(residence: Residence, account: Account, waiting: Waiting, milliseconds: number): void {
+    const { namespace } = residence;
     const now = Date.now();
     if (now - (this.#told.get(namespace) ?? 0) < quiet) return;
     this.#told.set(namespace, now);
-    this.#full(namespace, actor, error);
+    this.#full(namespace, waiting.name, this.#noPlace(residence, account, waiting, milliseconds));
   }
 
   /** The cells hold more memory than they may together: who has nothing to do rests. */
