@@ -15,6 +15,9 @@ const lines: readonly { readonly name: string; readonly languages: readonly Lang
 
 const targets = { p50: { atMost: 0.3 }, p99: { atMost: 1 } } as const;
 
+/** Questions that do not count: so many it takes until V8 has compiled what they pass in host and cell. */
+const warmUp = 25_000;
+
 export async function measure(options: Options): Promise<Measured> {
   const count = scaled(options, 3_000, 20);
   const figures: Figure[] = [];
@@ -23,7 +26,7 @@ export async function measure(options: Options): Promise<Measured> {
     say(`latency: ${name}`);
     await using flow = await deploy(host, line(languages.map((language) => counters[language])));
     const ask = (n: number): Promise<unknown> => flow.ask('in', { n });
-    await timesOf(count, ask);
+    await timesOf(scaled(options, warmUp, 20), ask);
     const times: Percentiles[] = [];
     for (let i = 0; i < options.repetitions; i++) times.push(await timesOf(count, ask));
     await flow.stop();
