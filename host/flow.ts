@@ -251,8 +251,7 @@ export class Flow<Inputs extends string = string, Outputs extends string = strin
     this.#demandRunning();
     const id = newId();
     try {
-      const [port] = ports;
-      const inputs = ports.length === 1 && port !== undefined ? [this.#input(port, value)] : ports.map((each) => this.#input(each, value));
+      const inputs = ports.map((port) => this.#input(port, value));
       const partition = keyOf === undefined ? undefined : partitionIn({ partition: keyFor(value, keyOf) });
       const run = new PipedRun(runs, id, inputs, partition);
       run.begin();

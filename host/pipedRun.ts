@@ -6,7 +6,7 @@ import type { ErrorRecord, VivariumError } from '../sdk/errors.ts';
 import type { Engine } from './engine.ts';
 import { type ExecutionId, idText } from './executions/ids.ts';
 import { open, type OutputLimits, type OutputSink } from './executions/outputs.ts';
-import { addOutput, emptyOutputs, firstOutput, type Opened, refusedResult, resultWith, type RunResult } from './executions/result.ts';
+import { addOutput, emptyOutputs, type Opened, refusedResult, resultWith, type RunResult } from './executions/result.ts';
 import type { ExecutionInput, ExecutionSettings, TrackedExecution } from './executions/tracked.ts';
 import type { PipedExecution } from './pipe.ts';
 import { cancelled } from './request.ts';
@@ -78,10 +78,9 @@ export class PipedRun implements PipedExecution, ExecutionSettings, OutputSink {
     const { shape } = engine.deployment;
     this.#messages++;
     this.bytes += size;
+    this.#outputs ??= emptyOutputs(shape);
     try {
-      const opened = open(raw ? emission.payload : emission.passing, raw, outputBudget(shape, output));
-      if (this.#outputs === undefined) this.#outputs = firstOutput(shape, output, opened);
-      else addOutput(this.#outputs, shape, output, opened);
+      addOutput(this.#outputs, shape, output, open(raw ? emission.payload : emission.passing, raw, outputBudget(shape, output)));
     } catch (error) {
       this.#mistakes ??= [];
       this.#mistakes.push((error as VivariumError).record);

@@ -77,14 +77,6 @@ export const emptyOutputs = (shape: FlowShape): Record<string, Opened[]> => {
   return outputs;
 };
 
-/** The outputs of a flow, of which one has a message. */
-export const firstOutput = (shape: FlowShape, output: number, message: Opened): Record<string, Opened[]> => {
-  const outputs: Record<string, Opened[]> = {};
-  const first = (shape.outputs[output] as FlowShape['outputs'][number]).name;
-  for (const { name } of shape.outputs) outputs[name] ??= name === first ? [message] : [];
-  return outputs;
-};
-
 /** Most outputs get one message: a list of one is a tenth of what `push` reserves. */
 export function addOutput(outputs: Record<string, Opened[]>, shape: FlowShape, output: number, message: Opened): void {
   const { name } = shape.outputs[output] as FlowShape['outputs'][number];

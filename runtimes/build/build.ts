@@ -28,7 +28,7 @@ const guestSources = ['sdk', 'runtimes/guest', 'runtimes/javascript', 'runtimes/
 const steps: readonly Step[] = [
   {
     name: 'guest',
-    inputs: [...guestSources, 'runtimes/cell/trial.ts', 'runtimes/build/guest.ts'],
+    inputs: [...guestSources, 'runtimes/cell/trial.ts', 'runtimes/cell/settings.ts', 'runtimes/build/guest.ts'],
     outputs: ['dist/cell/guest.js', 'dist/cell/guest.snapshot'],
     run: () => buildGuest(cell),
   },
@@ -39,7 +39,12 @@ const steps: readonly Step[] = [
     outputs: ['dist/cell/text.wasm'],
     run: () => buildText(cell),
   },
-  { name: 'python', inputs: [...guestSources, 'runtimes/build/python.ts'], outputs: ['dist/cell/python/memory.snapshot'], run: () => buildPython(cell) },
+  {
+    name: 'python',
+    inputs: [...guestSources, 'runtimes/arrayBuffer.ts', 'runtimes/build/python.ts'],
+    outputs: ['dist/cell/python/memory.snapshot'],
+    run: () => buildPython(cell),
+  },
   {
     name: 'extism',
     inputs: ['runtimes/build/extism.ts', 'runtimes/wasm/assembly', lock],

@@ -7,6 +7,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import ivm from 'isolated-vm';
+import { toArrayBuffer } from '../arrayBuffer.ts';
 import { findMemory, wasmPageBytes, writePages } from '../python/memory.ts';
 
 /** Our modules, in the order in which they run. */
@@ -125,7 +126,7 @@ async function takeSnapshot(
   script: string,
   files: readonly [wasm: Buffer, library: Buffer, text: Buffer],
 ): Promise<{ snapshot: Uint8Array; pages: number }> {
-  const isolate = new ivm.Isolate({ memoryLimit: 1024, snapshot: new ivm.ExternalCopy(exact(guest)) });
+  const isolate = new ivm.Isolate({ memoryLimit: 1024, snapshot: new ivm.ExternalCopy(toArrayBuffer(guest)) });
   try {
     const context = await isolate.createContext();
     const factory = (await (await isolate.compileScript(script, { filename: 'pyodide.js' })).run(context, { reference: true })) as ivm.Reference<() => void>;
@@ -135,7 +136,7 @@ async function takeSnapshot(
       new ivm.ExternalCopy(new ArrayBuffer(32)).copyInto(),
       factory.derefInto(),
       JSON.stringify([files[0].length, files[1].length]),
-      ...files.map((bytes) => new ivm.ExternalCopy(exact(bytes)).copyInto()),
+      ...files.map((bytes) => new ivm.ExternalCopy(toArrayBuffer(bytes)).copyInto()),
       undefined,
       JSON.stringify(preload),
       new ivm.ExternalCopy(target).copyInto(),
@@ -163,5 +164,3 @@ async function compile(script: string): Promise<Uint8Array> {
     isolate.dispose();
   }
 }
-
-const exact = (bytes: Buffer): ArrayBuffer => bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;

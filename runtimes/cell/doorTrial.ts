@@ -3,39 +3,15 @@
  * with a guest that leaves behind a rejection whose `message` never returns: without the decoy this hangs.
  */
 import { javascriptRuntime } from '../javascript/javascript.ts';
-import type { ActorPlan } from '../protocol.ts';
 import type { IsolatedVm } from './addon.ts';
 import { Guest } from './guest.ts';
 import type { Shells } from './shells.ts';
-import { limits, oneMessage, settings } from './trial.ts';
+import { limits, oneMessage, plan, settings } from './trial.ts';
 
 const hostile = 'const handle = () => { Promise.reject({ get message() { for (;;); } }); return 1; };\nreturn { handle };';
 
 /** Far more than the test needs, far less than for ever. Milliseconds. */
 const patience = 2_000;
-
-const plan: ActorPlan = {
-  index: 0,
-  name: settings.actor,
-  runtime: 'javascript',
-  inlets: ['in'],
-  outlets: [
-    { name: 'out', local: [], host: false, away: [] },
-    { name: 'error', local: [], host: false, away: [] },
-  ],
-  peers: {},
-  config: null,
-  environment: {},
-  secrets: {},
-  services: [],
-  mounts: [],
-  limits,
-  concurrency: 1,
-  overflow: 'block',
-  functions: {},
-  effects: false,
-  source: { runtime: 'javascript', file: 'door-trial.js' },
-};
 
 export async function tryDoor(ivm: IsolatedVm, shells: Shells): Promise<boolean> {
   let answered = false;

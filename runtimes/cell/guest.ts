@@ -7,6 +7,7 @@
 import type { Isolate, Reference } from 'isolated-vm';
 import { decoy, type DoorName, doorNames, type Send, type Settings } from '../guest/wire.ts';
 import type { Runtime } from '../runtime.ts';
+import { toArrayBuffer } from '../arrayBuffer.ts';
 import type { ActorPlan } from '../protocol.ts';
 import type { IsolatedVm } from './addon.ts';
 import type { Shell } from './shells.ts';
@@ -72,7 +73,7 @@ export class Guest {
       const arguments_ = [
         JSON.stringify(settings),
         send,
-        new ivm.ExternalCopy(exact(seed)).copyInto(),
+        new ivm.ExternalCopy(toArrayBuffer(seed)).copyInto(),
         shared === undefined ? undefined : new ivm.ExternalCopy(shared).copyInto(),
       ];
       const returned = (await context.evalClosure('return __boot($0, $1, $2, $3)', arguments_, {
@@ -193,7 +194,5 @@ const leastAlone = 128 * 1024;
 export function inBuffer(bytes: Buffer): readonly [buffer: ArrayBuffer, offset: number] {
   const { buffer, byteOffset, byteLength } = bytes;
   const isAlone = buffer instanceof ArrayBuffer && byteLength >= leastAlone && byteOffset <= mostBefore && byteOffset + byteLength === buffer.byteLength;
-  return isAlone ? [buffer, byteOffset] : [exact(bytes), 0];
+  return isAlone ? [buffer, byteOffset] : [toArrayBuffer(bytes), 0];
 }
-
-const exact = (bytes: Uint8Array): ArrayBuffer => bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;

@@ -6,7 +6,6 @@ import { randomFillSync } from 'node:crypto';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
-import type { Settings } from '../guest/wire.ts';
 import { javascriptRuntime } from '../javascript/javascript.ts';
 import { protocolVersion } from '../lanes.ts';
 import type { Limits } from '../limits.ts';
@@ -29,6 +28,8 @@ import { Meter } from './meter.ts';
 import { dropPermissions } from './permissions.ts';
 import { type Shell, Shells } from './shells.ts';
 import { SynchronousReplies } from './synchronous.ts';
+import { toArrayBuffer } from '../arrayBuffer.ts';
+import { settingsOf } from './settings.ts';
 
 /** Names only, of what the host failed to keep from this process. */
 const environmentFound = Object.keys(process.env);
@@ -141,31 +142,6 @@ async function takeShell(runtime: Runtime, limits: Limits, again: boolean, catas
   const shell = await shells.take(runtime.heap(limits));
   shell.catastrophic = catastrophic;
   return shell;
-}
-
-function settingsOf(plan: ActorPlan, careful: boolean): Settings {
-  const { runtime, name, inlets, functions, config, environment, secrets, services, mounts, limits, concurrency, source } = plan;
-  return {
-    runtime,
-    actor: name,
-    inlets,
-    outlets: plan.outlets.map((outlet) => outlet.name),
-    peers: Object.keys(plan.peers),
-    functions,
-    ...(source.runtime === 'wasm' ? { wasm: { input: source.input, output: source.output, wasi: source.wasi } } : {}),
-    config,
-    environment,
-    secrets,
-    services,
-    mounts,
-    limits,
-    concurrency,
-    prompt: careful || plan.effects,
-  };
-}
-
-function toArrayBuffer(bytes: Buffer): ArrayBuffer {
-  return bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;
 }
 
 tryDoor(ivm, shells).then((holds) => {

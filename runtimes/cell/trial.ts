@@ -1,16 +1,21 @@
 /** An actor on which the foundation is tried: the door when a cell starts, the bootstrap when the snapshot is made. */
 import type { Settings } from '../guest/wire.ts';
 import { defaultLimits } from '../limits.ts';
+import type { ActorPlan } from '../protocol.ts';
+import { settingsOf } from './settings.ts';
 
 export const limits = { ...defaultLimits.javascript, start: 500 };
 
-export const settings: Settings = {
+export const plan: ActorPlan = {
+  index: 0,
+  name: 'trial',
   runtime: 'javascript',
-  actor: 'trial',
   inlets: ['in'],
-  outlets: ['out', 'error'],
-  peers: [],
-  functions: {},
+  outlets: [
+    { name: 'out', local: [], host: false, away: [] },
+    { name: 'error', local: [], host: false, away: [] },
+  ],
+  peers: {},
   config: null,
   environment: {},
   secrets: {},
@@ -18,8 +23,13 @@ export const settings: Settings = {
   mounts: [],
   limits,
   concurrency: 1,
-  prompt: false,
+  overflow: 'block',
+  functions: {},
+  effects: false,
+  source: { runtime: 'javascript', file: 'trial.js' },
 };
+
+export const settings: Settings = settingsOf(plan, false);
 
 /** A bundle: see `functionBody` of the host. */
 export const harmless = 'const handle = (message) => ({ n: message + 1 });\nreturn { handle };';

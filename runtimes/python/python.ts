@@ -1,6 +1,7 @@
 /** Python in the cell: the files of the interpreter, shared by all its isolates, and how the author's files enter one. */
 import path from 'node:path';
 import type ivm from 'isolated-vm';
+import { toArrayBuffer } from '../arrayBuffer.ts';
 import type { AuthorPlace, Runtime, StackReader } from '../runtime.ts';
 import { findMemory, heapShare, interpreterPages, type MemoryPlace, readPages, wasmPageBytes, writePages } from './memory.ts';
 
@@ -120,5 +121,3 @@ function createSharedBuffer(bytes: number): SharedArrayBuffer {
   const { Memory } = (globalThis as unknown as { WebAssembly: { Memory: new (descriptor: object) => { buffer: SharedArrayBuffer } } }).WebAssembly;
   return new Memory({ initial: pages, maximum: pages, shared: true }).buffer;
 }
-
-const toArrayBuffer = (bytes: Buffer): ArrayBuffer => bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;

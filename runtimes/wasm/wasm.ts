@@ -1,5 +1,6 @@
 /** WebAssembly as the cell sees it: Extism's script goes in as a function, the checked module as bytes. */
 import type { CachedDataResult, ExternalCopy, Isolate } from 'isolated-vm';
+import { toArrayBuffer } from '../arrayBuffer.ts';
 import type { IsolatedVm } from '../cell/addon.ts';
 import type { Runtime, StackReader } from '../runtime.ts';
 
@@ -43,8 +44,7 @@ export function createWasmRuntime(ivm: IsolatedVm): Runtime {
   };
 }
 
-const copyInto = (ivm: IsolatedVm, bytes: Buffer): unknown =>
-  new ivm.ExternalCopy(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength)).copyInto({ release: true });
+const copyInto = (ivm: IsolatedVm, bytes: Buffer): unknown => new ivm.ExternalCopy(toArrayBuffer(bytes)).copyInto({ release: true });
 
 /** A frame of a plugin, as V8 writes it. Names come from the module's section of names, if it has one: `MODULE.FUNCTION`. */
 const frame = /^\s+at (?:async )?(?:(?<name>.+) \()?wasm:\/\/wasm\/(?:(?<module>.+)-)?[0-9a-f]+:(?<place>wasm-function\[\d+\]):0x[0-9a-f]+\)?$/;
