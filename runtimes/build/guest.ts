@@ -10,9 +10,10 @@ import { harmless, oneMessage, settings } from '../cell/trial.ts';
 
 /** Starts an actor and gives it two messages. Made from a snapshot, a context has `WebAssembly`; here it does not yet. */
 const rehearsal = `{
-  globalThis.WebAssembly = {};
-  const deliver = (number) => doors.deliver(number, ...${JSON.stringify(oneMessage)});
-  const send = (records, lengths, events) => {
+  globalThis.WebAssembly ??= {};
+  const deliver = (number) => doors.deliver(number, ...${JSON.stringify(oneMessage.slice(1))});
+  const send = (records, lengths, events, body) => {
+    globalThis.answer = body;
     if (events.includes('started')) Promise.resolve().then(() => deliver(1)).then(() => deliver(2));
   };
   const doors = __boot(${JSON.stringify(JSON.stringify(settings))}, send, new ArrayBuffer(32), undefined);
@@ -37,6 +38,18 @@ export async function buildGuest(folder: string): Promise<void> {
   });
   const code = result.outputFiles[0]?.text ?? '';
   writeFileSync(join(folder, 'guest.js'), code);
+  await demandAnswered(code);
   const snapshot = ivm.Isolate.createSnapshot([{ code, filename: '<vivarium>' }], rehearsal);
   writeFileSync(join(folder, 'guest.snapshot'), new Uint8Array(snapshot.copy() as ArrayBuffer));
+}
+
+/** While the snapshot is made, nobody hears what becomes of the rehearsal; so it is held once where it can be heard. @throws Error its actor did not answer */
+async function demandAnswered(code: string): Promise<void> {
+  const isolate = new ivm.Isolate();
+  const context = await isolate.createContext();
+  await context.eval(code);
+  await context.eval(rehearsal).catch(() => undefined);
+  const answer = await context.eval('globalThis.answer');
+  isolate.dispose();
+  if (answer !== '{"n":2}') throw new Error(`The rehearsal of the bootstrap was answered with ${String(answer).slice(0, 1000)}.`);
 }
