@@ -63,5 +63,5 @@ export const defaultLimits = {
 /** The size to which whatever a guest says in an error or in one log line is cut, and the longest name that it may call. Characters. */
 export const textLimits = { message: 8 * 1024, log: 8 * 1024, name: 256, hint: 1024 } as const;
 
-/** Caps of one frame between host and cell, in bytes and payloads. A header is small: it never contains what a guest said, save logs and errors, which are cut. */
-export const frameLimits = { frame: 64 * 1024 * 1024, header: 8 * 1024 * 1024, payloads: 65_536 } as const;
+/** Caps of one frame between host and cell, in bytes, payloads and lines of a log. A header is small: it never contains what a guest said, save logs and errors, which are cut. */
+export const frameLimits = { frame: 64 * 1024 * 1024, header: 8 * 1024 * 1024, payloads: 65_536, lines: 256 } as const;

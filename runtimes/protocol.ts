@@ -18,12 +18,14 @@ import { z } from 'zod';
 import { type ErrorCode, type ErrorRecord, isErrorCode } from '../sdk/errors.ts';
 import { binaryLane, type Lane, protocolVersion, runWidth, textLane, workWidth } from './lanes.ts';
 import { frameLimits, type Limits, textLimits } from './limits.ts';
+import { logLevels } from './logLevels.ts';
 import type { Share } from './replicas.ts';
 import { elsewhere } from './waits.ts';
 
 export { protocolVersion };
 
 export { binaryLane, frameLimits, type Lane, textLane };
+export type { LogLevel } from './logLevels.ts';
 
 /** Numbers by row: a list, or after its passage through a channel a view. */
 export type Column<Value extends number = number> = ArrayLike<Value>;
@@ -229,16 +231,10 @@ const errorRecord = z.strictObject({
   hint: text(1024).optional(),
 });
 
-export const logLevels = ['debug', 'info', 'warn', 'error'] as const;
-export type LogLevel = (typeof logLevels)[number];
-
 const logLine = z.strictObject({ actor: index, execution: handle, level: z.enum(logLevels), text: text(textLimits.log), dropped: count });
 
 /** A line that a guest wrote. */
 export type LogLine = z.infer<typeof logLine>;
-
-/** Lines that one frame holds at most. */
-export const linesOfFrame = 256;
 
 /** What a cell may say. The types below are inferred from this schema, so check and type cannot differ. */
 export const cellMessage = z.discriminatedUnion('type', [
@@ -312,7 +308,7 @@ export const cellMessage = z.discriminatedUnion('type', [
   z
     .strictObject({ type: z.literal('credit'), actor: column(largest.index), messages: column(largest.count) })
     .refine(({ actor, messages }) => sameLength(actor, messages)),
-  z.strictObject({ type: z.literal('log'), lines: z.array(logLine).min(1).max(linesOfFrame) }),
+  z.strictObject({ type: z.literal('log'), lines: z.array(logLine).min(1).max(frameLimits.lines) }),
   /** An actor broke a limit or died; a fresh instance takes its place (`created` follows), unless it was not started yet. */
   z.strictObject({ type: z.literal('violation'), actor: index, execution: handle, error: errorRecord }),
   /** Only when careful: this message is about to run. */

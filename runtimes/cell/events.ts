@@ -3,7 +3,7 @@
  * speak in its place harms its own instance, and never makes the cell tell the host what cells are killed for.
  */
 import { textLimits } from '../limits.ts';
-import { logLevels } from '../protocol.ts';
+import { logLevels } from '../logLevels.ts';
 import type { GuestEvent } from '../guest/wire.ts';
 
 const mostInlets = 1024;

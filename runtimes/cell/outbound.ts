@@ -1,7 +1,7 @@
 /** What the cell tells the host, gathered over one turn of the event loop: columns first, endings of executions last. */
 import type { ErrorRecord } from '../../sdk/errors.ts';
 import { lengthWidth } from '../guest/wire.ts';
-import { type CellMessage, type Lane, type LogLine, linesOfFrame } from '../protocol.ts';
+import type { CellMessage, Lane, LogLine } from '../protocol.ts';
 import { workWidth } from '../lanes.ts';
 import { frameLimits } from '../limits.ts';
 import { lengthAt, onePayload, type Payloads } from './batch.ts';
@@ -71,7 +71,7 @@ export class Outbound {
   log(line: LogLine): void {
     this.#lines.push(line);
     this.#characters += line.text.length;
-    if (this.#lines.length >= linesOfFrame || this.#characters >= fullLines) this.#flushLines();
+    if (this.#lines.length >= frameLimits.lines || this.#characters >= fullLines) this.#flushLines();
     this.#soon();
   }
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
@@ -60,4 +60,13 @@ test('a folder that was not built is refused', async () => {
 
 test.each(['../cell.cjs', '/etc/passwd', 'python/../../x', './cell.cjs', 'python/', ''])('a list that names %j is refused', async (name) => {
   await expect(cellFiles(built({ files: { [name]: sha256('') } }))).rejects.toMatchObject(refused('manifest.json'));
+});
+
+test('the program of a cell holds no library that only the host needs', async () => {
+  const { folder } = await cellFiles();
+  const program = readFileSync(join(folder, 'cell.cjs'), 'utf8');
+  // esbuild says before each file of a package which it is.
+  const packages = new Set([...program.matchAll(/^\/\/ .*node_modules\/((?:@[^/]+\/)?[^/]+)/gm)].map(([, name]) => name));
+  expect([...packages]).not.toContain('zod');
+  expect(program).toContain('// runtimes/cell/main.ts');
 });
