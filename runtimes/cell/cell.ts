@@ -18,8 +18,8 @@ import { Rests } from './rests.ts';
 import { Routing } from './routing.ts';
 import type { Shells } from './shells.ts';
 
-/** How often limits are looked at that no door enforces. Milliseconds. */
-const checkInterval = 50;
+/** How often a cell wants to be asked to {@link Cell.check}. Milliseconds. */
+export const checkInterval = 50;
 /** How long after one deadlock it is looked for the next. Milliseconds. */
 const deadlockInterval = 5;
 
@@ -44,7 +44,6 @@ export class Cell implements Router {
     this.#residents = new Residents((actor) => this.#outbound.tell({ type: 'wanted', actor }));
     this.#routing = new Routing(this.#residents, this.#executions, this.#outbound);
     this.#rests = new Rests(this.#residents.present);
-    setInterval(() => this.#check(), checkInterval).unref();
   }
 
   /** An actor starts, or has messages that have not ended. */
@@ -194,7 +193,8 @@ export class Cell implements Router {
     this.#outbound.tell({ type: 'pong', token, oldest, live, idle: this.#rests.longest, cpu: (user + system) / 1000, actor: busy, messages });
   }
 
-  #check(): void {
+  /** Looks at limits that no door enforces. */
+  check(): void {
     const now = performance.now();
     for (const actor of this.#residents.present) actor.instance?.check(now);
     this.#rests.check(now);

@@ -17,7 +17,7 @@ import { encodeFrame, FrameReader } from '../frame.ts';
 import { createWasmRuntime } from '../wasm/wasm.ts';
 import type { Actor } from './actor.ts';
 import { loadAddon } from './addon.ts';
-import { Cell } from './cell.ts';
+import { Cell, checkInterval } from './cell.ts';
 import { startFailed } from './brokenLimits.ts';
 import { tryDoor } from './doorTrial.ts';
 import { diagnose, Guest, type GuestOptions } from './guest.ts';
@@ -25,6 +25,7 @@ import { Instance } from './instance.ts';
 import type { InstanceListener } from './instanceListener.ts';
 import { Interpreters } from './interpreters.ts';
 import { Meter } from './meter.ts';
+import type { Channel } from './outbound.ts';
 import { dropPermissions } from './permissions.ts';
 import { type Shell, Shells } from './shells.ts';
 import { SynchronousReplies } from './synchronous.ts';
@@ -89,11 +90,23 @@ const send = (message: CellMessage, payloads: readonly Buffer[]): void => {
   for (const piece of encodeFrame(message, payloads)) channel.write(piece);
 };
 
-const cell = new Cell({ send, flush }, shells, (plan, payloads) => {
-  const runtime = runtimes[plan.runtime];
-  const locate = runtime.locate(plan, payloads);
-  return (actor, number, listener) => startInstance(runtime, plan, payloads, locate, actor, number, listener);
-});
+/** A cell that speaks through `channel`, and who hears what is said to it. */
+function openCell(channel: Channel): { readonly cell: Cell; readonly hear: (bytes: Buffer) => void } {
+  const cell: Cell = new Cell(channel, shells, (plan, payloads) => {
+    const runtime = runtimes[plan.runtime];
+    const locate = runtime.locate(plan, payloads);
+    return (actor, number, listener) => startInstance(cell, runtime, plan, payloads, locate, actor, number, listener);
+  });
+  const reader = new FrameReader((header, behind) => {
+    const { message, region } = joinColumns(JSON.parse(header), behind);
+    const heard = message as HostMessage;
+    if (heard.type === 'interpreter') interpreters.keep(heard.memory);
+    else cell.receive(heard, region);
+  });
+  return { cell, hear: (bytes) => reader.push(bytes) };
+}
+
+const { cell, hear } = openCell({ send, flush });
 const interpreters = new Interpreters({
   ivm,
   shells,
@@ -103,6 +116,7 @@ const interpreters = new Interpreters({
 });
 
 function startInstance(
+  cell: Cell,
   runtime: Runtime,
   plan: ActorPlan,
   payloads: readonly Buffer[],
@@ -144,20 +158,15 @@ async function takeShell(runtime: Runtime, limits: Limits, again: boolean, catas
   return shell;
 }
 
-tryDoor(ivm, shells).then((holds) => {
+tryDoor(openCell).then((holds) => {
   if (!holds) denied['enter by the door'] = 'ALLOWED';
-  const reader = new FrameReader((header, behind) => {
-    const { message, region } = joinColumns(JSON.parse(header), behind);
-    const heard = message as HostMessage;
-    if (heard.type === 'interpreter') interpreters.keep(heard.memory);
-    else cell.receive(heard, region);
-  });
   channel.on('data', (chunk: Buffer) => {
     try {
-      reader.push(chunk);
+      hear(chunk);
     } catch {
       die();
     }
   });
+  setInterval(() => cell.check(), checkInterval).unref();
   send({ type: 'ready', version: protocolVersion, node: process.versions.node, denied, environment: environmentFound, boot: performance.now() }, []);
 }, die);

@@ -12,7 +12,7 @@ export const plan: ActorPlan = {
   runtime: 'javascript',
   inlets: ['in'],
   outlets: [
-    { name: 'out', local: [], host: false, away: [] },
+    { name: 'out', local: [], host: true, away: [] },
     { name: 'error', local: [], host: false, away: [] },
   ],
   peers: {},
