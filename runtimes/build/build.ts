@@ -3,7 +3,7 @@
  *
  * dist/            the host and the SDK, compiled by tsc
  * dist/cell/       what a cell may see, and nothing else: its program, the addon, the bootstrap and its snapshot,
- *                  Python with its memory snapshot, Extism. `manifest.json` holds their hashes, which the host checks.
+ *                  Python with its memory snapshot, the script of WASM. `manifest.json` holds their hashes, which the host checks.
  * examples/, dist/test/   plugins compiled from AssemblyScript
  */
 import { spawnSync } from 'node:child_process';
@@ -11,11 +11,11 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { buildCell } from './cell.ts';
-import { buildExtism } from './extism.ts';
 import { buildGuest } from './guest.ts';
 import { buildPlugins } from './plugins.ts';
 import { buildPython } from './python.ts';
 import { buildText } from './text.ts';
+import { buildWasm } from './wasm.ts';
 import { runStep, type Step } from './step.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -24,6 +24,8 @@ const keys = join(root, 'dist/.keys');
 
 const lock = 'package-lock.json';
 const guestSources = ['sdk', 'runtimes/guest', 'runtimes/javascript', 'runtimes/python', 'runtimes/wasm', 'runtimes/limits.ts', 'runtimes/lanes.ts', lock];
+/** V8 takes compiled code only into isolates that were made of the same snapshot. */
+const snapshot = 'dist/cell/guest.snapshot';
 
 const steps: readonly Step[] = [
   {
@@ -41,15 +43,24 @@ const steps: readonly Step[] = [
   },
   {
     name: 'python',
-    inputs: [...guestSources, 'runtimes/arrayBuffer.ts', 'runtimes/build/python.ts'],
+    inputs: [...guestSources, snapshot, 'dist/cell/text.wasm', 'runtimes/arrayBuffer.ts', 'runtimes/build/python.ts', 'runtimes/build/compiledCode.ts'],
     outputs: ['dist/cell/python/memory.snapshot'],
     run: () => buildPython(cell),
   },
   {
-    name: 'extism',
-    inputs: ['runtimes/build/extism.ts', 'runtimes/wasm/assembly', lock],
-    outputs: ['dist/cell/extism/extism.js', 'dist/cell/extism/blocks.wasm'],
-    run: () => buildExtism(cell),
+    name: 'wasm',
+    inputs: [
+      ...guestSources,
+      snapshot,
+      'dist/cell/text.wasm',
+      'runtimes/cell/trial.ts',
+      'runtimes/cell/settings.ts',
+      'runtimes/arrayBuffer.ts',
+      'runtimes/build/wasm.ts',
+      'runtimes/build/compiledCode.ts',
+    ],
+    outputs: ['dist/cell/wasm/script.js', 'dist/cell/wasm/script.cache', 'dist/cell/wasm/blocks.wasm'],
+    run: () => buildWasm(cell),
   },
   {
     name: 'plugins',

@@ -9,6 +9,8 @@ import { setFlagsFromString } from 'node:v8';
 import ivm from 'isolated-vm';
 import { toArrayBuffer } from '../arrayBuffer.ts';
 import { findMemory, wasmPageBytes, writePages } from '../python/memory.ts';
+import { scriptName } from '../python/python.ts';
+import { cellFlags, compiledCode } from './compiledCode.ts';
 
 /** Our modules, in the order in which they run. */
 const modules = [
@@ -74,9 +76,6 @@ const imports = [
   'warnings',
 ] as const;
 
-/** The cell runs with these flags, and V8 takes compiled code only from a V8 with the same flags. */
-const cellFlags = ['--enable-sharedarraybuffer-per-context', '--expose-gc', '--no-maglev-inlining'];
-
 const MiB = 1024 * 1024;
 
 export async function buildPython(folder: string): Promise<void> {
@@ -88,14 +87,14 @@ export async function buildPython(folder: string): Promise<void> {
   const wasm = readFileSync(join(pyodide, 'pyodide.asm.wasm'));
   const library = readFileSync(join(pyodide, 'python_stdlib.zip'));
   const text = readFileSync(join(folder, 'text.wasm'));
-  const { snapshot, pages } = await takeSnapshot(readFileSync(join(folder, 'guest.snapshot')), script, [wasm, library, text]);
+  const { snapshot, pages, compiled } = await startInterpreter(readFileSync(join(folder, 'guest.snapshot')), script, [wasm, library, text]);
   writePages(wasm, findMemory(wasm).minimum, pages);
 
   writeFileSync(join(target, 'pyodide.js'), script);
   writeFileSync(join(target, 'pyodide.asm.wasm'), wasm);
   writeFileSync(join(target, 'python_stdlib.zip'), library);
   writeFileSync(join(target, 'memory.snapshot'), snapshot);
-  writeFileSync(join(target, 'pyodide.cache'), await compile(script));
+  writeFileSync(join(target, 'pyodide.cache'), compiled);
 }
 
 /**
@@ -120,19 +119,21 @@ function factoryScript(interpreter: string, loader: string): string {
 })`;
 }
 
-/** Starts an interpreter in an isolate as a cell would, by the same bootstrap. */
-async function takeSnapshot(
+/** Starts an interpreter in an isolate as a cell would, by the same bootstrap, and takes its memory, and what V8 has compiled of the script. */
+async function startInterpreter(
   guest: Buffer,
   script: string,
   files: readonly [wasm: Buffer, library: Buffer, text: Buffer],
-): Promise<{ snapshot: Uint8Array; pages: number }> {
+): Promise<{ snapshot: Uint8Array; pages: number; compiled: Uint8Array }> {
+  for (const flag of cellFlags) setFlagsFromString(flag);
   const isolate = new ivm.Isolate({ memoryLimit: 1024, snapshot: new ivm.ExternalCopy(toArrayBuffer(guest)) });
   try {
     const context = await isolate.createContext();
-    const factory = (await (await isolate.compileScript(script, { filename: 'pyodide.js' })).run(context, { reference: true })) as ivm.Reference<() => void>;
+    const factory = (await (await isolate.compileScript(script, { filename: scriptName })).run(context, { reference: true })) as ivm.Reference<() => void>;
     const target = new SharedArrayBuffer(256 * MiB);
     const preload = { imports, modules: modules.map((name) => [name === 'vivarium' ? name : `vivarium.${name}`, source(name)]) };
     const given = [
+      'python',
       new ivm.ExternalCopy(new ArrayBuffer(32)).copyInto(),
       factory.derefInto(),
       JSON.stringify([files[0].length, files[1].length]),
@@ -144,23 +145,10 @@ async function takeSnapshot(
     await context.evalClosure('return __warm(...arguments)', given, { result: { promise: true, copy: true }, timeout: 120_000 });
     const [length, bytes] = new Uint32Array(target, 0, 2) as unknown as [number, number];
     if (length === 0) throw new Error('the memory snapshot of Python could not be made');
-    return { snapshot: new Uint8Array(target.slice(8, 8 + length)), pages: bytes / wasmPageBytes };
+    return { snapshot: new Uint8Array(target.slice(8, 8 + length)), pages: bytes / wasmPageBytes, compiled: await compiledCode(isolate, script, scriptName) };
   } finally {
     isolate.dispose();
   }
 }
 
 const source = (name: string): string => readFileSync(join(import.meta.dirname, '../python', `${name}.py`), 'utf8');
-
-async function compile(script: string): Promise<Uint8Array> {
-  for (const flag of cellFlags) setFlagsFromString(flag);
-  const isolate = new ivm.Isolate();
-  try {
-    const compiled = (await isolate.compileScript(script, { filename: 'pyodide.js', produceCachedData: true })) as ivm.Script & {
-      cachedData: ivm.ExternalCopy<ArrayBuffer>;
-    };
-    return new Uint8Array(compiled.cachedData.copy());
-  } finally {
-    isolate.dispose();
-  }
-}

@@ -2,11 +2,11 @@
  * Isolates in which Python has started before it is known for whom: they hold no actor, no code, nothing that was granted. One is
  * taken once, by one actor, and never comes back: what an actor leaves is disposed with it.
  */
-import { randomFillSync } from 'node:crypto';
 import { defaultLimits } from '../limits.ts';
 import type { Runtime } from '../runtime.ts';
 import type { IsolatedVm } from './addon.ts';
 import type { Shell, Shells } from './shells.ts';
+import { warmUp } from './warmUp.ts';
 
 export interface InterpretersOptions {
   readonly ivm: IsolatedVm;
@@ -132,16 +132,8 @@ export class Interpreters {
   async #make(memory: number, limit: number, begun: (shell: Shell) => void): Promise<Shell> {
     const { ivm, shells, runtime } = this.#options;
     const shell = await shells.make(runtime.heap({ ...defaultLimits.python, memory }));
-    try {
-      begun(shell);
-      const { isolate, context } = shell;
-      const seed = new ivm.ExternalCopy(randomFillSync(new Uint8Array(32)).buffer).copyInto({ release: true });
-      const given = (await runtime.warm?.(isolate, context, memory)) ?? [];
-      await context.evalClosure('return __warm(...arguments)', [seed, ...given], { result: { promise: true, copy: true }, timeout: limit });
-      return shell;
-    } catch (error) {
-      if (!shell.isolate.isDisposed) shell.isolate.dispose();
-      throw error;
-    }
+    begun(shell);
+    await warmUp(ivm, runtime, shell, memory, limit);
+    return shell;
   }
 }

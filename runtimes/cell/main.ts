@@ -31,6 +31,7 @@ import { type Shell, Shells } from './shells.ts';
 import { SynchronousReplies } from './synchronous.ts';
 import { toArrayBuffer } from '../arrayBuffer.ts';
 import { settingsOf } from './settings.ts';
+import { warmUp } from './warmUp.ts';
 
 /** Names only, of what the host failed to keep from this process. */
 const environmentFound = Object.keys(process.env);
@@ -152,9 +153,10 @@ function startInstance(
 
 /** @param again its actor had an instance, in whose room it lives: there is still room for another interpreter */
 async function takeShell(runtime: Runtime, limits: Limits, again: boolean, catastrophic: (message: string) => void): Promise<Shell> {
-  if (runtime.warm !== undefined) return interpreters.take(limits.memory, limits.start, again, catastrophic);
+  if (runtime.name === 'python') return interpreters.take(limits.memory, limits.start, again, catastrophic);
   const shell = await shells.take(runtime.heap(limits));
   shell.catastrophic = catastrophic;
+  await warmUp(ivm, runtime, shell, limits.memory, limits.start);
   return shell;
 }
 

@@ -4,9 +4,8 @@
  */
 import type { Lane } from '../protocol.ts';
 import { createJavaScript } from '../javascript/javascript.guest.ts';
-import type { Interpreter } from '../python/interpreter.guest.ts';
-import { createPython, warmPython } from '../python/python.guest.ts';
-import { createWasm } from '../wasm/wasm.guest.ts';
+import { warmPython } from '../python/python.guest.ts';
+import type { WasmScript } from '../wasm/warm.guest.ts';
 import { createCalls } from './calls.ts';
 import { createGarbage } from './garbage.ts';
 import { installConsole } from './console.ts';
@@ -14,6 +13,7 @@ import { installCrypto } from './crypto.ts';
 import { describe, hostError, HostError } from './failure.ts';
 import type { Kernel, Language } from './kernel.ts';
 import { createLogs } from './logs.ts';
+import * as offered from './offered.ts';
 import { createOutbox } from './outbox.ts';
 import { apply, parse, reject, resolved, table, then, Uint8ArrayIntrinsic } from './primordials.ts';
 import { type Captured, disarm, stillArmed } from './realm.ts';
@@ -26,26 +26,25 @@ const realm = globalThis as unknown as Record<string, unknown>;
 
 /** What {@link warm} has made ready in this realm. */
 let captured: Captured | undefined;
-let interpreter: Interpreter | undefined;
+let create: ((kernel: Kernel) => Language) | undefined;
 
-const languages: Record<Settings['runtime'], (kernel: Kernel) => Language> = {
-  javascript: createJavaScript,
-  python(kernel) {
-    if (interpreter === undefined) throw hostError('actor.start', 'the interpreter of Python has not started');
-    return createPython(kernel, interpreter);
+const warmers = {
+  python: warmPython,
+  wasm(captured: Captured, files: readonly unknown[]) {
+    const [{ open, extism }, blocks, text] = files as [WasmScript, ArrayBuffer, ArrayBuffer];
+    return open(offered).warm(captured, extism, blocks, text);
   },
-  wasm: createWasm,
 };
 
 /**
- * What Python needs whoever it runs for, and takes longest: to be called before {@link boot}, however long before. Nothing of an actor is
- * there yet. What is drawn at random meanwhile comes from a seed of its own; `boot` begins anew with another.
+ * What a language needs whoever it runs for, and takes longest: to be called before {@link boot}, however long before. Nothing of an actor
+ * is there yet. What is drawn at random meanwhile comes from a seed of its own; `boot` begins anew with another.
  */
-async function warm(seed: ArrayBuffer, ...files: readonly unknown[]): Promise<void> {
+async function warm(runtime: keyof typeof warmers, seed: ArrayBuffer, ...files: readonly unknown[]): Promise<void> {
   delete realm['__warm'];
   captured = disarm(realm);
   installCrypto(realm, new Uint8Array(seed));
-  interpreter = await warmPython(captured, files);
+  create = await warmers[runtime](captured, files);
 }
 
 function boot(settingsText: string, send: Send, seed: ArrayBuffer, shared: ArrayBuffer | undefined): Doors {
@@ -104,7 +103,9 @@ function boot(settingsText: string, send: Send, seed: ArrayBuffer, shared: Array
   installCrypto(realm, kernel.seed);
   if (stillArmed(realm)) throw hostError('host.unsupported', 'the realm could not be disarmed');
 
-  const language = languages[settings.runtime](kernel);
+  const createLanguage = settings.runtime === 'javascript' ? createJavaScript : create;
+  if (createLanguage === undefined) throw hostError('actor.start', `nothing was made ready for ${settings.runtime}`);
+  const language = createLanguage(kernel);
   turns.begin(language);
 
   // Held so that it stays the first unhandled rejection of the task, and a primitive.

@@ -27,7 +27,7 @@ type Files = readonly [
 ];
 
 /** Starts the interpreter, before it is known for whom. @returns undefined if its memory snapshot was made instead */
-export async function warmPython(captured: Captured, files: readonly unknown[]): Promise<Interpreter | undefined> {
+export async function warmPython(captured: Captured, files: readonly unknown[]): Promise<((kernel: Kernel) => Language) | undefined> {
   const [factory, sizes, wasmBuffer, libraryBuffer, text, memory, preload, target] = files as unknown as Files;
   const [wasmSize, librarySize] = parse(sizes) as [number, number];
   const wasm = new Uint8ArrayIntrinsic(wasmBuffer, 0, wasmSize);
@@ -39,11 +39,11 @@ export async function warmPython(captured: Captured, files: readonly unknown[]):
   }
   const interpreter = await bootInterpreter(captured, parts);
   interpreter.seal();
-  return interpreter;
+  return (kernel) => createPython(kernel, interpreter);
 }
 
 /** @param interpreter of its own */
-export function createPython(kernel: Kernel, interpreter: Interpreter): Language {
+function createPython(kernel: Kernel, interpreter: Interpreter): Language {
   let doors: PythonDoors;
   let bridge: ReturnType<typeof createBridge>;
   let ahead: Ahead;

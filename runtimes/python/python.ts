@@ -20,6 +20,9 @@ interface Files {
   readonly memory: Shared;
 }
 
+/** By which its compiled code is found again. */
+export const scriptName = 'pyodide.js';
+
 const fileNames = ['pyodide.asm.wasm', 'python_stdlib.zip', 'pyodide.js', 'pyodide.cache', 'memory.snapshot'];
 
 export function createPythonRuntime(ivm: IsolatedVm): Runtime {
@@ -83,7 +86,7 @@ export function createPythonRuntime(ivm: IsolatedVm): Runtime {
       if (interpreterPages(memory) < least) {
         throw new Error(`Python needs ${leastMemory(least)} bytes of memory to start, and this actor may have ${memory}`);
       }
-      const script = await isolate.compileScript(files.script, { filename: 'pyodide.js', cachedData: files.cache });
+      const script = await isolate.compileScript(files.script, { filename: scriptName, cachedData: files.cache });
       const factory = (await script.run(context, { reference: true })) as ivm.Reference<() => void>;
       const sizes = JSON.stringify([files.wasm.length, files.librarySize]);
       const buffers = [moduleFor(files, memory), files.library, files.text, files.memory];

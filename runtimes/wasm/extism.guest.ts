@@ -8,7 +8,7 @@ import type { Captured } from '../guest/realm.ts';
 /** Functions by the module and the name under which plugins import them. */
 export type HostFunctions = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 
-/** What the file of Extism evaluates to. */
+/** Extism's file: see build/wasm.ts. */
 export type ExtismScript = (webAssembly: object, globals: object) => { createPlugin(manifest: object, options: object): Promise<ExtismPlugin> };
 
 interface ExtismPlugin {
@@ -19,9 +19,9 @@ interface ExtismPlugin {
  * Makes an instance of a module, which `created` is given. Its `_initialize` is left to whoever has it.
  * One at a time. @throws what the module's own start throws, and `LinkError` for an import that is not there.
  */
-export type Link = (module: WebAssembly.Module, functions: HostFunctions, created: (instance: WebAssembly.Instance) => void) => Promise<void>;
+export type Link = (module: WebAssembly.Module, wasi: boolean, functions: HostFunctions, created: (instance: WebAssembly.Instance) => void) => Promise<void>;
 
-export function loadExtism(script: ExtismScript, webAssembly: Captured['webAssembly'], wasi: boolean): Link {
+export function loadExtism(script: ExtismScript, webAssembly: Captured['webAssembly']): Link {
   let linking: { readonly functions: HostFunctions; readonly created: (instance: WebAssembly.Instance) => void } | undefined;
 
   /** Synchronous, because V8's own would settle from a task outside every time limit; in an isolate it never settles. */
@@ -43,7 +43,7 @@ export function loadExtism(script: ExtismScript, webAssembly: Captured['webAssem
     { Atomics: { waitAsync() {} }, Headers: missing, Response: missing, SharedArrayBuffer: missing, TextDecoder: missing, TextEncoder: missing, URL: missing },
   );
 
-  return async (module, functions, created) => {
+  return async (module, wasi, functions, created) => {
     linking = { functions, created };
     try {
       const named = Object.fromEntries(

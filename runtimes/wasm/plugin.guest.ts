@@ -18,14 +18,19 @@ import type { Tree } from './tree.guest.ts';
 import { createWasi, Exit } from './wasi.guest.ts';
 import { type Preopen, waitingFunctions } from './wasiFiles.guest.ts';
 
-/** What all instances of one actor share. */
-export interface PluginSource {
-  readonly kernel: Kernel;
+/** What every plugin needs, whichever it is. */
+export interface Parts {
   readonly link: Link;
-  readonly module: WebAssembly.Module;
   readonly blocks: WebAssembly.Module;
   /** See `compileText`. */
   readonly text: WebAssembly.Module;
+}
+
+/** What all instances of one actor share. */
+export interface PluginSource extends Parts {
+  readonly kernel: Kernel;
+  readonly module: WebAssembly.Module;
+  readonly wasi: boolean;
   readonly output: Codec;
   readonly fillRandom: (bytes: Uint8Array) => void;
 }
@@ -117,7 +122,7 @@ export async function openPlugin(source: PluginSource): Promise<Plugin> {
     callable[name] = made;
     return made;
   };
-  await link(module, functions, (instance) => {
+  await link(module, source.wasi, functions, (instance) => {
     exports = instance.exports;
     memory = exportedMemory === undefined ? undefined : (exports[exportedMemory] as typeof memory);
     wasi.attach(memory);

@@ -11,18 +11,16 @@
 import { budgetFor } from '../guest/codec.ts';
 import { hostError } from '../guest/failure.ts';
 import type { Kernel, Language, Turn } from '../guest/kernel.ts';
-import { compileText } from '../guest/memoryText.ts';
 import type { Captured } from '../guest/realm.ts';
 import type { Settings } from '../guest/wire.ts';
 import { createCodec } from './codec.guest.ts';
-import { type ExtismScript, loadExtism } from './extism.guest.ts';
 import { type Handlers, handlersOf } from './handlers.guest.ts';
 import { checkResult, createInstances, type Instances } from './instances.guest.ts';
-import type { Plugin, Result } from './plugin.guest.ts';
+import type { Parts, Plugin, Result } from './plugin.guest.ts';
 
 const nothing = new Uint8Array(0);
 
-export function createWasm(kernel: Kernel): Language {
+export function createWasm(kernel: Kernel, parts: Parts): Language {
   const { settings } = kernel;
   const { webAssembly } = kernel.captured;
   const wasm = settings.wasm as NonNullable<Settings['wasm']>;
@@ -116,15 +114,9 @@ export function createWasm(kernel: Kernel): Language {
 
   return {
     async load(files) {
-      const [script, module, blocks, text] = files as [ExtismScript, ArrayBuffer, ArrayBuffer, ArrayBuffer];
-      const compiled = compile(webAssembly, module);
-      handlers = handlersOf(webAssembly.Module.exports(compiled), settings);
-      const link = loadExtism(script, webAssembly, wasm.wasi);
-      instances = createInstances(
-        kernel,
-        { kernel, link, module: compiled, blocks: new webAssembly.Module(blocks), text: compileText(webAssembly, text), output, fillRandom },
-        handlers.start,
-      );
+      const module = compile(webAssembly, files[0] as ArrayBuffer);
+      handlers = handlersOf(webAssembly.Module.exports(module), settings);
+      instances = createInstances(kernel, { ...parts, kernel, module, wasi: wasm.wasi, output, fillRandom }, handlers.start);
       await instances.open();
       return handlers.served;
     },

@@ -1,10 +1,13 @@
-/** WebAssembly as the cell sees it: Extism's script goes in as a function, the checked module as bytes. */
-import type { CachedDataResult, ExternalCopy, Isolate } from 'isolated-vm';
+/** WebAssembly as the cell sees it: what only its isolates need of the bootstrap goes in as a script, the checked module as bytes. */
+import type { ExternalCopy, Reference } from 'isolated-vm';
 import { toArrayBuffer } from '../arrayBuffer.ts';
 import type { IsolatedVm } from '../cell/addon.ts';
 import type { Runtime, StackReader } from '../runtime.ts';
 
 const MiB = 1024 * 1024;
+
+/** By which its compiled code is found again. */
+export const scriptName = '<vivarium-wasm>';
 
 /**
  * What Extism, the bootstrap and the values of a message take beside the memory of the plugin. MiB. With the default limits it makes the
@@ -12,39 +15,37 @@ const MiB = 1024 * 1024;
  */
 const heapBeside = 56;
 
-export function createWasmRuntime(ivm: IsolatedVm): Runtime {
-  let files: { readonly script: string; readonly blocks: Buffer; readonly text: Buffer } | undefined;
-  let readFiles: () => { readonly script: string; readonly blocks: Buffer; readonly text: Buffer };
-  /** V8's own cache of the script, made by the first isolate of this cell and kept in its memory. */
-  let cache: ExternalCopy<ArrayBuffer> | undefined;
+interface Files {
+  readonly script: string;
+  /** Compiled code of the script; V8 refuses it when it was made by another V8, and compiles anew. */
+  readonly cache: ExternalCopy<ArrayBuffer>;
+  readonly blocks: ExternalCopy<ArrayBuffer>;
+  readonly text: ExternalCopy<ArrayBuffer>;
+}
 
-  const compile = async (isolate: Isolate, script: string) => {
-    const options = { filename: 'extism.js' };
-    if (cache !== undefined) return isolate.compileScript(script, { ...options, cachedData: cache });
-    const compiled = await isolate.compileScript(script, { ...options, produceCachedData: true });
-    cache = (compiled as CachedDataResult).cachedData;
-    return compiled;
-  };
+export function createWasmRuntime(ivm: IsolatedVm): Runtime {
+  let files: Files | undefined;
+  let readFiles: () => Files;
+  const outside = (bytes: Buffer): ExternalCopy<ArrayBuffer> => new ivm.ExternalCopy(toArrayBuffer(bytes));
 
   return {
     name: 'wasm',
     synchronous: false,
     prepare(open) {
-      const [script, blocks, text] = [open('extism/extism.js'), open('extism/blocks.wasm'), open('text.wasm')];
-      readFiles = () => ({ script: script().toString('utf8'), blocks: blocks(), text: text() });
+      const [script, cache, blocks, text] = [open('wasm/script.js'), open('wasm/script.cache'), open('wasm/blocks.wasm'), open('text.wasm')];
+      readFiles = () => ({ script: script().toString('utf8'), cache: outside(cache()), blocks: outside(blocks()), text: outside(text()) });
     },
     heap: (limits) => heapBeside + Math.ceil(limits.message / MiB) * 8,
-    async load(isolate, context, _plan, payloads) {
+    async warm(isolate, context) {
       files ??= readFiles();
-      const compiled = await compile(isolate, files.script);
-      const extism = await compiled.run(context, { reference: true });
-      return [extism.derefInto({ release: true }), copyInto(ivm, payloads[0] ?? Buffer.alloc(0)), copyInto(ivm, files.blocks), copyInto(ivm, files.text)];
+      const script = await isolate.compileScript(files.script, { filename: scriptName, cachedData: files.cache });
+      const evaluated = (await script.run(context, { reference: true })) as Reference<object>;
+      return [evaluated.derefInto({ release: true }), files.blocks.copyInto(), files.text.copyInto()];
     },
+    load: async (_isolate, _context, _plan, payloads) => [outside(payloads[0] ?? Buffer.alloc(0)).copyInto({ release: true })],
     locate: () => readStack,
   };
 }
-
-const copyInto = (ivm: IsolatedVm, bytes: Buffer): unknown => new ivm.ExternalCopy(toArrayBuffer(bytes)).copyInto({ release: true });
 
 /** A frame of a plugin, as V8 writes it. Names come from the module's section of names, if it has one: `MODULE.FUNCTION`. */
 const frame = /^\s+at (?:async )?(?:(?<name>.+) \()?wasm:\/\/wasm\/(?:(?<module>.+)-)?[0-9a-f]+:(?<place>wasm-function\[\d+\]):0x[0-9a-f]+\)?$/;

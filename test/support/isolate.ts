@@ -9,6 +9,7 @@ import ivm from 'isolated-vm';
 import { type Broken, Guest } from '../../runtimes/cell/guest.ts';
 import { Interpreters } from '../../runtimes/cell/interpreters.ts';
 import { type Shell, Shells } from '../../runtimes/cell/shells.ts';
+import { warmUp } from '../../runtimes/cell/warmUp.ts';
 import { asLength, asNumbers, lengthAt } from '../../runtimes/cell/batch.ts';
 import { bufferOf, placeIn } from '../../runtimes/cell/binary.ts';
 import { batchHeader, readRecords } from '../../runtimes/cell/records.ts';
@@ -55,8 +56,12 @@ function prepare(name: RuntimeName): Runtime {
 
 const interpreters = new Interpreters({ ivm, shells, runtime: prepare('python'), isBusy: () => false, tell: () => undefined });
 
-const shellFor = (runtime: Runtime, limits: Limits): Promise<Shell> =>
-  runtime.warm === undefined ? shells.take(runtime.heap(limits)) : interpreters.take(limits.memory, limits.start, false, () => undefined);
+const shellFor = async (runtime: Runtime, limits: Limits): Promise<Shell> => {
+  if (runtime.name === 'python') return interpreters.take(limits.memory, limits.start, false, () => undefined);
+  const shell = await shells.take(runtime.heap(limits));
+  await warmUp(ivm, runtime, shell, limits.memory, limits.start);
+  return shell;
+};
 
 /** A call of the guest: a service, or another actor. What is thrown as a VivariumError is its error. */
 export interface GuestCall {

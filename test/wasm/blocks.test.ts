@@ -7,7 +7,7 @@ import { engine } from '../support/engine.ts';
 const KiB = 1024;
 const limit = 1024 * KiB;
 const pageBytes = 64 * KiB;
-const module = new engine.Module(readFileSync(join(import.meta.dirname, '../../dist/cell/extism/blocks.wasm')));
+const module = new engine.Module(readFileSync(join(import.meta.dirname, '../../dist/cell/wasm/blocks.wasm')));
 
 interface Functions {
   alloc(bytes: bigint): bigint;
