@@ -5,12 +5,14 @@
  * input, and asks the host for every import and every text. It opens no file of an author by itself.
  */
 import { createRequire } from 'node:module';
-import type { BuildResult, Message, OnLoadResult, Plugin } from 'esbuild';
+import type { BuildOptions, BuildResult, Message, OnLoadResult, Plugin } from 'esbuild';
 import type { Bundle, BundleError, BundlerLine, HostLine, Refusal } from './bundlerProtocol.ts';
 import { onLines } from './lines.ts';
 
 /** Modules live in a namespace of their own, where esbuild has no files, folders or configuration to look at. */
 const namespace = 'actor';
+/** How esbuild calls a module there. */
+const nameOf = (file: string): string => `${namespace}:${file}`;
 
 type Question = { readonly type: 'resolve'; readonly importer: string; readonly specifier: string } | { readonly type: 'load'; readonly name: string };
 
@@ -81,34 +83,61 @@ function refused(answer: Answer): { text: string; detail: Refusal } {
 async function rehearse(): Promise<void> {
   const name = 'rehearsal.ts';
   given.set(name, { contents: 'export const handle = (message: unknown) => message;', loader: 'ts' });
+  await bundleTogether([name]);
   await bundle([name]);
   given.delete(name);
 }
 
+type Result = BuildResult<{ write: false; metafile: true }>;
+
+const options = {
+  outdir: '/',
+  bundle: true,
+  write: false,
+  metafile: true,
+  format: 'esm',
+  target: 'es2024',
+  platform: 'neutral',
+  charset: 'utf8',
+  sourcemap: 'external',
+  sourcesContent: false,
+  legalComments: 'none',
+  // A function body knows no `import.meta`; esbuild puts an empty object in its place and warns.
+  supported: { 'import-meta': false },
+  // An empty configuration: none of the author's is looked for.
+  tsconfigRaw: '{}',
+  logLevel: 'silent',
+  logLimit: 0,
+} as const satisfies BuildOptions;
+
+/** A guess: what is imported, esbuild tells. */
+const mayImport = /\b(?:import(?! type\b)|require)\b/;
+
+/**
+ * One file that imports nothing. It is told to esbuild with the order itself, which takes half as long as being asked for it.
+ * @returns undefined if it is none: then nothing was looked for, since everything that is imported counts as present elsewhere
+ */
+async function bundleAlone(entry: string): Promise<Bundle | undefined> {
+  const { contents, loader } = given.get(entry) ?? {};
+  if (typeof contents !== 'string' || loader === undefined || mayImport.test(contents)) return undefined;
+  const sourcefile = nameOf(entry);
+  const result = await esbuild.build({ ...options, stdin: { contents, loader, sourcefile }, external: ['*'] });
+  const { inputs, outputs } = result.metafile;
+  if ([...Object.values(inputs), ...Object.values(outputs)].some(({ imports }) => imports.length > 0)) return undefined;
+  return bundled(sourcefile, '/stdin', result);
+}
+
+async function bundleTogether(entries: readonly string[]): Promise<Bundle[]> {
+  const entryPoints = entries.map((entry, number) => ({ in: entry, out: `actor${number}` }));
+  const result = await esbuild.build({ ...options, entryPoints, plugins: [filesOfTheHost] });
+  return entries.map((entry, number) => bundled(nameOf(entry), `/actor${number}`, result));
+}
+
 async function bundle(entries: readonly string[]): Promise<BundlerLine> {
   try {
-    const result = await esbuild.build({
-      entryPoints: entries.map((entry, number) => ({ in: entry, out: `actor${number}` })),
-      outdir: '/',
-      bundle: true,
-      write: false,
-      metafile: true,
-      format: 'esm',
-      target: 'es2024',
-      platform: 'neutral',
-      charset: 'utf8',
-      sourcemap: 'external',
-      sourcesContent: false,
-      legalComments: 'none',
-      // A function body knows no `import.meta`; esbuild puts an empty object in its place and warns.
-      supported: { 'import-meta': false },
-      // An empty configuration: none of the author's is looked for.
-      tsconfigRaw: '{}',
-      logLevel: 'silent',
-      logLimit: 0,
-      plugins: [filesOfTheHost],
-    });
-    return { type: 'bundled', bundles: entries.map((entry, number) => bundled(entry, `/actor${number}`, result)) };
+    const [entry] = entries;
+    const alone = entries.length === 1 ? await bundleAlone(entry as string) : undefined;
+    return { type: 'bundled', bundles: alone === undefined ? await bundleTogether(entries) : [alone] };
   } catch (error) {
     const { errors } = error as { errors?: readonly Message[] };
     if (errors !== undefined) return { type: 'failed', errors: errors.map(asBundleError) };
@@ -126,9 +155,9 @@ async function bundle(entries: readonly string[]): Promise<BundlerLine> {
   }
 }
 
-function bundled(entry: string, out: string, { outputFiles, metafile, warnings }: BuildResult<{ write: false; metafile: true }>): Bundle {
+/** @param input the entry, as esbuild calls it */
+function bundled(input: string, out: string, { outputFiles, metafile, warnings }: Result): Bundle {
   const text = (ending: string): string => outputFiles.find(({ path }) => path === out + ending)?.text ?? '';
-  const input = `${namespace}:${entry}`;
   const output = Object.values(metafile.outputs).find(({ entryPoint }) => entryPoint === input);
   return {
     code: text('.js'),

@@ -52,6 +52,15 @@ describe.each(await availableLevels())('a bundle at level %s', (level) => {
     expect(source.hash).toMatch(/^[0-9a-f]{64}$/);
   });
 
+  it('asks for what is imported, however it is written', async () => {
+    const { handle } = await evaluated({ 'main.ts': "export * from './other';", 'other.ts': 'export const handle = () => 7;' });
+    expect((handle as () => number)()).toBe(7);
+    const outside = await failureOf(() => load({ 'main.ts': 'export const handle = () => r\\u0065quire("/etc/hostname");' }, { level }));
+    expect(outside).toMatchObject({ code: 'source.invalid', record: { file: 'main.ts', line: 1, column: 42 } });
+    const missing = await failureOf(() => load({ 'main.ts': 'export const handle = () => r\\u0065quire("./missing");' }, { level }));
+    expect(missing.code).toBe('source.missing');
+  });
+
   it('says all mistakes with their places', async () => {
     const error = await failureOf(() =>
       load({ 'main.ts': "import './other';\nimport './third';\n", 'other.ts': 'const größe = "ü";  let 1;\n', 'third.ts': '\nfunction (' }, { level }),
