@@ -27,6 +27,8 @@ export interface BundleOrder {
   load(name: string): Promise<{ readonly text: string; readonly loader: SourceLoader }>;
 }
 
+/** Between the answer of a bundler and its end: to end its processes takes the processors from what was bundled, which is about to start. Milliseconds. */
+const endDelay = 100;
 /** Between the end of a bundler and that of its pipes. Milliseconds. */
 const closePatience = 1_000;
 
@@ -90,8 +92,9 @@ export class BundlerProcess {
     const { stdout } = this.#child;
     this.#keepHostAlive(true);
     let timer: NodeJS.Timeout | undefined;
+    let delay = 0;
     try {
-      return await new Promise<BundleOutcome>((resolve, reject) => {
+      const outcome = await new Promise<BundleOutcome>((resolve, reject) => {
         timer = setTimeout(() => reject(tooExpensive()), time);
         void this.#ending.then(({ killed, words }) => reject(killed ? tooExpensive() : notRunning(words)));
         const limited = stdout.pipe(limitedTo(bundlerCaps.output)).on('error', reject);
@@ -104,10 +107,23 @@ export class BundlerProcess {
         });
         void givenOf(order).then((given) => this.#say({ type: 'bundle', entries: order.entries, given }));
       });
+      delay = endDelay;
+      return outcome;
     } finally {
       clearTimeout(timer);
-      this.kill();
+      this.#end(delay);
     }
+  }
+
+  /** Nobody hears it any more. @param delay milliseconds until it is killed */
+  #end(delay: number): void {
+    if (delay === 0) {
+      this.kill();
+      return;
+    }
+    this.#child.stdout.unpipe().pause();
+    this.#keepHostAlive(false);
+    setTimeout(() => this.kill(), delay).unref();
   }
 
   /** It makes a bundle of nothing, so that the first one is as quick as the second. Nobody waits for it: the process of the host may end meanwhile. */
