@@ -166,7 +166,10 @@ export class Flow<Inputs extends string = string, Outputs extends string = strin
       id,
       sink,
       failed: (error) => reject(VivariumError.from(error)),
-      ended: () => reject(noAnswer(id)),
+      // An error takes its stack with it: it is made only where nobody has answered.
+      ended: () => {
+        if (!sink.taken) reject(noAnswer(id));
+      },
     });
     return promise;
   }
@@ -184,11 +187,17 @@ export class Flow<Inputs extends string = string, Outputs extends string = strin
           throw new VivariumError('actor.inlet', `'${name}' has no inlet '${inletName}'`, { actor: name, hint: `its inlets: ${part.inlets.join(', ')}` });
         const { promise, resolve, reject } = Promise.withResolvers<Message>();
         const id = newId();
+        let answered = false;
         this.#trackInputs([this.#input({ actor: index, inlet }, message)], options, {
           id,
           sink: new FirstOutput(() => undefined),
-          answer: (error, lane, bytes) => settle(resolve, reject, () => answerOf(error && { ...error, execution: idText(id) }, payloadOf(lane, bytes), budget)),
-          ended: ({ errors }) => reject(errors[0] === undefined ? noAnswer(id) : VivariumError.from(errors[0])),
+          answer: (error, lane, bytes) => {
+            answered = true;
+            settle(resolve, reject, () => answerOf(error && { ...error, execution: idText(id) }, payloadOf(lane, bytes), budget));
+          },
+          ended: ({ errors }) => {
+            if (!answered) reject(errors[0] === undefined ? noAnswer(id) : VivariumError.from(errors[0]));
+          },
         });
         return promise;
       },

@@ -155,6 +155,11 @@ export class FirstOutput implements OutputSink {
     this.#first = first;
   }
 
+  /** There was one. */
+  get taken(): boolean {
+    return this.#taken;
+  }
+
   take(output: number, emission: Emission): boolean {
     if (!this.#taken) {
       this.#taken = true;

@@ -130,7 +130,7 @@ export class Cell implements Router {
 
   /** Messages for an actor that sleeps, which it will not get. */
   #giveUp(index: number, batch: Batch, error: ErrorRecord): void {
-    if (batch.fromHost) this.#outbound.credit(index, countOf(batch));
+    if (batch.fromHost) this.#outbound.credit(index, countOf(batch), 0);
     if (batch.reply === undefined) for (const execution of batch.executions) this.#routing.fail(index, execution, error);
     else this.#routing.respond(batch.reply, error, textLane, '');
     this.#executions.release(batch.executions);
@@ -257,8 +257,8 @@ export class Cell implements Router {
 
   taken(actor: Actor, batch: Batch): void {
     const count = countOf(batch);
-    if (batch.fromHost) this.#outbound.credit(actor.plan.index, count);
     const { size, capacity } = actor.mailbox;
+    if (batch.fromHost) this.#outbound.credit(actor.plan.index, count, capacity);
     const half = capacity >> 1;
     if (size === 0 || (size <= half && size + count > half)) for (const sender of actor.senders) if (sender !== actor) setImmediate(() => sender.resume());
   }

@@ -152,7 +152,7 @@ export class Guest {
   async #apply(door: DoorName, args: readonly unknown[], limit: number): Promise<Broken | undefined> {
     this.#running++;
     try {
-      await this.#doors[door].apply(undefined, args.map((arg) => this.#carried(arg)) as never, { timeout: Math.max(1, Math.ceil(limit)) });
+      await this.#doors[door].apply(undefined, args.map((arg) => this.#carried(arg)) as never, { timeout: timeoutOf(limit) });
       return undefined;
     } catch (error) {
       return error === decoy || this.#disposed ? undefined : diagnose(error);
@@ -160,6 +160,20 @@ export class Guest {
       if (--this.#running === 0 && this.#disposed) this.#left.resolve();
     }
   }
+}
+
+/** A limit may last longer by this part of it. */
+const grain = 32;
+
+/**
+ * isolated-vm wakes a thread when the limit of a call is over, though the call ended long before. So limits end together with those of
+ * other calls, and it wakes once for many of them. Milliseconds.
+ */
+function timeoutOf(limit: number): number {
+  const step = 2 ** Math.floor(Math.log2(limit / grain));
+  if (step <= 1) return Math.max(1, Math.ceil(limit));
+  const now = performance.now();
+  return Math.ceil(Math.ceil((now + limit) / step) * step - now);
 }
 
 let draining = false;

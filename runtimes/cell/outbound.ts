@@ -24,6 +24,10 @@ const mostTogether = 8 * 1024 * 1024;
 const fullLines = 1024 * 1024;
 /** Numbers of one column: what the host takes. */
 const fullColumn = frameLimits.payloads;
+/** Room is told at once when it is this part of the mailbox: a frame of its own wakes the host, which for one message costs more than the rest. */
+const partsOfMailbox = 4;
+/** And when nothing else is told for so long. Milliseconds. */
+const creditDelay = 5;
 
 export class Outbound {
   readonly #channel: Channel;
@@ -33,6 +37,7 @@ export class Outbound {
   /** Characters of these. */
   #characters = 0;
   #credit = new Map<number, number>();
+  #creditTimer: NodeJS.Timeout | undefined;
   #settled: Execution[] = [];
 
   constructor(channel: Channel) {
@@ -75,9 +80,17 @@ export class Outbound {
     this.#soon();
   }
 
-  credit(actor: number, messages: number): void {
-    this.#credit.set(actor, (this.#credit.get(actor) ?? 0) + messages);
-    this.#soon();
+  /** That the mailbox of an actor, which takes `capacity` messages, has room for so many more: little room is told with what else there is to say. */
+  credit(actor: number, messages: number, capacity: number): void {
+    const room = (this.#credit.get(actor) ?? 0) + messages;
+    this.#credit.set(actor, room);
+    if (room * partsOfMailbox >= capacity) this.#soon();
+    else this.#creditTimer ??= setTimeout(() => this.#creditIsDue(), creditDelay);
+  }
+
+  #creditIsDue(): void {
+    this.#creditTimer = undefined;
+    if (this.#credit.size > 0) this.#soon();
   }
 
   settled(execution: Execution): void {
