@@ -57,15 +57,16 @@ export async function timesOf(count: number, call: (index: number) => Promise<un
 }
 
 /**
- * The times at which messages are to come, evenly spread, each as soon as it has come. Times of one millisecond come together,
- * because a timer is no finer; each keeps its own.
- * @param rate messages per second @param duration milliseconds
+ * Messages at fixed times, evenly spread, each as soon as its time has come. Times of one millisecond come together, because a timer is
+ * no finer; each keeps its own.
+ * @param rate messages per second @param duration milliseconds @param due takes the times
  */
-export async function* arrivals(rate: number, duration: number): AsyncGenerator<number> {
+export async function* arrivals(rate: number, duration: number, due: number[]): AsyncGenerator<{ n: number }> {
   const began = performance.now();
   const count = Math.floor((rate * duration) / 1000);
-  for (let next = 0; next < count; ) {
-    for (let due = began + (next * 1000) / rate; next < count && due <= performance.now(); due = began + (++next * 1000) / rate) yield due;
+  const timeOf = (index: number): number => began + (index * 1000) / rate;
+  while (due.length < count) {
+    for (let time = timeOf(due.length); due.length < count && time <= performance.now(); time = timeOf(due.length)) yield { n: due.push(time) };
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
 }

@@ -19,17 +19,12 @@ const usualMessages = 150_000;
 /** Of load, in milliseconds. */
 const usualDuration = 5_000;
 
-/** Lets a message go whenever its time has come. */
-async function* timed(schedule: AsyncIterable<number>, due: number[]): AsyncGenerator<{ n: number }> {
-  for await (const time of schedule) yield { n: due.push(time) };
-}
-
 /** @param rate messages per second */
 async function load(flow: Flow, rate: number, duration: number): Promise<Percentiles> {
   const times = new Times();
   const due: number[] = [];
   let answered = 0;
-  for await (const { status, errors } of flow.pipe(timed(arrivals(rate, duration), due), { input: 'in' })) {
+  for await (const { status, errors } of flow.pipe(arrivals(rate, duration, due), { input: 'in' })) {
     if (status !== 'completed') throw new Error(`an execution ${status}: ${JSON.stringify(errors)}`);
     times.add(performance.now() - (due[answered++] as number));
   }

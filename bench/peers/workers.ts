@@ -94,7 +94,7 @@ async function pour(first: MessagePort, last: MessagePort, rate: number, duratio
     if (answered === due.length) finish();
   };
   last.on('message', take);
-  for await (const time of arrivals(rate, duration)) first.postMessage({ n: due.push(time) });
+  for await (const message of arrivals(rate, duration, due)) first.postMessage(message);
   if (answered < due.length) await new Promise<void>((resolve) => (finish = resolve));
   last.off('message', take);
   return times.percentiles;
