@@ -132,7 +132,7 @@ export type HostMessage =
   /** What waits in the cell for an actor without an instance is answered with this error. */
   | { readonly type: 'refuse'; readonly actor: number; readonly error: ErrorRecord }
   /**
-   * Messages for inlets, as columns. `runs` has four numbers for messages in a row: actor, inlet, lane, how many; `execution` says for
+   * Messages for inlets, as columns. `runs` has four numbers for messages in a row: actor, inlet, lane (or that the host wrote the text), how many; `execution` says for
    * each message which of `executions` it belongs to, `length` how many bytes it has. `reply` has pairs: the place of a message, and the
    * number under which the host waits for an `answer`.
    *

@@ -1,5 +1,5 @@
 /** Deliveries on their way to one cell, gathered into frames: everything that one turn of the host's event loop has for it. */
-import { executionSeparator, runWidth } from '../../runtimes/lanes.ts';
+import { executionSeparator, hostsText, type RunLane, runWidth, textLane } from '../../runtimes/lanes.ts';
 import type { HostMessage, Lane } from '../../runtimes/protocol.ts';
 import type { Carried, TrackedExecution } from '../executions/tracked.ts';
 
@@ -28,7 +28,7 @@ interface Batch {
   lines: number;
   /** The last of them. */
   described: string;
-  /** Actor, inlet, lane, messages. */
+  /** Actor, inlet, {@link RunLane}, messages. */
   runs: number[];
   /** Place in `executions`. */
   execution: number[];
@@ -83,8 +83,9 @@ export class Outbound {
     batch.execution.push(this.#introduce(execution));
     const { runs, payloads } = batch;
     const last = runs.length - runWidth;
-    if (last >= 0 && runs[last] === actor && runs[last + 1] === inlet && runs[last + 2] === lane) runs[last + 3] = (runs[last + 3] as number) + 1;
-    else runs.push(actor, inlet, lane, 1);
+    const runLane: RunLane = lane === textLane && typeof payload === 'string' ? hostsText : lane;
+    if (last >= 0 && runs[last] === actor && runs[last + 1] === inlet && runs[last + 2] === runLane) runs[last + 3] = (runs[last + 3] as number) + 1;
+    else runs.push(actor, inlet, runLane, 1);
     if (reply !== 0) batch.reply.push(row, reply);
     batch.length.push(payload.length);
     batch.bytes += payload.length;

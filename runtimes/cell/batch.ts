@@ -19,7 +19,13 @@ export interface Payloads {
   readonly lengths: string;
   /** A binary payload has one character a byte. */
   readonly body: string;
+  readonly writer: Writer;
 }
+
+/** Who wrote all of these payloads: an instance of an actor, or the host. Undefined if that is not known, or not one alone. */
+export type Writer = object | undefined;
+/** The host, for what it encoded itself; not for what it brings from other cells. */
+export const host: Writer = Object.freeze({});
 
 /** The executions of messages, one each. All that guests may know of them is the same, save their numbers. */
 export interface Causes {
@@ -85,7 +91,7 @@ export function asNumbers(executions: readonly Pick<Execution, 'number'>[]): str
   return textOfUnits(units);
 }
 
-export const onePayload = (lane: Lane, text: string): Payloads => ({ lane, lengths: asLength(text.length), body: text });
+export const onePayload = (lane: Lane, text: string): Payloads => ({ lane, lengths: asLength(text.length), body: text, writer: undefined });
 
 /** Characters of the payloads from one row up to another. */
 export function charactersOf(lengths: string, from: number, to: number): number {
@@ -113,12 +119,13 @@ export function causesOf({ batch, from, to }: Rows): Causes {
 }
 
 function payloadsOf({ batch, from, to }: Rows): Payloads {
-  const { lane, lengths, body } = batch;
+  const { lane, lengths, body, writer } = batch;
   const start = charactersOf(lengths, 0, from);
   return {
     lane,
     lengths: lengths.slice(lengthWidth * from, lengthWidth * to),
     body: partOf(body, start, start + charactersOf(lengths, from, to)),
+    writer,
   };
 }
 
@@ -150,11 +157,12 @@ export function select(batch: Batch, holds: (execution: Execution) => boolean): 
 }
 
 /** Messages of these causes for an inlet of this cell. */
-export const asBatch = ({ executions, description, numbers }: Causes, { lane, lengths, body }: Payloads, inlet: number): Batch => ({
+export const asBatch = ({ executions, description, numbers }: Causes, { lane, lengths, body, writer }: Payloads, inlet: number): Batch => ({
   inlet,
   lane,
   lengths,
   body,
+  writer,
   executions,
   description,
   numbers,

@@ -1,7 +1,7 @@
 /** Reads what the host delivers: columns of a frame become batches for mailboxes. */
-import { executionSeparator, type Lane, runWidth, textLane } from '../lanes.ts';
+import { executionSeparator, hostsText, type Lane, type RunLane, runWidth, textLane } from '../lanes.ts';
 import type { HostMessage } from '../protocol.ts';
-import { asLength, asLengths, asNumbers, type Batch, type Payloads } from './batch.ts';
+import { asLength, asLengths, asNumbers, type Batch, host, type Payloads } from './batch.ts';
 import type { Execution, Executions } from './executions.ts';
 import { toText } from './outbound.ts';
 
@@ -16,7 +16,7 @@ export function readDelivery(message: Delivery, region: Buffer, executions: Exec
   let at = 0;
   for (let run = 0; run < message.runs.length; run += runWidth) {
     const { runs } = message;
-    const [actor, inlet, lane, count] = [runs[run], runs[run + 1], runs[run + 2], runs[run + 3]] as [number, number, Lane, number];
+    const [actor, inlet, lane, count] = [runs[run], runs[run + 1], runs[run + 2], runs[run + 3]] as [number, number, RunLane, number];
     const end = row + count;
     while (row < end) {
       const first = introduced[message.execution[row] as number] as Execution;
@@ -68,9 +68,11 @@ function repliesOf({ reply }: Delivery): Map<number, number> | undefined {
  * The payloads of these rows. If all of them together have as many characters as bytes, so has each; and if not, each is decoded by
  * itself: what one ends with must not become part of the next.
  */
-function payloadsOf({ length }: Delivery, from: number, to: number, lane: Lane, bytes: Buffer): Payloads {
+function payloadsOf({ length }: Delivery, from: number, to: number, runLane: RunLane, bytes: Buffer): Payloads {
+  const lane: Lane = runLane === hostsText ? textLane : runLane;
+  const writer = runLane === hostsText ? host : undefined;
   const whole = toText(lane, bytes);
-  if (lane !== textLane || whole.length === bytes.length) return { lane, lengths: asLengths(length, from, to), body: whole };
+  if (lane !== textLane || whole.length === bytes.length) return { lane, lengths: asLengths(length, from, to), body: whole, writer };
   let lengths = '';
   let body = '';
   for (let row = from, start = 0; row < to; row++) {
@@ -80,5 +82,5 @@ function payloadsOf({ length }: Delivery, from: number, to: number, lane: Lane, 
     body += text;
     start = end;
   }
-  return { lane, lengths, body };
+  return { lane, lengths, body, writer };
 }

@@ -125,6 +125,7 @@ export class Mailbox {
       numbers: last.numbers + batch.numbers,
       lengths: last.lengths + batch.lengths,
       body: last.body + batch.body,
+      writer: last.writer === batch.writer ? last.writer : undefined,
     };
     return true;
   }

@@ -1,6 +1,6 @@
 /** Batches as an instance is given them: side by side, each column of all of them together. */
-import { inBytes } from '../guest/wire.ts';
-import { executionSeparator } from '../lanes.ts';
+import { inBytes, ofOneWriter } from '../guest/wire.ts';
+import { executionSeparator, textLane } from '../lanes.ts';
 import type { RuntimeName } from '../protocol.ts';
 import { type Batch, countOf } from './batch.ts';
 import { bufferOf, placeIn } from './binary.ts';
@@ -32,7 +32,8 @@ export function packed(batches: readonly Batch[], runtime: RuntimeName): Packed 
       descriptions += line++ < 0 ? described : executionSeparator + described;
     }
     const place = placeIn(runtime, batch.lane);
-    headers += batchHeader(batch.inlet, place, line, countOf(batch));
+    const together = batch.writer !== undefined && place === textLane && runtime === 'javascript';
+    headers += batchHeader(batch.inlet, together ? ofOneWriter : place, line, countOf(batch));
     lengths += batch.lengths;
     numbers += batch.numbers;
     if (place === inBytes) binary.push(batch.body);

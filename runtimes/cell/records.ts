@@ -1,10 +1,22 @@
 /** The cell's half of the numbers that cross the wall as characters: see guest/wire.ts. */
-import { codeOffset, firstOfPair, inBytes, laneOf, lengthWidth, paired, type Place, recordWidth, secondOfPair, settledWithError } from '../guest/wire.ts';
+import {
+  codeOffset,
+  firstOfPair,
+  inBytes,
+  laneOf,
+  lengthWidth,
+  paired,
+  ofOneWriter,
+  type Place,
+  recordWidth,
+  secondOfPair,
+  settledWithError,
+} from '../guest/wire.ts';
 import type { Lane } from '../lanes.ts';
 import { lengthAt } from './batch.ts';
 
 /** What tells of one batch. @param description the number of its description in the delivery */
-export const batchHeader = (inlet: number, place: Place, description: number, messages: number): string =>
+export const batchHeader = (inlet: number, place: Place | typeof ofOneWriter, description: number, messages: number): string =>
   String.fromCharCode(paired(inlet, place), description, messages);
 
 /** What an instance says: {@link count} payloads, of turns in a row or of one turn. */
@@ -80,7 +92,7 @@ const codeAt = (records: string, at: number): number => firstOfPair(records.char
 
 const placeAt = (records: string, at: number): Place => {
   const place = secondOfPair(records.charCodeAt(at + 2));
-  if (place > inBytes) throw new Error('a record names no place');
+  if (place === ofOneWriter) throw new Error('a record names no place');
   return place;
 };
 

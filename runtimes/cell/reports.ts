@@ -66,7 +66,7 @@ export class Reports {
       const end = to === count ? record.end : start + charactersOf(lengths, row, to);
       if (rows !== undefined) {
         this.#handbacks = 0;
-        const payloads = { lane, lengths: lengths.slice(lengthWidth * row, lengthWidth * to), body: partOf(body, start, end) };
+        const payloads = { lane, lengths: lengths.slice(lengthWidth * row, lengthWidth * to), body: partOf(body, start, end), writer: this };
         this.#listener.settled(rows, code === settledWithValue ? payloads : undefined, microseconds);
       }
       start = end;
@@ -83,7 +83,7 @@ export class Reports {
 
   #readTurn(record: Record, microseconds: number): void {
     const { turn: number, code, count, lane, lengths, body, start, end } = record;
-    const payloads = { lane, lengths, body: partOf(body, start, end) };
+    const payloads = { lane, lengths, body: partOf(body, start, end), writer: this };
     const turn = number === 0 ? undefined : this.#open.get(number);
     if (number !== 0 && turn === undefined) return;
     if (code === settledWithError) {

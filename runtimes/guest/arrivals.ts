@@ -1,8 +1,10 @@
 /** Messages that were delivered and have not begun. A turn is made of one when it begins, and not before. */
-import { executionSeparator } from '../lanes.ts';
+import type { Budget } from '../../sdk/message.ts';
+import { executionSeparator, textLane } from '../lanes.ts';
 import type { Row, Turn } from './kernel.ts';
 import { charCodeAt, indexOf, slice, subarray, table } from './primordials.ts';
-import { batchWidth, firstOfPair, inBytes, laneOf, lengthWidth, numberWidth, type Place, secondOfPair } from './wire.ts';
+import { createForerunner } from './forerunner.ts';
+import { batchWidth, firstOfPair, inBytes, laneOf, lengthWidth, numberWidth, ofOneWriter, type Place, secondOfPair } from './wire.ts';
 
 export interface Arrivals {
   /** What the door `deliver` was given: see {@link Doors} in wire.ts. */
@@ -36,6 +38,8 @@ interface Delivery {
   left: number;
   inlet: number;
   place: Place;
+  /** The messages of the present batch have one writer. */
+  together: boolean;
   /** Which description that is. */
   described: number;
   description: string;
@@ -52,7 +56,8 @@ const lineOf = (text: string, line: number): string => {
   return end === -1 ? slice(text, start) : slice(text, start, end);
 };
 
-export function createArrivals(): Arrivals {
+export function createArrivals(budget: Budget): Arrivals {
+  const forerunner = createForerunner(budget);
   let head: Delivery | undefined;
   let tail: Delivery | undefined;
   let dropped = table<boolean>();
@@ -63,7 +68,9 @@ export function createArrivals(): Arrivals {
     const inletAndPlace = charCodeAt(batches, batch);
     const described = charCodeAt(batches, batch + 1);
     delivery.inlet = firstOfPair(inletAndPlace);
-    delivery.place = secondOfPair(inletAndPlace);
+    const place = secondOfPair(inletAndPlace);
+    delivery.together = place === ofOneWriter;
+    delivery.place = place === ofOneWriter ? textLane : place;
     if (described !== delivery.described) {
       delivery.described = described;
       delivery.description = lineOf(delivery.descriptions, described);
@@ -112,7 +119,8 @@ export function createArrivals(): Arrivals {
         batch: 0,
         left: 0,
         inlet: 0,
-        place: 0,
+        place: textLane,
+        together: false,
         described: -1,
         description: '',
         start: 0,
@@ -130,14 +138,18 @@ export function createArrivals(): Arrivals {
     take() {
       const delivery = head as Delivery;
       const { turn: id, start, byteStart, numbers } = delivery;
-      const length = advance(delivery);
+      while (delivery.left === 0) openBatch(delivery);
       const { place } = delivery;
+      const at = (id - delivery.first) * lengthWidth;
+      const message = delivery.together ? forerunner.message(id, delivery.left, delivery.lengths, at, delivery.body, start) : undefined;
+      const length = advance(delivery);
       const number = (id - delivery.first) * numberWidth;
       const turn: Turn = {
         id,
         inlet: delivery.inlet,
         lane: laneOf(place),
-        text: place === inBytes ? '' : slice(delivery.body, start, start + length),
+        message,
+        text: place === inBytes || message !== undefined ? '' : slice(delivery.body, start, start + length),
         bytes: place === inBytes ? subarray(delivery.bytes as Uint8Array, byteStart, byteStart + length) : undefined,
         description: delivery.description,
         execution: charCodeAt(numbers, number) + charCodeAt(numbers, number + 1) * 65_536 + charCodeAt(numbers, number + 2) * 4_294_967_296,
@@ -190,6 +202,7 @@ export function createArrivals(): Arrivals {
       tail = undefined;
       dropped = table<boolean>();
       drops = 0;
+      forerunner.clear();
     },
   };
 }

@@ -2,6 +2,7 @@
  * What the bootstrap offers to the language that runs in an isolate, and what it asks of it.
  * Three languages implement {@link Language}; turns, timers, calls, credit and limits are the same for all.
  */
+import type { Message } from '../../sdk/message.ts';
 import type { Lane, LogLevel } from '../protocol.ts';
 import type { Outbox } from './outbox.ts';
 import type { Captured } from './realm.ts';
@@ -60,6 +61,8 @@ export interface Turn {
   readonly id: number;
   readonly inlet: number;
   readonly lane: Lane;
+  /** What was parsed together with others, in the place of its payload; undefined if that is to be decoded. */
+  readonly message: Message | undefined;
   /** The payload as it came; see {@link GuestPayload}. */
   readonly text: string;
   readonly bytes: Uint8Array | undefined;

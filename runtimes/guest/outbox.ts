@@ -8,7 +8,7 @@
  */
 import type { Lane } from '../lanes.ts';
 import { textLane } from '../lanes.ts';
-import { fromCharCode, lengthOf, resolved, setBytes, stringify, subarray, then, Uint8ArrayIntrinsic } from './primordials.ts';
+import { fromCharCode, lengthOf, resolved, setBytes, stringify, subarray, then, Uint16ArrayIntrinsic, Uint8ArrayIntrinsic } from './primordials.ts';
 import {
   codeOffset,
   type GuestEvent,
@@ -27,6 +27,8 @@ const flushBytes = 1024 * 1024;
 /** What is kept for the bytes of the next time. */
 const keptBytes = 64 * 1024;
 const fewBytes = 4 * 1024;
+/** Numbers that become text together: a text for each length, joined to those before it, costs more than all else about it. */
+const fewUnits = 8 * lengthWidth;
 /** What is in it before it is sent, with one more payload of modest size. */
 const mostBytes = flushBytes + keptBytes;
 
@@ -50,10 +52,21 @@ const following = (turn: number, code: number): number => {
 
 const none = new Uint8ArrayIntrinsic(0);
 
+/** Each of {@link fewUnits} as a character. One by one: a list of arguments that has to be made takes far longer. */
+const textOf = (u: Uint16Array): string => {
+  const at = (place: number): number => u[place] as number;
+  return fromCharCode(at(0), at(1), at(2), at(3), at(4), at(5), at(6), at(7), at(8), at(9), at(10), at(11), at(12), at(13), at(14), at(15));
+};
+
 export function createOutbox(send: Send, toBase64: (bytes: Uint8Array) => string): Outbox {
   /** Those that are complete; the last one is still open, and described by the variables below. */
   let records = '';
   let lengths = '';
+  /** Those that come behind `lengths`. */
+  const recent = new Uint16ArrayIntrinsic(fewUnits);
+  let recentUnits = 0;
+  /** How many payloads have a length. */
+  let payloads = 0;
   let events = '';
   let body = '';
   /** Never shown to the guest, who could write to it or take it away. */
@@ -63,7 +76,7 @@ export function createOutbox(send: Send, toBase64: (bytes: Uint8Array) => string
   let code = 0;
   let place: Place = 0;
   let start = 0;
-  /** Characters of `lengths` before the open record. */
+  /** Payloads before the open record. */
   let before = 0;
   /** With what the open record would go on. */
   let nextTurn = -1;
@@ -76,31 +89,40 @@ export function createOutbox(send: Send, toBase64: (bytes: Uint8Array) => string
 
   /** The records with the open one. */
   const complete = (): string => {
-    const count = (lengths.length - before) / lengthWidth;
+    const count = payloads - before;
     return count === 0 ? records : records + fromCharCode(turn, turn >>> 16, paired(code + codeOffset, place), start, start >>> 16, count);
+  };
+
+  const allLengths = (): string => {
+    if (recentUnits === fewUnits) return lengths + textOf(recent);
+    let text = lengths;
+    for (let at = 0; at < recentUnits; at++) text += fromCharCode(recent[at] as number);
+    return text;
   };
 
   const flush = (): void => {
     queued = false;
-    if (lengths === '' && events === '') return;
+    if (payloads === 0 && events === '') return;
     const told = complete();
     const list = events === '' ? '' : `[${events}]`;
-    const sizes = lengths;
-    const payloads = body;
+    const sizes = allLengths();
+    const texts = body;
     const binary = filled === 0 ? '' : toBase64(subarray(bytes, 0, filled));
     records = '';
     lengths = '';
+    recentUnits = 0;
+    payloads = 0;
     events = '';
     body = '';
     filled = 0;
     if (lengthOf(bytes) > keptBytes) bytes = none;
     before = 0;
     nextTurn = -1;
-    send(told, sizes, list, payloads, binary);
+    send(told, sizes, list, texts, binary);
   };
 
   const soon = (): void => {
-    if (body.length + filled + events.length > flushBytes || lengths.length >= lengthWidth * mostPayloads) flush();
+    if (body.length + filled + events.length > flushBytes || payloads >= mostPayloads) flush();
     else if (!entered && !queued) {
       then(kept, flush);
       queued = true;
@@ -119,10 +141,14 @@ export function createOutbox(send: Send, toBase64: (bytes: Uint8Array) => string
   };
 
   /** That payloads, which lie in their place from `at` on and before `end`, belong to a record. */
-  const append = (ofTurn: number, said: number, inPlace: Place, sizes: string, at: number, end: number, next: number): void => {
+  const append = (ofTurn: number, said: number, inPlace: Place, sizes: string | number, at: number, end: number, next: number): void => {
+    if (recentUnits === fewUnits || typeof sizes === 'string') {
+      lengths = allLengths();
+      recentUnits = 0;
+    }
     if (ofTurn !== nextTurn || said !== code || inPlace !== place || at !== nextStart) {
       records = complete();
-      before = lengths.length;
+      before = payloads;
       turn = ofTurn;
       code = said;
       place = inPlace;
@@ -131,7 +157,14 @@ export function createOutbox(send: Send, toBase64: (bytes: Uint8Array) => string
     // From here on nothing is called, so all of it happens or none.
     nextTurn = next;
     nextStart = end;
-    lengths += sizes;
+    if (typeof sizes === 'string') {
+      lengths += sizes;
+      payloads += sizes.length / lengthWidth;
+    } else {
+      recent[recentUnits++] = sizes;
+      recent[recentUnits++] = sizes >>> 16;
+      payloads++;
+    }
     soon();
   };
 
@@ -141,7 +174,7 @@ export function createOutbox(send: Send, toBase64: (bytes: Uint8Array) => string
       const at = payload === undefined ? body.length : filled;
       if (payload === undefined) body += text;
       else keep(payload, length);
-      append(ofTurn, said, payload === undefined ? lane : inBytes, fromCharCode(length, length >>> 16), at, at + length, following(ofTurn, said));
+      append(ofTurn, said, payload === undefined ? lane : inBytes, length, at, at + length, following(ofTurn, said));
     },
     recordRow(firstTurn, said, sizes, texts) {
       const at = body.length;

@@ -32,6 +32,7 @@ export const StringIntrinsic = String;
 export const NumberIntrinsic = Number;
 export const numberToString = uncurry(Number.prototype.toString) as unknown as (number: number, radix: number) => string;
 export const Uint8ArrayIntrinsic = Uint8Array;
+export const Uint16ArrayIntrinsic = Uint16Array;
 export const Int32ArrayIntrinsic = Int32Array;
 export const ArrayBufferIntrinsic = ArrayBuffer;
 export const DateIntrinsic = Date;

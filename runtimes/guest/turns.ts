@@ -2,7 +2,7 @@
  * The turns of one instance: what was delivered waits here, begins when the instance is free, and hands
  * itself back when the slice is over. Order is the order of delivery.
  */
-import { sizeOf } from './codec.ts';
+import { budgetFor, sizeOf } from './codec.ts';
 import type { GuestPayload, Language } from './kernel.ts';
 import { describe, hostError, type HostError } from './failure.ts';
 import type { Turn } from './kernel.ts';
@@ -63,7 +63,7 @@ const background = (): Pick<Turn, 'sentMessages' | 'sentBytes'> => ({ sentMessag
 /** @param ends is told before the report of a turn is written, `becameIdle` after that of the last one. */
 export function createTurns(settings: Settings, outbox: Outbox, ends: (turn: Turn) => void, becameIdle: () => void): Turns {
   const { limits, concurrency } = settings;
-  const arrivals = createArrivals();
+  const arrivals = createArrivals(budgetFor(limits.message));
   /** The turns that have begun and not ended, in that order. A list: a table that is filled and emptied for each message is slow. */
   let firstOpen: Turn | undefined;
   let lastOpen: Turn | undefined;

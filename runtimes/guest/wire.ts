@@ -50,12 +50,13 @@ export const mostPayloads = 4096;
 export type Place = Lane | typeof inBytes;
 export const inBytes = 2;
 export const laneOf = (place: Place): Lane => (place === textLane ? textLane : binaryLane);
+/** In the place of one, of a delivered batch: payloads of the text lane in the body that have one writer. They may be parsed together. */
+export const ofOneWriter = 3;
 
 /** Two numbers in one character, the second of them a place. */
-export const paired = (number: number, place: Place): number => number * 4 + place;
+export const paired = (number: number, place: Place | typeof ofOneWriter): number => number * 4 + place;
 export const firstOfPair = (pair: number): number => pair >> 2;
-/** @returns a place, or 3, which is none */
-export const secondOfPair = (pair: number): Place => (pair & 3) as Place;
+export const secondOfPair = (pair: number): Place | typeof ofOneWriter => (pair & 3) as Place | typeof ofOneWriter;
 /** Codes begin below 0. */
 export const codeOffset = 8;
 

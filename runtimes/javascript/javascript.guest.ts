@@ -129,7 +129,7 @@ export function createJavaScript(kernel: Kernel): Language {
     begin(turn) {
       const handler = handlers[turn.inlet];
       if (handler === undefined) throw hostError('actor.inlet', `this actor exports no handler for the inlet \`${settings.inlets[turn.inlet]}\``);
-      const result = handler(decodeGuest(turn, budget), contextFor(turn));
+      const result = handler(turn.message ?? decodeGuest(turn, budget), contextFor(turn));
       if (isThenable(result)) then(new PromiseIntrinsic((resolve) => resolve(result as never)), (value) => settle(turn, value), fail(turn));
       else settle(turn, result);
     },

@@ -68,7 +68,7 @@ const isDigit = (text: string, at: number): boolean => {
 };
 
 /** Whether so many digits stand in a row; most texts have none. A row of that length holds every place of that distance. */
-function hasManyDigits(text: string): boolean {
+export function hasManyDigits(text: string): boolean {
   for (let at = manyDigits - 1; at < text.length; at += manyDigits) {
     if (!isDigit(text, at)) continue;
     let first = at;

@@ -72,7 +72,7 @@ test('the work of an actor that had many turns is one entry in the end', () => {
 
 test('half a character at the end of a payload does not meet the other half at the beginning of the next', async () => {
   const { outbound, flushed } = cell();
-  outbound.emit(0, 0, [1, 2], { lane: 0, lengths: '\x03\0\x03\0', body: '"a\ud83d\ude00b"' });
+  outbound.emit(0, 0, [1, 2], { lane: 0, lengths: '\x03\0\x03\0', body: '"a\ud83d\ude00b"', writer: undefined });
   const [emitted] = await flushed();
   expect(emitted).toMatchObject({ type: 'emit', length: [5, 5] });
 });

@@ -10,17 +10,15 @@ import { type Broken, Guest } from '../../runtimes/cell/guest.ts';
 import { Interpreters } from '../../runtimes/cell/interpreters.ts';
 import { type Shell, Shells } from '../../runtimes/cell/shells.ts';
 import { warmUp } from '../../runtimes/cell/warmUp.ts';
-import { asLength, asNumbers, lengthAt } from '../../runtimes/cell/batch.ts';
-import { bufferOf, placeIn } from '../../runtimes/cell/binary.ts';
-import { batchHeader, readRecords } from '../../runtimes/cell/records.ts';
+import { asBatch, asLengths, asNumbers, type Batch, host, lengthAt, type Writer } from '../../runtimes/cell/batch.ts';
+import { packed } from '../../runtimes/cell/packing.ts';
+import { readRecords } from '../../runtimes/cell/records.ts';
 import { SynchronousReplies } from '../../runtimes/cell/synchronous.ts';
 import {
   answered,
   type DoorName,
   type GuestEvent,
   handedBack,
-  inBytes,
-  type Place,
   settledWithError,
   settledWithNothing,
   settledWithValue,
@@ -72,11 +70,16 @@ export interface GuestCall {
   readonly turn: number;
 }
 
-interface Delivered {
+/** A payload as it travels inside a cell: binary ones with one character a byte. */
+export interface Delivered {
+  readonly lane: Lane;
+  readonly text: string;
+  readonly writer?: Writer;
+}
+
+interface Waiting extends Required<Delivered> {
   readonly turn: number;
   readonly inlet: number;
-  readonly place: Place;
-  readonly text: string;
 }
 
 export interface InstanceOptions {
@@ -135,6 +138,24 @@ export class Fallen extends Error {
 
 /** The execution that every message belongs to. */
 const description = JSON.stringify({ parents: [], attempt: 1, deadline: 0, trace: '', id: 'execution-1' });
+const execution = { handle: 1, description, number: 0, partition: 0, inFlight: 0, received: 0, work: undefined, cancelled: undefined };
+
+/** Those that lie in a row and are alike, as one batch. */
+function batchesOf(messages: readonly Waiting[]): Batch[] {
+  const batches: Batch[] = [];
+  for (let from = 0; from < messages.length; ) {
+    const { inlet, lane, writer } = messages[from] as Waiting;
+    let to = from;
+    while (to < messages.length && messages[to]?.inlet === inlet && messages[to]?.lane === lane && messages[to]?.writer === writer) to++;
+    const texts = messages.slice(from, to).map(({ text }) => text);
+    const lengths = texts.map(({ length }) => length);
+    const executions = texts.map(() => execution);
+    const payloads = { lane, lengths: asLengths(lengths, 0, lengths.length), body: texts.join(''), writer };
+    batches.push(asBatch({ executions, description, numbers: asNumbers(executions) }, payloads, inlet));
+    from = to;
+  }
+  return batches;
+}
 
 export class TestInstance {
   readonly logs: LogLine[] = [];
@@ -249,12 +270,12 @@ export class TestInstance {
 
   /** Delivers messages in one batch, and what is handed back again, until each has ended. */
   async deliverAll(values: readonly unknown[], inlet = 'in'): Promise<TurnResult[]> {
-    const payloads = values.map((value) => payloadOf(value));
+    const payloads = values.map((value) => ({ ...payloadOf(value), writer: host }));
     return this.deliverPayloads(payloads, inlet);
   }
 
   /** The same, for payloads as another actor may have made them. */
-  deliverPayloads(payloads: readonly { lane: Lane; text: string }[], inlet = 'in'): Promise<TurnResult[]> {
+  deliverPayloads(payloads: readonly Delivered[], inlet = 'in'): Promise<TurnResult[]> {
     if (this.#fallen !== undefined) return Promise.reject(this.#fallen);
     const number = (this.#options.inlets ?? ['in']).indexOf(inlet);
     const first = this.#nextTurn;
@@ -265,19 +286,12 @@ export class TestInstance {
           this.#turns.set(first + index, { sent: [], resolve, reject });
         }),
     );
-    this.#waiting.push(
-      ...payloads.map((payload, index) => ({
-        turn: first + index,
-        inlet: number,
-        place: placeIn(this.#options.source.runtime, payload.lane),
-        text: payload.text,
-      })),
-    );
+    this.#waiting.push(...payloads.map(({ lane, text, writer }, index) => ({ turn: first + index, inlet: number, lane, text, writer })));
     this.#pump();
     return Promise.all(results);
   }
 
-  readonly #waiting: Delivered[] = [];
+  readonly #waiting: Waiting[] = [];
   #delivering = false;
 
   #pump(): void {
@@ -286,22 +300,15 @@ export class TestInstance {
     const batch = this.#waiting.splice(0, 1024);
     this.#batch = batch;
     this.batches.push(batch.length);
-    const joined = (part: (message: Delivered) => string): string => batch.map(part).join('');
-    const columns = [
-      joined(({ inlet, place }) => batchHeader(inlet, place, 0, 1)),
-      joined(({ text }) => asLength(text.length)),
-      joined(() => asNumbers([{ number: 0 }])),
-    ];
-    const body = joined(({ place, text }) => (place === inBytes ? '' : text));
-    const bytes = bufferOf(batch.filter(({ place }) => place === inBytes).map(({ text }) => text));
-    const args = [batch[0]?.turn, ...columns, description, body, this.room, bytes];
+    const { headers, lengths, numbers, descriptions, body, bytes } = packed(batchesOf(batch), this.#options.source.runtime);
+    const args = [batch[0]?.turn, headers, lengths, numbers, descriptions, body, this.room, bytes];
     void this.enter('deliver', args).then(() => {
       this.#delivering = false;
       if (this.#fallen === undefined) this.#pump();
     });
   }
 
-  #batch: Delivered[] = [];
+  #batch: Waiting[] = [];
 
   get pendingTimers(): number {
     return this.#timers.size;
@@ -443,7 +450,7 @@ export class TestInstance {
     const synchronous = event.synchronous === true;
     if (synchronous) this.#replies?.expect(event.id);
     let error: ErrorRecord | null = null;
-    let reply: { lane: Lane; text: string } = { lane: textLane, text: '' };
+    let reply: Delivered = { lane: textLane, text: '' };
     try {
       const call: GuestCall = {
         kind: event.is === 'ask' ? 'ask' : 'service',
@@ -464,8 +471,7 @@ export class TestInstance {
 
 const ending = (turn: OpenTurn): Pick<TurnResult, 'sent' | 'answer'> => ({ sent: turn.sent, ...('answer' in turn ? { answer: turn.answer as Message } : {}) });
 
-/** As payloads travel inside a cell: binary ones with one character a byte. */
-export function payloadOf(value: unknown): { lane: Lane; text: string } {
+export function payloadOf(value: unknown): Delivered {
   const payload = encode(value ?? null);
   return payload.lane === 'text' ? { lane: 0, text: payload.text } : { lane: 1, text: Buffer.from(payload.bytes).toString('latin1') };
 }

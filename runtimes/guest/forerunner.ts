@@ -1,0 +1,55 @@
+/** Reads small messages many at once, before their turns begin, where one writer has written all of them: see {@link readTogether}. */
+import type { Budget, Message } from '../../sdk/message.ts';
+import { isMap, readTogether, shortFor } from '../../sdk/codec/together.ts';
+import { charCodeAt, slice } from './primordials.ts';
+import { lengthWidth } from './wire.ts';
+
+/** How many are read at once: so few that nothing is lost if the slice is over, and no limit of time is held up. */
+const mostAhead = 64;
+
+export interface Forerunner {
+  /**
+   * The message of a turn, whose payload begins at `start` in the body, and whose length stands at `at`.
+   *
+   * @param left how many messages of the same writer there are from it on
+   * @returns undefined if it is to be read by itself
+   */
+  message(turn: number, left: number, lengths: string, at: number, body: string, start: number): Message | undefined;
+  /** The numbers of turns begin anew. */
+  clear(): void;
+}
+
+export function createForerunner(budget: Budget): Forerunner {
+  const short = shortFor(budget);
+  let messages: readonly Message[] | undefined;
+  /** The turns of those that were looked at. */
+  let first = 0;
+  let end = 0;
+
+  const lookAhead = (turn: number, left: number, lengths: string, from: number, body: string, start: number): void => {
+    const most = left < mostAhead ? left : mostAhead;
+    let count = 0;
+    let to = start;
+    for (let at = from; count < most; count++, at += lengthWidth) {
+      const length = charCodeAt(lengths, at) + charCodeAt(lengths, at + 1) * 65_536;
+      if (length > short || !isMap(body, to, to + length)) break;
+      to += length;
+    }
+    messages = count > 1 ? readTogether(slice(body, start, to), count) : undefined;
+    first = turn;
+    // One that is no small map ends the row, and was looked at too.
+    end = turn + (count < most ? count + 1 : count);
+  };
+
+  return {
+    message(turn, left, lengths, at, body, start) {
+      if (turn >= end || turn < first) lookAhead(turn, left, lengths, at, body, start);
+      return messages?.[turn - first];
+    },
+    clear() {
+      messages = undefined;
+      first = 0;
+      end = 0;
+    },
+  };
+}
