@@ -113,8 +113,8 @@ export type HostMessage =
       /** For how many milliseconds an actor has nothing to do before it is hibernated; 0: however long. */
       readonly idle: number;
     }
-  /** So many isolates are to be kept ready for actors that start. Room for them is there. May come before `hello`. */
-  | { readonly type: 'warm'; readonly isolates: number }
+  /** So many isolates are to be kept ready for actors that start, by their language. Room for them is there. May come before `hello`. */
+  | ({ readonly type: 'warm' } & WarmIsolates)
   /**
    * An isolate is to be kept ready in which Python has started, for an actor with so much memory, in bytes; 0: none any more. The
    * next that is created with as much takes it, and no other follows by itself. May come before `hello`. Answered by `interpreters` when there is one, or none any more.
@@ -171,6 +171,9 @@ export type HostMessage =
   | { readonly type: 'ping'; readonly token: number }
   /** Who waits in this cell? Answered by `waits`. */
   | { readonly type: 'look'; readonly token: number };
+
+/** Isolates that are kept ready: those for JavaScript have nothing in them, those for WASM what all its actors need. */
+export type WarmIsolates = Readonly<Record<'javascript' | 'wasm', number>>;
 
 export type HostMessageType = HostMessage['type'];
 

@@ -118,8 +118,7 @@ export class Cell implements RoutedCell, Residence {
         },
         runsPython: (memory) => listener.runsPython(this, memory),
       },
-      unbound.warmth,
-      unbound.interpreter,
+      unbound,
       identity.place,
     );
     unbound.bind(identity.namespace, { onMessage: (message, payloads) => this.#receive(message, payloads), onExit: (reason) => this.#died(reason) });
@@ -139,10 +138,9 @@ export class Cell implements RoutedCell, Residence {
 
   /** @param idle milliseconds without anything to do after which an actor is hibernated; 0: never */
   hello(idle: number): void {
-    this.#residents.idleLimit = idle;
     const { number, generation } = this;
     this.outbound.send({ type: 'hello', version: protocolVersion, cell: number, generation, credit: firstCredit, careful: false, idle });
-    this.#residents.look();
+    this.#residents.begin(idle);
   }
 
   /**
@@ -154,8 +152,8 @@ export class Cell implements RoutedCell, Residence {
   }
 
   /** An actor is about to be created because something waits for it. */
-  wakes(): void {
-    this.#residents.wakes();
+  wakes(actor: number): void {
+    this.#residents.wakes(actor);
   }
 
   hosts(actor: number): boolean {

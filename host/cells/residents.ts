@@ -4,7 +4,7 @@
  * What the cell tells of them is checked against what it was asked to do: what nobody asked for is a violation.
  */
 import { type ErrorRecord, VivariumError } from '../../sdk/errors.ts';
-import type { RuntimeName } from '../../runtimes/protocol.ts';
+import type { RuntimeName, WarmIsolates } from '../../runtimes/protocol.ts';
 import type { ExportCredit } from '../routing/credit.ts';
 import type { Outbound } from '../routing/outbound.ts';
 import type { Said } from '../routing/router.ts';
@@ -14,7 +14,7 @@ import { recordOf } from './failure.ts';
 import { Interpreters } from './interpreters.ts';
 import type { IsolateCounts } from './memory.ts';
 import { ProtocolViolation } from './violation.ts';
-import type { Warmth } from './warmth.ts';
+import { Warmth } from './warmth.ts';
 
 /** Their cell. */
 export interface Dwelling {
@@ -57,16 +57,16 @@ const createGrace = 5_000;
 
 export class Residents {
   /** Milliseconds without anything to do after which an actor is hibernated; 0: never. */
-  idleLimit = 0;
+  #idleLimit = 0;
   readonly interpreters: Interpreters;
   readonly #dwelling: Dwelling;
   readonly #hosted = new Map<number, Hosted>();
   readonly #creations = new Map<number, Creation>();
   /** By actor that was here: the number of its last instance. A number never returns, so what was meant for an earlier life goes nowhere. */
   readonly #lastInstances = new Map<number, number>();
-  readonly #warmth: Warmth;
+  readonly #warmth: Readonly<Record<keyof WarmIsolates, Warmth>>;
   /** Isolates that the cell keeps ready. */
-  #warm: number;
+  #warm: WarmIsolates;
   readonly #isolates: Record<RuntimeName, number> = { javascript: 0, python: 0, wasm: 0 };
   /** What turns of the actors that are here may send without waiting. Messages. */
   #overshoot = 0;
@@ -76,14 +76,18 @@ export class Residents {
   #stopping: { readonly actors: Set<number>; done(): void } | undefined;
   #dead: ErrorRecord | undefined;
 
-  /** @param interpreter for how much memory it keeps an interpreter already, in bytes, or 0 @param place which of the cells of the flow it is */
-  constructor(dwelling: Dwelling, warmth: Warmth, interpreter: number, place: number) {
+  /**
+   * @param spare what its process may keep ready and was told to: isolates for each language, and an interpreter for so much memory,
+   * in bytes, or 0 @param place which of the cells of the flow it is
+   */
+  constructor(dwelling: Dwelling, spare: { readonly warm: number; readonly isolates: WarmIsolates; readonly interpreter: number }, place: number) {
     this.#dwelling = dwelling;
-    this.#warmth = warmth;
-    this.#warm = warmth.isolates;
-    const deployed = dwelling.shape.actors.filter(({ cell, part }) => cell === place && part.runtime === 'python').length;
+    const deployed = (runtime: RuntimeName): number => dwelling.shape.actors.filter(({ cell, part }) => cell === place && part.runtime === runtime).length;
+    const warmth = (runtime: RuntimeName): Warmth => new Warmth(deployed(runtime) > 0 ? spare.warm : 0);
+    this.#warmth = { javascript: warmth('javascript'), wasm: warmth('wasm') };
+    this.#warm = spare.isolates;
     this.interpreters = new Interpreters(
-      { most: warmth.isolates > 0 ? deployed : 0, kept: interpreter },
+      { most: spare.warm > 0 ? deployed('python') : 0, kept: spare.interpreter },
       {
         isShort: () => dwelling.isShort(),
         fits: (bytes) => dwelling.fits(bytes),
@@ -246,7 +250,7 @@ export class Residents {
   #demandReason(actor: number, { since }: Hosted): void {
     if (this.#dismissed.delete(actor)) return;
     // A host that was held up heard late that it lived.
-    if (this.idleLimit > 0 && Date.now() - since >= this.idleLimit / 2) return;
+    if (this.#idleLimit > 0 && Date.now() - since >= this.#idleLimit / 2) return;
     if (this.#rests === 0) throw new ProtocolViolation(`the stop of actor ${actor}, which nobody asked for`);
     this.#rests--;
   }
@@ -270,35 +274,50 @@ export class Residents {
     credit.overshoot = Math.max(credit.overshoot, this.#overshoot);
   }
 
-  /** Isolates that are kept ready count as those of JavaScript, which they are until an actor takes one. */
   #reserve(): Promise<void> {
     const { javascript, python, wasm } = this.#isolates;
-    return this.#dwelling.reserve({ javascript: javascript + this.#warm, python: python + this.interpreters.isolates, wasm });
+    const ready = this.#warm;
+    return this.#dwelling.reserve({ javascript: javascript + ready.javascript, python: python + this.interpreters.isolates, wasm: wasm + ready.wasm });
+  }
+
+  /** Its actors are about to start. @param idle milliseconds without anything to do after which one is hibernated; 0: never */
+  begin(idle: number): void {
+    this.#idleLimit = idle;
+    this.interpreters.look();
+    // To make room for more would hold up the first of them.
+    if (sum(this.#wanted) <= sum(this.#warm)) void this.#keepWarm();
   }
 
   /** An actor wakes, and was not to be expected. */
-  wakes(): void {
-    this.#warmth.woke(performance.now());
+  wakes(actor: number): void {
+    const { runtime } = this.#part(actor);
+    if (runtime !== 'python') this.#warmth[runtime].woke(performance.now());
     void this.#keepWarm();
   }
 
   /** To be called now and then. */
   look(): void {
-    this.#warmth.look(performance.now());
+    const now = performance.now();
+    for (const warmth of Object.values(this.#warmth)) warmth.look(now);
     this.interpreters.look();
     void this.#keepWarm();
   }
 
+  get #wanted(): WarmIsolates {
+    return { javascript: this.#warmth.javascript.isolates, wasm: this.#warmth.wasm.isolates };
+  }
+
   /** First room, then the isolates that need it. */
   async #keepWarm(): Promise<void> {
-    const { isolates } = this.#warmth;
-    if (isolates === this.#warm) return;
-    const grows = isolates > this.#warm;
-    this.#warm = isolates;
-    if (!grows) this.#dwelling.outbound.send({ type: 'warm', isolates });
+    const wanted = this.#wanted;
+    const { javascript, wasm } = this.#warm;
+    if (wanted.javascript === javascript && wanted.wasm === wasm) return;
+    const grows = sum(wanted) > javascript + wasm;
+    this.#warm = wanted;
+    if (!grows) this.#dwelling.outbound.send({ type: 'warm', ...wanted });
     try {
       await this.#reserve();
-      if (grows && this.#dead === undefined) this.#dwelling.outbound.send({ type: 'warm', isolates: this.#warm });
+      if (grows && this.#dead === undefined) this.#dwelling.outbound.send({ type: 'warm', ...this.#warm });
     } catch {
       // The next creation reserves again, and reports.
     }
@@ -316,3 +335,5 @@ export class Residents {
     return (this.#dwelling.shape.actors[actor] as TopologyActor).part;
   }
 }
+
+const sum = ({ javascript, wasm }: WarmIsolates): number => javascript + wasm;

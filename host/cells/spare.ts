@@ -3,11 +3,11 @@
  * takes 20 ms instead of 100. A spare belongs to nobody until it is taken.
  */
 import { type ErrorRecord, VivariumError } from '../../sdk/errors.ts';
-import type { CellMessage } from '../../runtimes/protocol.ts';
+import type { CellMessage, WarmIsolates } from '../../runtimes/protocol.ts';
 import { expectedOfCell, type HostMemory, type MemoryHolder } from './hostMemory.ts';
 import { fitsInterpreter, forgottenAfter } from './interpreters.ts';
 import { type CellExit, type CellOptions, CellProcess } from './process.ts';
-import { Warmth } from './warmth.ts';
+import { isolatesOfSpare } from './warmth.ts';
 
 export interface ProcessHandlers {
   onMessage(message: CellMessage, payloads: readonly Buffer[]): void;
@@ -23,8 +23,9 @@ export class UnboundProcess implements MemoryHolder {
   since = Date.now();
   /** It was ended because others needed its memory. */
   gaveWay = false;
-  /** Of the isolates that it keeps ready. */
-  readonly warmth: Warmth;
+  /** Isolates that it may keep ready for each language, and those that it was told to. */
+  readonly warm: number;
+  isolates: WarmIsolates = { javascript: 0, wasm: 0 };
   #handlers: ProcessHandlers | undefined;
   #exit: ErrorRecord | undefined;
   /** For actors with how much memory it is to keep an interpreter, and was told to. Bytes. */
@@ -38,7 +39,7 @@ export class UnboundProcess implements MemoryHolder {
     gone: () => void,
   ) {
     this.memoryBudget = options.memoryBudget;
-    this.warmth = new Warmth(warm);
+    this.warm = warm;
     this.hostMemory = memory;
     this.process = CellProcess.spawn({
       ...options,
@@ -59,16 +60,17 @@ export class UnboundProcess implements MemoryHolder {
     if (warm > 0) this.#warmUp().catch(() => undefined);
   }
 
-  /** As soon as it is ready itself. */
+  /** As soon as it is ready itself, unless it is somebody's by then. */
   async #warmUp(): Promise<void> {
-    const { isolates } = this.warmth;
     await this.#reserve();
-    this.process.send({ type: 'warm', isolates });
+    if (this.#handlers !== undefined) return;
+    this.isolates = isolatesOfSpare(this.warm);
+    this.process.send({ type: 'warm', ...this.isolates });
   }
 
   /** Room for what it keeps, when it is ready. */
   #reserve(): Promise<void> {
-    return this.process.reserve({ javascript: this.warmth.isolates, python: this.#wanted > 0 ? 1 : 0 });
+    return this.process.reserve({ ...isolatesOfSpare(this.warm), python: this.#wanted > 0 ? 1 : 0 });
   }
 
   /** The process is ready, and could do nothing it should not when it tried. */

@@ -80,7 +80,7 @@ export class Wakes {
   async #create(cell: Cell, actor: number): Promise<void> {
     const { population, shape } = this.#settings;
     await population.enter(cell, runtimeOf(shape, actor), nameOf(shape, actor));
-    cell.wakes();
+    cell.wakes(actor);
     await this.occupy(cell, actor);
     this.#setbacks.delete(actor);
   }

@@ -1,7 +1,12 @@
 /**
- * How many isolates a cell keeps ready for actors that wake: as many as woke at about the same time, so that the next such burst finds
+ * How many isolates a cell keeps ready for actors of a language that wake: as many as woke at about the same time, so that the next such burst finds
  * them, and fewer when there was none for a while. One is kept always, if any may be.
  */
+import type { WarmIsolates } from '../../runtimes/protocol.ts';
+
+/** What a cell keeps before it is known whose actors will live there: a new isolate serves either language. @param most that may be kept */
+export const isolatesOfSpare = (most: number): WarmIsolates => ({ javascript: Math.min(1, most), wasm: 0 });
+
 const moment = 250;
 const forgottenAfter = 10_000;
 

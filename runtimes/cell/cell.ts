@@ -2,7 +2,7 @@
 import type { ErrorRecord } from '../../sdk/errors.ts';
 import { cutPayloads } from '../frame.ts';
 import { textLane } from '../lanes.ts';
-import type { ActorPlan, HostMessage, LocalTarget, LogLevel } from '../protocol.ts';
+import type { ActorPlan, HostMessage, LocalTarget, LogLevel, WarmIsolates } from '../protocol.ts';
 import { elsewhere } from '../waits.ts';
 import { Actor, type Router, type Start } from './actor.ts';
 import { asBatch, type Batch, causesOf, countOf, onePayload, outOutlet, part, type Payloads, repeated, type Rows } from './batch.ts';
@@ -27,7 +27,7 @@ export type Starter = (plan: ActorPlan, payloads: readonly Buffer[]) => Start;
 
 export class Cell implements Router {
   readonly #outbound: Outbound;
-  readonly #shells: Shells;
+  readonly #shells: Readonly<Record<keyof WarmIsolates, Shells>>;
   readonly #starter: Starter;
   readonly #residents: Residents;
   readonly #rests: Rests;
@@ -36,7 +36,7 @@ export class Cell implements Router {
   #careful = false;
   #looksAgain = false;
 
-  constructor(channel: Channel, shells: Shells, starter: Starter) {
+  constructor(channel: Channel, shells: Readonly<Record<keyof WarmIsolates, Shells>>, starter: Starter) {
     this.#outbound = new Outbound(channel);
     this.#executions = new Executions((execution) => this.#outbound.settled(execution));
     this.#shells = shells;
@@ -61,7 +61,9 @@ export class Cell implements Router {
         this.#rests.patience = message.idle;
         return;
       case 'warm':
-        this.#shells.most = message.isolates;
+        // One that is kept for JavaScript serves WASM, if it is not wanted any more.
+        this.#shells.wasm.most = message.wasm;
+        this.#shells.javascript.most = message.javascript;
         return;
       case 'create':
         this.#create(message.actor, message.instance, cutPayloads(message.length, region));

@@ -5,12 +5,12 @@
 import { defaultLimits } from '../limits.ts';
 import type { Runtime } from '../runtime.ts';
 import type { IsolatedVm } from './addon.ts';
-import type { Shell, Shells } from './shells.ts';
+import type { MakeShell, Shell } from './shells.ts';
 import { warmUp } from './warmUp.ts';
 
 export interface InterpretersOptions {
   readonly ivm: IsolatedVm;
-  readonly shells: Shells;
+  readonly make: MakeShell;
   readonly runtime: Runtime;
   /** Whether actors of the cell have something to do. */
   readonly isBusy: () => boolean;
@@ -130,8 +130,8 @@ export class Interpreters {
 
   /** @param begun told of the isolate before anything runs in it */
   async #make(memory: number, limit: number, begun: (shell: Shell) => void): Promise<Shell> {
-    const { ivm, shells, runtime } = this.#options;
-    const shell = await shells.make(runtime.heap({ ...defaultLimits.python, memory }));
+    const { ivm, make, runtime } = this.#options;
+    const shell = await make(runtime.heap({ ...defaultLimits.python, memory }));
     begun(shell);
     await warmUp(ivm, runtime, shell, memory, limit);
     return shell;

@@ -27,11 +27,11 @@ import { Interpreters } from './interpreters.ts';
 import { Meter } from './meter.ts';
 import type { Channel } from './outbound.ts';
 import { dropPermissions } from './permissions.ts';
-import { type Shell, Shells } from './shells.ts';
+import { type Shell, shellMaker } from './shells.ts';
 import { SynchronousReplies } from './synchronous.ts';
 import { toArrayBuffer } from '../arrayBuffer.ts';
 import { settingsOf } from './settings.ts';
-import { warmUp } from './warmUp.ts';
+import { openShells } from './warmUp.ts';
 
 /** Names only, of what the host failed to keep from this process. */
 const environmentFound = Object.keys(process.env);
@@ -58,9 +58,11 @@ const open = (name: string): (() => Buffer) => {
   };
 };
 
-const shells = new Shells(ivm, new ivm.ExternalCopy(toArrayBuffer(open('guest.snapshot')())), () => die());
+const make = shellMaker(ivm, new ivm.ExternalCopy(toArrayBuffer(open('guest.snapshot')())), () => die());
 const runtimes: Record<ActorPlan['runtime'], Runtime> = { javascript: javascriptRuntime, python: createPythonRuntime(ivm), wasm: createWasmRuntime(ivm) };
 for (const runtime of Object.values(runtimes)) runtime.prepare(open);
+
+const shells = openShells(ivm, make, runtimes);
 
 const denied = dropPermissions();
 const meter = new Meter();
@@ -110,7 +112,7 @@ function openCell(channel: Channel): { readonly cell: Cell; readonly hear: (byte
 const { cell, hear } = openCell({ send, flush });
 const interpreters = new Interpreters({
   ivm,
-  shells,
+  make,
   runtime: runtimes.python,
   isBusy: () => cell.isBusy,
   tell: (ready, taken) => send({ type: 'interpreters', ready, taken }, []),
@@ -154,9 +156,8 @@ function startInstance(
 /** @param again its actor had an instance, in whose room it lives: there is still room for another interpreter */
 async function takeShell(runtime: Runtime, limits: Limits, again: boolean, catastrophic: (message: string) => void): Promise<Shell> {
   if (runtime.name === 'python') return interpreters.take(limits.memory, limits.start, again, catastrophic);
-  const shell = await shells.take(runtime.heap(limits));
+  const shell = await shells[runtime.name].take(runtime.heap(limits));
   shell.catastrophic = catastrophic;
-  await warmUp(ivm, runtime, shell, limits.memory, limits.start);
   return shell;
 }
 

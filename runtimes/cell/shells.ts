@@ -1,10 +1,8 @@
 /**
- * Isolates made ahead: each has a context from the snapshot, in which nothing has run yet. One is taken once, by one actor, and never
- * comes back: what an actor leaves is disposed with it.
+ * Isolates made ahead: each has a context from the snapshot, in which nothing has run yet but what every actor of a language needs. One is
+ * taken once, by one actor, and never comes back: what an actor leaves is disposed with it.
  */
 import type { Context, Isolate } from 'isolated-vm';
-import { defaultLimits } from '../limits.ts';
-import { javascriptRuntime } from '../javascript/javascript.ts';
 import type { IsolatedVm } from './addon.ts';
 
 export interface Shell {
@@ -14,25 +12,45 @@ export interface Shell {
   catastrophic: (message: string) => void;
 }
 
+/** Makes an isolate. @param heap its limit in MiB */
+export type MakeShell = (heap: number) => Promise<Shell>;
+
+/** @param catastrophic told of one that no actor has taken */
+export function shellMaker(ivm: IsolatedVm, snapshot: InstanceType<IsolatedVm['ExternalCopy']>, catastrophic: (message: string) => void): MakeShell {
+  return async (heap) => {
+    const isolate = new ivm.Isolate({
+      memoryLimit: heap,
+      snapshot: snapshot as never,
+      onCatastrophicError: (message: string) => shell.catastrophic(message),
+    });
+    const shell: { -readonly [K in keyof Shell]: Shell[K] } = { isolate, context: undefined as never, catastrophic };
+    try {
+      shell.context = await isolate.createContext();
+      return shell;
+    } catch (error) {
+      if (!isolate.isDisposed) isolate.dispose();
+      throw error;
+    }
+  };
+}
+
 /** After one was taken, until the next one is made: that holds up the thread on which the actor that took it gets its first message. Milliseconds. */
 const pause = 50;
 
+/** Those of one language. */
 export class Shells {
-  readonly #ivm: IsolatedVm;
-  readonly #snapshot: InstanceType<IsolatedVm['ExternalCopy']>;
-  readonly #catastrophic: (message: string) => void;
+  readonly #make: MakeShell;
   #most = 0;
   /** Of those that are kept: what was asked for last. MiB. */
-  #heap = javascriptRuntime.heap(defaultLimits.javascript);
+  #heap: number;
   /** Those that are just being made included. */
   #kept: Promise<Shell>[] = [];
   #filling: NodeJS.Timeout | undefined;
 
-  /** @param catastrophic told of one that no actor has taken */
-  constructor(ivm: IsolatedVm, snapshot: InstanceType<IsolatedVm['ExternalCopy']>, catastrophic: (message: string) => void) {
-    this.#ivm = ivm;
-    this.#snapshot = snapshot;
-    this.#catastrophic = catastrophic;
+  /** @param heap of those that are kept before one was taken, in MiB */
+  constructor(make: MakeShell, heap: number) {
+    this.#make = make;
+    this.#heap = heap;
   }
 
   /** How many are kept. */
@@ -49,13 +67,13 @@ export class Shells {
     const kept = this.#kept.shift();
     this.#filling ??= setTimeout(() => this.#fill(), pause);
     // Why one could not be made ahead, that which is made now tells if it lasts.
-    return (await kept?.catch(() => undefined)) ?? (await this.make(heap));
+    return (await kept?.catch(() => undefined)) ?? (await this.#make(heap));
   }
 
   /** One after another: each holds up what else the cell does. */
   async #fill(): Promise<void> {
     while (this.#kept.length < this.#most) {
-      const made = this.make(this.#heap);
+      const made = this.#make(this.#heap);
       this.#kept.push(made);
       if ((await made.catch(() => undefined)) !== undefined) continue;
       this.#kept = this.#kept.filter((kept) => kept !== made);
@@ -68,26 +86,11 @@ export class Shells {
   #giveUp(left: number): void {
     for (const kept of this.#kept.splice(left)) {
       kept.then(
-        ({ isolate }) => isolate.dispose(),
+        ({ isolate }) => {
+          if (!isolate.isDisposed) isolate.dispose();
+        },
         () => undefined,
       );
-    }
-  }
-
-  /** One that is not of those that are kept. @param heap its limit in MiB */
-  async make(heap: number): Promise<Shell> {
-    const isolate = new this.#ivm.Isolate({
-      memoryLimit: heap,
-      snapshot: this.#snapshot as never,
-      onCatastrophicError: (message: string) => shell.catastrophic(message),
-    });
-    const shell: { -readonly [K in keyof Shell]: Shell[K] } = { isolate, context: undefined as never, catastrophic: this.#catastrophic };
-    try {
-      shell.context = await isolate.createContext();
-      return shell;
-    } catch (error) {
-      if (!isolate.isDisposed) isolate.dispose();
-      throw error;
     }
   }
 }

@@ -1,8 +1,10 @@
-/** Makes an isolate ready for a language before it is known for which actor: `__warm` in guest/main.ts. */
+/** Isolates that are ready for a language before it is known for which actor: `__warm` in guest/main.ts. */
 import { randomFillSync } from 'node:crypto';
+import { defaultLimits } from '../limits.ts';
+import type { WarmIsolates } from '../protocol.ts';
 import type { Runtime } from '../runtime.ts';
 import type { IsolatedVm } from './addon.ts';
-import type { Shell } from './shells.ts';
+import { type MakeShell, type Shell, Shells } from './shells.ts';
 
 /**
  * @param shell disposed of if it does not become ready
@@ -19,4 +21,19 @@ export async function warmUp(ivm: IsolatedVm, runtime: Runtime, { isolate, conte
     if (!isolate.isDisposed) isolate.dispose();
     throw error;
   }
+}
+
+/** Those that are kept, by language. One for WASM is made of one that is kept for JavaScript, if there is one. */
+export function openShells(
+  ivm: IsolatedVm,
+  make: MakeShell,
+  runtimes: Readonly<Record<keyof WarmIsolates, Runtime>>,
+): Readonly<Record<keyof WarmIsolates, Shells>> {
+  const javascript = new Shells(make, runtimes.javascript.heap(defaultLimits.javascript));
+  const makeForWasm: MakeShell = async (heap) => {
+    const shell = await javascript.take(heap);
+    await warmUp(ivm, runtimes.wasm, shell, defaultLimits.wasm.memory, defaultLimits.wasm.start);
+    return shell;
+  };
+  return { javascript, wasm: new Shells(makeForWasm, runtimes.wasm.heap(defaultLimits.wasm)) };
 }

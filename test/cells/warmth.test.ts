@@ -1,6 +1,8 @@
 /** How many isolates a cell keeps ready. */
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { Warmth } from '../../host/cells/warmth.ts';
+import { rogueHost } from '../support/rogueHost.ts';
 
 const most = 4;
 
@@ -49,4 +51,27 @@ test('is nothing where nothing may be kept', () => {
   for (let wake = 0; wake < 9; wake++) warmth.woke(wake);
   warmth.look(100_000);
   expect(warmth.isolates).toBe(0);
+});
+
+const plugin = { source: join(import.meta.dirname, '../../dist/test/plugins/sequence.wasm') };
+const javascript = { runtime: 'javascript', code: 'export const handle = (m) => m;' } as const;
+const python = { runtime: 'python', code: 'def handle(message): return message' } as const;
+
+/** What a cell was asked to keep last: for JavaScript, for WASM. */
+test.each([
+  ['JavaScript', { one: javascript }, [1, 0]],
+  ['WASM', { one: plugin }, [0, 1]],
+  ['Python', { one: python }, [0, 0]],
+  ['JavaScript and WASM', { one: javascript, other: plugin }, [1, 1]],
+] as const)('is one for each language: actors in %s', async (_, actors, wanted) => {
+  const reports = 'const asked = []; cell.warm = ({ javascript, wasm }) => asked.push([javascript, wasm]); const { message } = cell;';
+  const host = await rogueHost(`${reports} cell.message = function (...given) { say(asked); message.apply(this, given); };`, {}, 4);
+  const asked: unknown[] = [];
+  host.on('log', ({ text }) => asked.push(...(JSON.parse(text) as unknown[])));
+  const flow = await host.deploy({ vivarium: 1, actors }, { base: '/' });
+  const latest = async (): Promise<unknown> => {
+    await flow.actor('one').ask(null);
+    return asked.at(-1) ?? [0, 0];
+  };
+  await expect.poll(latest, { timeout: 5_000 }).toEqual(wanted);
 });

@@ -1,5 +1,6 @@
 /** Places for isolates: who gets one, who makes room, and who is told that there is none. */
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { createHost, type FullEvent, type ManifestObject } from '../../host/index.ts';
 import { failureOf } from '../support/failure.ts';
@@ -224,6 +225,17 @@ test('an actor that wakes sees nothing that another one left, nor itself in an e
   for (const name of [...names, ...names.toReversed().slice(2)]) {
     expect(await flow.actor(name).ask(null)).toEqual(nothing);
     expect(await flow.actor(name).ask(null)).toEqual([name, name, name]);
+  }
+}, 60_000);
+
+test('nor does one in WASM, though what all of them need is in its isolate already', async () => {
+  await using host = await createHost({ limits: { isolates: 2 }, warm: 2 });
+  // Counts in its memory how often it was called in this life.
+  const sequence = { source: join(import.meta.dirname, '../../dist/test/plugins/sequence.wasm') };
+  const names = Array.from({ length: 6 }, (_, place) => `actor${place}`);
+  const flow = await host.deploy(flowOf(Object.fromEntries(names.map((name) => [name, sequence]))), { base: '/' });
+  for (const name of [...names, ...names.toReversed().slice(2)]) {
+    for (const before of [0, 1]) expect(await flow.actor(name).ask(name)).toEqual([name, before]);
   }
 }, 60_000);
 

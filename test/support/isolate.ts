@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import ivm from 'isolated-vm';
 import { type Broken, Guest } from '../../runtimes/cell/guest.ts';
 import { Interpreters } from '../../runtimes/cell/interpreters.ts';
-import { type Shell, Shells } from '../../runtimes/cell/shells.ts';
+import { type Shell, shellMaker } from '../../runtimes/cell/shells.ts';
 import { warmUp } from '../../runtimes/cell/warmUp.ts';
 import { asBatch, asLengths, asNumbers, type Batch, host, lengthAt, type Writer } from '../../runtimes/cell/batch.ts';
 import { packed } from '../../runtimes/cell/packing.ts';
@@ -36,7 +36,7 @@ import { decode, encode, type Message } from '../../sdk/message.ts';
 
 const folder = join(import.meta.dirname, '../../dist/cell');
 
-const shells = new Shells(ivm, new ivm.ExternalCopy(exact(readFileSync(join(folder, 'guest.snapshot')))), () => undefined);
+const make = shellMaker(ivm, new ivm.ExternalCopy(exact(readFileSync(join(folder, 'guest.snapshot')))), () => undefined);
 
 const runtimes: Record<RuntimeName, () => Runtime> = {
   javascript: () => javascriptRuntime,
@@ -52,11 +52,11 @@ function prepare(name: RuntimeName): Runtime {
   return runtime;
 }
 
-const interpreters = new Interpreters({ ivm, shells, runtime: prepare('python'), isBusy: () => false, tell: () => undefined });
+const interpreters = new Interpreters({ ivm, make, runtime: prepare('python'), isBusy: () => false, tell: () => undefined });
 
 const shellFor = async (runtime: Runtime, limits: Limits): Promise<Shell> => {
   if (runtime.name === 'python') return interpreters.take(limits.memory, limits.start, false, () => undefined);
-  const shell = await shells.take(runtime.heap(limits));
+  const shell = await make(runtime.heap(limits));
   await warmUp(ivm, runtime, shell, limits.memory, limits.start);
   return shell;
 };

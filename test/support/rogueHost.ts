@@ -52,8 +52,8 @@ received((message, payloads) => cell[message.type](message, payloads));
 dieWithHost();
 `;
 
-/** @param lie statements that change `cell`; `names` holds the names of its actors by index, `settle([execution])` ends executions */
-export async function rogueHost(lie: string, services: ServiceTree = {}): Promise<Host> {
+/** @param lie statements that change `cell`; `names` holds the names of its actors by index, `settle([execution])` ends executions @param warm see HostOptions */
+export async function rogueHost(lie: string, services: ServiceTree = {}, warm = 0): Promise<Host> {
   const { folder, entry } = writeStandIn(`${honest}${lie}\nready();`);
   const options = checkOptions({});
   const level = await chooseLevel();
@@ -62,7 +62,7 @@ export async function rogueHost(lie: string, services: ServiceTree = {}): Promis
     options: { sandbox: await detectSandbox(), level, folder, entry },
     memoryBudget: options.limits.cellMemory,
     spares: 0,
-    warm: 0,
+    warm,
     most: 16,
     memory,
   });
