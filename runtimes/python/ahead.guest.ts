@@ -8,12 +8,16 @@ import { textLane } from '../lanes.ts';
 import type { PythonDoors } from './doors.guest.ts';
 
 /** Where things stand in the array `shared` of ahead.py, whose elements have four bytes; and `most`. */
-const running = 0;
-const handed = 2;
+const told = 0;
+const handed = 1;
+const placeOfLength = 2;
 const received = 3;
 const mostMessages = 1024;
 const width = 4;
 const given = received + mostMessages;
+
+/** In the place of a turn: none has begun ahead. */
+const none = 0xffff_ffff;
 
 /** After a row of which the kernel heard turn by turn, so many begin by themselves: with them it would be the same. */
 const wary = 512;
@@ -39,10 +43,15 @@ export function createAhead(kernel: Kernel, doors: PythonDoors, text: MemoryText
   /** So many begin by themselves. */
   let alone = 0;
 
-  const numberAt = (index: number): number => {
-    const units = text.readUnits(place + index * width, lengthWidth);
+  const numberFrom = (address: number): number => {
+    const units = text.readUnits(address, lengthWidth);
     return charCodeAt(units, 0) + charCodeAt(units, 1) * 65_536;
   };
+
+  const numberAt = (index: number): number => numberFrom(place + index * width);
+
+  /** Where stands how many turns have ended of which the kernel has not heard. Python tells it before the guest's code is there. */
+  const unheard = numberAt(placeOfLength);
 
   const messages = (of: Row): number => of.lengths.length / lengthWidth;
 
@@ -73,7 +82,7 @@ export function createAhead(kernel: Kernel, doors: PythonDoors, text: MemoryText
         return true;
       } catch (error) {
         // No memory for what it was to be given.
-        if (heard === 0 && numberAt(running) === 0) return false;
+        if (heard === 0 && numberAt(told) === none) return false;
         throw error;
       } finally {
         if (reached * 2 > heard) alone = wary;
@@ -83,7 +92,7 @@ export function createAhead(kernel: Kernel, doors: PythonDoors, text: MemoryText
 
     running() {
       if (row === undefined) return 0;
-      const turn = numberAt(running);
+      const turn = numberAt(told) || row.turn + heard + numberFrom(unheard);
       return turn >= row.turn && turn < row.turn + messages(row) ? turn : 0;
     },
 

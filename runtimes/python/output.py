@@ -4,7 +4,7 @@ import io
 import logging
 import sys
 
-from vivarium import host
+from vivarium import ahead, host
 
 _line_characters = 8192
 
@@ -27,6 +27,8 @@ class Lines(io.TextIOBase):
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
         if "\n" not in text and len(self.rest) + len(text) < _line_characters:
+            # What waits is told with the turn that wrote it, so that one must not go unheard.
+            ahead.keep_up()
             self.rest += text
             return len(text)
         *lines, self.rest = (self.rest + text).split("\n")

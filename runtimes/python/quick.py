@@ -9,7 +9,7 @@ from collections import namedtuple
 from vivarium import message, message_text
 from vivarium.message import MessageUnsupported, text_lane
 
-Codec = namedtuple("Codec", ["encode", "decode", "are_clear", "read", "are_good", "write"])
+Codec = namedtuple("Codec", ["encode", "decode", "are_clear", "read", "are_good", "write", "few", "most"])
 """Within a budget:
 
 `encode(value)` and `decode(lane, text)` have the results of those of `vivarium.message`.
@@ -18,6 +18,9 @@ Their halves serve many messages at once: what must be looked for in a text is l
 `are_clear(texts)`: `read(text)` may be used for each of them in place of `decode`.
 `write(value)` gives a text, or None where `encode` must do it; `are_good(texts)`: they may be sent, all of them. Else each is to be
 looked at, and the value of one that is not good to be encoded.
+
+For a dict of at most `few` entries, with keys that are strings and values that are `scalars`, the text of `write` is that of
+`message_text.write_json`, if that raises nothing and gives at most `most` characters.
 """
 
 _doubts = (StopIteration, ValueError, RecursionError, MessageUnsupported)
@@ -26,7 +29,7 @@ _sixteen_digits_in_a_value = b"," + message_text.sixteen_digits
 # Values that are counted on the way, and levels.
 _few = 256
 _flat = 8
-_scalars = frozenset([str, int, float, bool, type(None)])
+scalars = frozenset([str, int, float, bool, type(None)])
 _too_many = 2 * _few
 _large = 2**53
 
@@ -43,7 +46,7 @@ def _count(value, levels):
         value = value.values()
     for entry in value:
         kind = type(entry)
-        if kind not in _scalars:
+        if kind not in scalars:
             if levels == 0 or kind is not dict and kind is not list:
                 return _too_many
             count += _count(entry, levels - 1)
@@ -99,7 +102,7 @@ def codec(budget):
             if len(value) > few:
                 return None
             for key, entry in value.items():
-                if type(key) is not str or type(entry) not in _scalars:
+                if type(key) is not str or type(entry) not in scalars:
                     if _count(value, levels) > few:
                         return None
                     break
@@ -120,4 +123,4 @@ def codec(budget):
             return text_lane, text
         return whole_encode(value, budget)
 
-    return Codec(encode, decode, are_clear, read, are_good, write)
+    return Codec(encode, decode, are_clear, read, are_good, write, few, most)

@@ -121,6 +121,43 @@ describe('messages that arrive in a row', () => {
     expect((await actor.deliverAll(numbers(4))).map(({ value }) => value)).toEqual([[], [], [true], [true]]);
   });
 
+  it('are told apart, whenever what they leave behind speaks', async () => {
+    const actor = await start(`
+      import gc
+
+      class Loud:
+          def __init__(self, n):
+              self.n = n
+              self.itself = self
+
+          def __del__(self):
+              print("gone", self.n)
+
+      def handle(n):
+          gc.set_threshold(1)
+          Loud(n)
+          return {"n": n}
+    `);
+    const results = await actor.deliverAll(numbers(60));
+    expect(results.map(({ value }) => value)).toEqual(numbers(60).map((n) => ({ n })));
+    expect(actor.logs.length).toBeGreaterThan(40);
+  });
+
+  it('are told apart when what a message was given speaks once the next one is read', async () => {
+    const actor = await start(`
+      class Loud:
+          def __del__(self):
+              print("gone")
+
+      def handle(message):
+          message["loud"] = Loud()
+          return {"n": message["n"]}
+    `);
+    const results = await actor.deliverAll(numbers(40).map((n) => ({ n })));
+    expect(results.map(({ value }) => value)).toEqual(numbers(40).map((n) => ({ n })));
+    expect(actor.logs.length).toBe(40);
+  });
+
   it('keep the limits of what one turn sends', async () => {
     const actor = await start('def handle(n): return "x" * n if n % 2 else {"x": "x" * n}', { limits: { message: 2000, outboundBytes: 1000 } });
     const results = await actor.deliverAll([10, 11, 1500, 12, 3000, 13, 992, 994]);
