@@ -130,7 +130,8 @@ export class Residents {
     } catch (error) {
       this.#creations.get(actor)?.settle(recordOf(error));
       if (plan.runtime === 'python') this.interpreters.failed();
-      this.#isolateGone(actor);
+      this.#uncount(actor);
+      this.#release();
       throw error;
     }
   }
@@ -259,9 +260,11 @@ export class Residents {
   #leave(actor: number): void {
     this.#hosted.delete(actor);
     const { runtime, limits } = this.#part(actor);
+    this.#uncount(actor);
+    // The interpreter that may be kept from now on takes the room that this one had.
     if (runtime === 'python') this.interpreters.went(limits.memory);
     this.#dwelling.left(actor);
-    this.#isolateGone(actor);
+    this.#release();
   }
 
   /** From now on there is room for its isolate, and its turns may send without waiting in `emit`: what they owe then may be owed for long. */
@@ -323,10 +326,13 @@ export class Residents {
     }
   }
 
-  #isolateGone(actor: number): void {
+  #uncount(actor: number): void {
     const { runtime, limits, concurrency } = this.#part(actor);
     this.#isolates[runtime]--;
     this.#overshoot -= limits.outboundMessages * concurrency;
+  }
+
+  #release(): void {
     // Failing to lower the limit leaves the slack of an isolate that is gone; the next creation tries again and reports.
     if (this.#dead === undefined) this.#reserve().catch(() => undefined);
   }

@@ -1,6 +1,6 @@
 /** Interpreters that have started before it is known for whom: who takes one, and that nothing goes with it from one actor to another. */
 import { readFileSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { createHost, type Flow, type Host, type ManifestObject } from '../../host/index.ts';
 import { forgottenAfter, Interpreters } from '../../host/cells/interpreters.ts';
 import { gone } from '../support/processes.ts';
@@ -220,6 +220,29 @@ def handle(message):
     await flow.stop();
     off();
   });
+});
+
+it('takes the room of an actor that rests: no limit moves when one rests, nor when it wakes', { timeout: 60_000 }, async () => {
+  await using host = await createHost({ spare: false, idle: 200 });
+  let pid = 0;
+  host.on('cell', (event) => {
+    pid ||= event.pid ?? 0;
+  });
+  const flow = (await host.deploy({ vivarium: 1, namespace: 'rests', actors: { a: echo } })) as unknown as Flow;
+  const limits = new Set<number>();
+  const watch = setInterval(() => limits.add(dataLimit(pid)), 2);
+  onTestFinished(() => clearInterval(watch));
+  const limitsInOneLife = async (): Promise<number> => {
+    limits.clear();
+    await expect.poll(() => flow.status().actors[0]?.state, { timeout: 20_000, interval: 5 }).toBe('asleep');
+    await ready(flow);
+    expect(await flow.actor('a').ask(1)).toBe(1);
+    return limits.size;
+  };
+  // In its first life the limit of its cell becomes what one actor needs.
+  await expect.poll(limitsInOneLife, { timeout: 40_000, interval: 2 }).toBe(1);
+  expect(await limitsInOneLife()).toBe(1);
+  await flow.stop();
 });
 
 it('is not kept by a host that keeps nothing warm', { timeout: 60_000 }, async () => {
