@@ -4,6 +4,7 @@
  */
 
 import { expectedOfActor } from './hostMemory.ts';
+import { Thrift } from './thrift.ts';
 
 /** One begins when there is room for two actors, and goes when there is room for less than one: what it takes itself lies between. Bytes. */
 const roomToBegin = 2 * expectedOfActor('python');
@@ -40,6 +41,7 @@ export class Interpreters {
   /** Of the actor that came or went last. */
   #memory: number;
   #usedAt = performance.now();
+  readonly #thrift = new Thrift();
 
   /** @param most Python actors that can live there; 0 if none may be kept for them @param kept for how much memory the cell keeps one already, or 0 */
   constructor({ most, kept }: { readonly most: number; readonly kept: number }, listener: InterpretersListener) {
@@ -57,7 +59,9 @@ export class Interpreters {
   /** An actor is about to be created: if one is kept for it, it takes that, and its room with it. @param memory that it may have, in bytes */
   comes(memory: number): void {
     this.#present++;
-    if (memory === this.#kept) this.#kept = 0;
+    if (memory !== this.#kept) return;
+    this.#kept = 0;
+    this.#thrift.taken();
   }
 
   /** The actor did not start. */
@@ -81,7 +85,8 @@ export class Interpreters {
     const isOfUse = this.#present < this.#most && performance.now() - this.#usedAt < forgottenAfter;
     const hasRoom = !this.#listener.isShort() && fitsInterpreter(this.#kept > 0, (bytes) => this.#listener.fits(bytes));
     const memory = isOfUse && hasRoom ? this.#memory : 0;
-    if (memory === this.#kept) return;
+    if (memory === this.#kept || (memory > 0 && !this.#thrift.mayBegin)) return;
+    if (this.#kept > 0) this.#thrift.wasted();
     this.#kept = memory;
     if (memory === 0) this.#listener.keep(0);
     this.#listener.reserve().then(

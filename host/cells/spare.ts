@@ -7,6 +7,7 @@ import type { CellMessage, WarmIsolates } from '../../runtimes/protocol.ts';
 import { expectedOfCell, type HostMemory, type MemoryHolder } from './hostMemory.ts';
 import { fitsInterpreter, forgottenAfter } from './interpreters.ts';
 import { type CellExit, type CellOptions, CellProcess } from './process.ts';
+import { Thrift } from './thrift.ts';
 import { isolatesOfSpare } from './warmth.ts';
 
 export interface ProcessHandlers {
@@ -89,6 +90,11 @@ export class UnboundProcess implements MemoryHolder {
     return this.#interpreter;
   }
 
+  /** The same, as soon as there is room for it. */
+  get wanted(): number {
+    return this.#wanted;
+  }
+
   /** Has one kept when there is room for it, or none from now on. Nothing if the process does not start, or is somebody's by then. */
   async keep(interpreter: number): Promise<void> {
     if (interpreter === this.#wanted) return;
@@ -167,6 +173,7 @@ export class SpareCells {
   readonly #python = new Map<object, number>();
   /** For actors with so much memory one spare keeps an interpreter, in bytes; 0: none does. */
   #interpreter = 0;
+  readonly #thrift = new Thrift();
   #pause: NodeJS.Timeout | undefined;
   #forgetting: NodeJS.Timeout | undefined;
   #living = 0;
@@ -201,6 +208,7 @@ export class SpareCells {
       }
       try {
         await spare.ready();
+        if (spare.interpreter > 0 && spare.interpreter === interpreter) this.#thrift.taken();
         return spare;
       } catch {
         // Why this one did not start, the next one tells if it lasts.
@@ -268,15 +276,18 @@ export class SpareCells {
       this.#gaveWay = false;
       this.refillSoon();
     }
-    if (this.#pause === undefined && [...this.#spares].some(({ interpreter }) => interpreter > 0)) this.#keep(this.#interpreter);
+    if (this.#pause === undefined) this.#keep(this.#interpreter);
   }
 
   #keep(interpreter: number): void {
-    const [first, ...others] = [...this.#spares].sort((one, other) => other.interpreter - one.interpreter);
+    const [first, ...others] = [...this.#spares].sort((one, other) => other.wanted - one.wanted);
     if (first === undefined) return;
-    const fits = fitsInterpreter(first.interpreter > 0, (bytes) => this.#settings.memory.fits(bytes));
+    const fits = fitsInterpreter(first.wanted > 0, (bytes) => this.#settings.memory.fits(bytes));
+    const wanted = fits ? interpreter : 0;
     for (const other of others) void other.keep(0);
-    void first.keep(fits ? interpreter : 0);
+    if (wanted === first.wanted || (wanted > 0 && !this.#thrift.mayBegin)) return;
+    if (first.wanted > 0) this.#thrift.wasted();
+    void first.keep(wanted);
   }
 
   /** Resolves when the last process is gone, spare or not. */

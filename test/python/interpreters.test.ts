@@ -373,6 +373,34 @@ describe('whether a cell keeps one', () => {
     expect(await looked()).toEqual(['keep 0', 'room for 0']);
   });
 
+  it('for actors with other limits each time: a few times at once, then ever more seldom, and again as often as one is taken', async () => {
+    vi.useFakeTimers();
+    try {
+      const { interpreters, heard } = cell(2);
+      const live = (memory: number): void => {
+        interpreters.comes(memory);
+        interpreters.came(memory);
+        interpreters.went(memory);
+      };
+      const begun = async (lives: number, memory: (life: number) => number, pause: number): Promise<number> => {
+        let count = 0;
+        for (let life = 0; life < lives; life++) {
+          live(memory(life));
+          vi.advanceTimersByTime(pause);
+          count += (await heard()).filter((said) => said.startsWith('keep') && said !== 'keep 0').length;
+        }
+        return count;
+      };
+      expect(await begun(100, () => 7, 10)).toBe(100);
+      expect(await begun(100, (life) => 8 + life, 10)).toBeLessThan(6);
+      expect(await begun(600, (life) => 8 + life, 1_000)).toBeLessThan(20);
+      vi.advanceTimersByTime(60_000);
+      expect(await begun(100, () => 7, 10)).toBe(100);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
   it('that a spare brought with it: only if it is of use', async () => {
     const useless = cell(0, 7);
     useless.interpreters.look();
