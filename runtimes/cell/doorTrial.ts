@@ -6,7 +6,7 @@
  * first actor of the cell needs, which would wait five milliseconds for it.
  */
 import { encodeFrame } from '../frame.ts';
-import { protocolVersion, textLane } from '../lanes.ts';
+import { hostsText, protocolVersion } from '../lanes.ts';
 import type { CellMessage, HostMessage } from '../protocol.ts';
 import type { Cell } from './cell.ts';
 import type { Channel } from './outbound.ts';
@@ -33,7 +33,7 @@ const deliver = (execution: number, reply: number): HostMessage => ({
   description: [0],
   number: [0],
   described: description.length,
-  runs: [plan.index, 0, textLane, 1],
+  runs: [plan.index, 0, hostsText, 1],
   execution: [0],
   reply: reply === 0 ? [] : [0, reply],
   length: [message.length],

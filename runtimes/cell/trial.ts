@@ -1,7 +1,8 @@
 /** An actor on which the foundation is tried: the door when a cell starts, the bootstrap when the snapshot is made. */
-import type { Settings } from '../guest/wire.ts';
+import { ofOneWriter, type Settings } from '../guest/wire.ts';
 import { defaultLimits } from '../limits.ts';
 import type { ActorPlan } from '../protocol.ts';
+import { batchHeader } from './records.ts';
 import { settingsOf } from './settings.ts';
 
 export const limits = { ...defaultLimits.javascript, start: 500 };
@@ -34,5 +35,5 @@ export const settings: Settings = settingsOf(plan, false);
 /** A bundle: see `functionBody` of the host. */
 export const harmless = 'const handle = (message) => ({ n: message + 1 });\nreturn { handle };';
 
-/** To the first inlet the message `1`, of an execution that is not described: see wire.ts. */
-export const oneMessage = [1, '\0\0\x01', '\x01\0', '\0\0\0', '{}', '1', 1];
+/** To the first inlet the message `1`, which the host has written, of an execution that is not described: see wire.ts. */
+export const oneMessage = [1, batchHeader(0, ofOneWriter, 0, 1), '\x01\0', '\0\0\0', '{}', '1', 1];
