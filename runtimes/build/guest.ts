@@ -16,8 +16,8 @@ const rehearsal = `{
     globalThis.answer = body;
     if (events.includes('started')) Promise.resolve().then(() => deliver(1)).then(() => deliver(2));
   };
-  const doors = __boot(${JSON.stringify(JSON.stringify(settings))}, send, new ArrayBuffer(32), undefined);
-  doors.load(${JSON.stringify(harmless)});
+  const doors = __boot(send, new ArrayBuffer(32));
+  doors.load(${JSON.stringify(JSON.stringify(settings))}, undefined, ${JSON.stringify(harmless)});
 }`;
 
 export async function buildGuest(folder: string): Promise<void> {

@@ -125,5 +125,5 @@ const rehearsal = `
     globalThis.answers += body;
     if (events.includes('started')) Promise.resolve().then(() => deliver(1)).then(() => deliver(2));
   };
-  const doors = __boot(settings, send, new ArrayBuffer(32), undefined);
-  doors.load(module);`;
+  const doors = __boot(send, new ArrayBuffer(32));
+  doors.load(settings, undefined, module);`;

@@ -4,12 +4,13 @@
  * A call of a door that went well is rejected with the decoy, a primitive: see CELL rules in docs/architecture.md.
  * After a time-out the isolate may be entered once more, by `postmortem`, and is then disposed.
  */
-import type { Isolate, Reference } from 'isolated-vm';
-import { decoy, type DoorName, doorNames, type Send, type Settings } from '../guest/wire.ts';
+import type { Isolate } from 'isolated-vm';
+import { decoy, type DoorName, type Send, type Settings } from '../guest/wire.ts';
 import type { Runtime } from '../runtime.ts';
 import { toArrayBuffer } from '../arrayBuffer.ts';
 import type { ActorPlan } from '../protocol.ts';
 import type { IsolatedVm } from './addon.ts';
+import type { OpenDoors } from './doors.ts';
 import type { Shell } from './shells.ts';
 
 export type Broken =
@@ -26,17 +27,11 @@ export interface GuestOptions {
   readonly plan: ActorPlan;
   readonly settings: Settings;
   readonly payloads: readonly Buffer[];
-  readonly seed: Uint8Array;
   readonly shared: SharedArrayBuffer | undefined;
   readonly receive: Send;
   /** The thread of a disposed isolate has not come back. */
   readonly wedged: () => void;
 }
-
-type Door = Reference<(...args: unknown[]) => void>;
-
-/** Making the context and the doors is our own code: a guest cannot lengthen it. Milliseconds. */
-const bootLimit = 5_000;
 
 /** How long a disposed isolate may keep its thread before its cell is given up. Milliseconds. */
 const disposeGrace = 1_000;
@@ -44,47 +39,29 @@ const disposeGrace = 1_000;
 export class Guest {
   readonly #ivm: IsolatedVm;
   readonly #isolate: Isolate;
-  readonly #doors: Readonly<Record<DoorName, Door>>;
+  readonly #doors: OpenDoors;
   readonly #wedged: () => void;
   #running = 0;
   #disposed = false;
   readonly #left = Promise.withResolvers<void>();
   #queue: Promise<unknown> = Promise.resolve();
 
-  private constructor(ivm: IsolatedVm, isolate: Isolate, doors: Record<DoorName, Door>, wedged: () => void) {
+  private constructor(ivm: IsolatedVm, isolate: Isolate, doors: OpenDoors, wedged: () => void) {
     this.#ivm = ivm;
     this.#isolate = isolate;
     this.#doors = doors;
     this.#wedged = wedged;
   }
 
-  /** Creates the isolate and its doors; `load` has not been called yet. */
+  /** Takes the isolate; `load` has not been called yet. @returns its arguments */
   static async create(options: GuestOptions): Promise<{ guest: Guest; files: readonly unknown[] }> {
-    const { ivm, shell, runtime, plan, settings, payloads, seed, shared } = options;
-    const { isolate, context } = shell;
+    const { ivm, shell, runtime, plan, settings, payloads, shared } = options;
+    const { isolate, context, doors } = shell;
     try {
-      const send = new ivm.Callback(
-        (...sent: Parameters<Send>) => {
-          options.receive(...sent);
-          drainSoon();
-        },
-        { ignored: true },
-      );
-      const arguments_ = [
-        JSON.stringify(settings),
-        send,
-        new ivm.ExternalCopy(toArrayBuffer(seed)).copyInto(),
-        shared === undefined ? undefined : new ivm.ExternalCopy(shared).copyInto(),
-      ];
-      const returned = (await context.evalClosure('return __boot($0, $1, $2, $3)', arguments_, {
-        result: { reference: true },
-        timeout: bootLimit,
-      })) as Reference<Record<DoorName, never>>;
-      const doors = {} as Record<DoorName, Door>;
-      // No guest has run yet, so nothing can make this last.
-      for (const name of doorNames) doors[name] = returned.getSync(name, { reference: true }) as Door;
+      shell.receive = options.receive;
+      const buffer = shared === undefined ? undefined : new ivm.ExternalCopy(shared).copyInto();
       const files = await runtime.load(isolate, context, plan, payloads);
-      return { guest: new Guest(ivm, isolate, doors, options.wedged), files };
+      return { guest: new Guest(ivm, isolate, doors, options.wedged), files: [JSON.stringify(settings), buffer, ...files] };
     } catch (error) {
       if (!isolate.isDisposed) isolate.dispose();
       throw error;
@@ -174,20 +151,6 @@ function timeoutOf(limit: number): number {
   if (step <= 1) return Math.max(1, Math.ceil(limit));
   const now = performance.now();
   return Math.ceil(Math.ceil((now + limit) / step) * step - now);
-}
-
-let draining = false;
-
-/**
- * isolated-vm calls back outside Node's callbacks, after which nobody runs the promises that the call settled: they
- * would wait for the next timer. An immediate, even an empty one, is a callback of Node.
- */
-function drainSoon(): void {
-  if (draining) return;
-  draining = true;
-  setImmediate(() => {
-    draining = false;
-  });
 }
 
 export function diagnose(error: unknown): Broken {

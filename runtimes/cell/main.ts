@@ -2,7 +2,6 @@
  * The child process. Boots in this order, and no other: load the addon, open the files, drop every permission,
  * try that it is gone, test that the door holds, and only then take guests.
  */
-import { randomFillSync } from 'node:crypto';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
@@ -139,7 +138,6 @@ function startInstance(
     plan,
     settings: settingsOf(plan, actor.careful),
     payloads,
-    seed: randomFillSync(new Uint8Array(32)),
     shared: replies?.buffer,
     receive: (...sent) => instance.receive(...sent),
     wedged: () => cell.wedged(plan.index, 'a thread did not come back from its guest'),

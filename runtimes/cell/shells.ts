@@ -1,13 +1,18 @@
 /**
- * Isolates made ahead: each has a context from the snapshot, in which nothing has run yet but what every actor of a language needs. One is
- * taken once, by one actor, and never comes back: what an actor leaves is disposed with it.
+ * Isolates made ahead: each has a context from the snapshot and its doors, and nothing has run in it yet but what every actor of a language
+ * needs. One is taken once, by one actor, and never comes back: what an actor leaves is disposed with it.
  */
 import type { Context, Isolate } from 'isolated-vm';
+import type { Send } from '../guest/wire.ts';
 import type { IsolatedVm } from './addon.ts';
+import { type OpenDoors, openDoors } from './doors.ts';
 
 export interface Shell {
   readonly isolate: Isolate;
   readonly context: Context;
+  readonly doors: OpenDoors;
+  /** Hears what leaves it. */
+  receive: Send;
   /** V8 gave up: a thread is lost, perhaps the process. */
   catastrophic: (message: string) => void;
 }
@@ -23,9 +28,16 @@ export function shellMaker(ivm: IsolatedVm, snapshot: InstanceType<IsolatedVm['E
       snapshot: snapshot as never,
       onCatastrophicError: (message: string) => shell.catastrophic(message),
     });
-    const shell: { -readonly [K in keyof Shell]: Shell[K] } = { isolate, context: undefined as never, catastrophic };
+    const shell: { -readonly [K in keyof Shell]: Shell[K] } = {
+      isolate,
+      context: undefined as never,
+      doors: undefined as never,
+      receive: () => undefined,
+      catastrophic,
+    };
     try {
       shell.context = await isolate.createContext();
+      shell.doors = await openDoors(ivm, shell.context, (...sent) => shell.receive(...sent));
       return shell;
     } catch (error) {
       if (!isolate.isDisposed) isolate.dispose();

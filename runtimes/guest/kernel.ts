@@ -87,8 +87,6 @@ export interface Kernel {
   readonly outbox: Outbox;
   readonly timers: Timers;
   readonly calls: Calls;
-  /** 32 bytes from the cell's generator, different for each instance. */
-  readonly seed: Uint8Array;
   /** Sends a message to an outlet. @throws HostError limit.outbound, limit.message, actor.turn-ended */
   emit(turn: Turn | undefined, outlet: number, payload: GuestPayload): void;
   /** Settles when the receivers have room for more; `undefined` if they have now. */

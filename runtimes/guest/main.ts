@@ -1,6 +1,6 @@
 /**
  * The bootstrap: compiled into the V8 snapshot, called once in each new context before any guest code.
- * It captures what it needs, takes the hazards out of the realm, and returns the doors.
+ * It captures what it needs, takes the hazards out of the realm, and returns the doors. The first that is entered is `load`, with an actor.
  */
 import type { Lane } from '../protocol.ts';
 import { createJavaScript } from '../javascript/javascript.guest.ts';
@@ -12,13 +12,13 @@ import { installConsole } from './console.ts';
 import { installCrypto } from './crypto.ts';
 import { describe, hostError, HostError } from './failure.ts';
 import type { Kernel, Language } from './kernel.ts';
-import { createLogs } from './logs.ts';
+import { createLogs, type Logs } from './logs.ts';
 import * as offered from './offered.ts';
 import { createOutbox } from './outbox.ts';
 import { apply, parse, reject, resolved, table, then, Uint8ArrayIntrinsic } from './primordials.ts';
 import { type Captured, disarm, stillArmed } from './realm.ts';
 import { createTimers, installTimers } from './timers.ts';
-import { createTurns } from './turns.ts';
+import { createTurns, type Turns } from './turns.ts';
 import { installWebGlobals } from './web/index.ts';
 import { decoy, type Doors, type Send, type Settings } from './wire.ts';
 
@@ -37,76 +37,91 @@ const warmers = {
 };
 
 /**
- * What a language needs whoever it runs for, and takes longest: to be called before {@link boot}, however long before. Nothing of an actor
- * is there yet. What is drawn at random meanwhile comes from a seed of its own; `boot` begins anew with another.
+ * What a language needs whoever it runs for, and takes longest: to be called before `load`, however long before. Nothing of an actor
+ * is there yet. What is drawn at random meanwhile comes from a seed of its own; `load` begins anew with another.
  */
 async function warm(runtime: keyof typeof warmers, seed: ArrayBuffer, ...files: readonly unknown[]): Promise<void> {
   delete realm['__warm'];
-  captured = disarm(realm);
+  captured ??= disarm(realm);
   installCrypto(realm, new Uint8Array(seed));
   create = await warmers[runtime](captured, files);
 }
 
-function boot(settingsText: string, send: Send, seed: ArrayBuffer, shared: ArrayBuffer | undefined): Doors {
+/**
+ * What no actor is needed for. The doors open nothing but `load` until that was called.
+ * @param seed 32 bytes from the generator of the cell, different for each isolate
+ */
+function boot(send: Send, seed: ArrayBuffer): Doors {
   delete realm['__boot'];
-  delete realm['__warm'];
   const ours = captured ?? disarm(realm);
-  const settings = parse(settingsText) as Settings;
+  captured = ours;
+  if (stillArmed(realm)) throw hostError('host.unsupported', 'the realm could not be disarmed');
   const outbox = createOutbox(send, ours.toBase64);
   const garbage = createGarbage(ours.collect);
   let background = true;
+  let begun = false;
   let started = false;
+  let turns: Turns;
+  let logs: Logs;
+  let kernel: { -readonly [K in keyof Kernel]: Kernel[K] };
+  let language: Language;
 
-  const becameIdle = (): void => {
-    kernel.timers.clearForeground();
-    kernel.calls.clearForeground();
-    language.idle?.();
-    logs.renew();
+  const begin = (settingsText: string, shared: ArrayBuffer | undefined): void => {
+    delete realm['__warm'];
+    const settings = parse(settingsText) as Settings;
+    const becameIdle = (): void => {
+      kernel.timers.clearForeground();
+      kernel.calls.clearForeground();
+      language.idle?.();
+      logs.renew();
+    };
+    turns = createTurns(settings, outbox, (turn) => logs.ends(turn), becameIdle);
+    logs = createLogs(settings.limits.logs, outbox, turns.current);
+
+    kernel = {
+      settings,
+      captured: ours,
+      outbox,
+      emit: turns.emit,
+      room: turns.room,
+      settle: turns.settle,
+      answer: turns.answer,
+      fail: turns.fail,
+      reach: turns.reach,
+      pass: turns.pass,
+      log: logs.log,
+      current: turns.current,
+      turn: turns.turn,
+      inBackground: () => background,
+      runAs(asBackground: boolean, run: () => void): void {
+        // While no turn is open, whatever this door runs belongs to the background, its microtasks included.
+        if (asBackground && turns.active() === 0) background = true;
+        run();
+      },
+      idle: () => turns.active() === 0,
+      fatal(thrown: unknown): void {
+        // Names the turn to blame first: there will be no other postmortem.
+        outbox.event({ is: 'postmortem', turn: turns.running() });
+        outbox.event({ is: 'fatal', error: describe(thrown) });
+      },
+      doorTime: turns.doorTime,
+    } as unknown as typeof kernel;
+    kernel.timers = createTimers(kernel);
+    kernel.calls = createCalls(kernel, ours, shared);
+
+    installTimers(realm, kernel.timers);
+    installConsole(realm, kernel);
+    installCrypto(realm, new Uint8Array(seed));
+
+    const createLanguage = settings.runtime === 'javascript' ? createJavaScript : create;
+    if (createLanguage === undefined) throw hostError('actor.start', `nothing was made ready for ${settings.runtime}`);
+    language = createLanguage(kernel);
+    turns.begin(language);
+    turns.doorOpened();
+    begun = true;
   };
-  const turns = createTurns(settings, outbox, (turn) => logs.ends(turn), becameIdle);
-  const logs = createLogs(settings.limits.logs, outbox, turns.current);
 
-  const kernel = {
-    settings,
-    captured: ours,
-    outbox,
-    seed: new Uint8Array(seed),
-    emit: turns.emit,
-    room: turns.room,
-    settle: turns.settle,
-    answer: turns.answer,
-    fail: turns.fail,
-    reach: turns.reach,
-    pass: turns.pass,
-    log: logs.log,
-    current: turns.current,
-    turn: turns.turn,
-    inBackground: () => background,
-    runAs(asBackground: boolean, run: () => void): void {
-      // While no turn is open, whatever this door runs belongs to the background, its microtasks included.
-      if (asBackground && turns.active() === 0) background = true;
-      run();
-    },
-    idle: () => turns.active() === 0,
-    fatal(thrown: unknown): void {
-      // Names the turn to blame first: there will be no other postmortem.
-      outbox.event({ is: 'postmortem', turn: turns.running() });
-      outbox.event({ is: 'fatal', error: describe(thrown) });
-    },
-    doorTime: turns.doorTime,
-  } as unknown as { -readonly [K in keyof Kernel]: Kernel[K] };
-  kernel.timers = createTimers(kernel);
-  kernel.calls = createCalls(kernel, ours, shared);
-
-  installTimers(realm, kernel.timers);
-  installConsole(realm, kernel);
-  installCrypto(realm, kernel.seed);
-  if (stillArmed(realm)) throw hostError('host.unsupported', 'the realm could not be disarmed');
-
-  const createLanguage = settings.runtime === 'javascript' ? createJavaScript : create;
-  if (createLanguage === undefined) throw hostError('actor.start', `nothing was made ready for ${settings.runtime}`);
-  const language = createLanguage(kernel);
-  turns.begin(language);
+  const failed = (error: unknown): void => outbox.event({ is: 'failed', error: describe(error) });
 
   // Held so that it stays the first unhandled rejection of the task, and a primitive.
   let kept: unknown;
@@ -116,18 +131,17 @@ function boot(settingsText: string, send: Send, seed: ArrayBuffer, shared: Array
       kept = reject(decoy);
       try {
         background = !started;
-        turns.doorOpened();
+        if (begun) turns.doorOpened();
         outbox.enter();
         apply(enter as (...args: unknown[]) => void, undefined, args);
       } catch (error) {
-        kernel.fatal(error);
+        if (begun) kernel.fatal(error);
+        else failed(error);
       } finally {
         outbox.leave();
       }
     };
   void kept;
-
-  const failed = (error: unknown): void => outbox.event({ is: 'failed', error: describe(error) });
 
   const doors = table() as unknown as Doors;
   doors.deliver = door((firstTurn, batches, lengths, numbers, descriptions, body, room, bytes) => {
@@ -169,8 +183,9 @@ function boot(settingsText: string, send: Send, seed: ArrayBuffer, shared: Array
       },
     );
   });
-  doors.postmortem = door(() => outbox.event({ is: 'postmortem', turn: turns.running() }));
-  doors.load = door((...files) => {
+  doors.postmortem = door(() => outbox.event({ is: 'postmortem', turn: begun ? turns.running() : 0 }));
+  doors.load = door((settings, shared, ...files) => {
+    begin(settings, shared);
     then(
       then(resolved(files), (loaded: readonly unknown[]) => language.load(loaded)),
       (inlets: readonly string[]) => {

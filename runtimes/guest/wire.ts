@@ -104,7 +104,7 @@ export type GuestEvent =
   | { readonly is: 'more' }
   | { readonly is: 'postmortem'; readonly turn: number };
 
-/** What an instance is told at boot, as JSON. */
+/** What an instance is told of its actor, as JSON. */
 export interface Settings {
   readonly runtime: RuntimeName;
   readonly actor: string;
@@ -156,7 +156,8 @@ export interface Doors {
   cancel(turns: string, error: string): void;
   stop(): void;
   postmortem(): void;
-  load(...files: unknown[]): void;
+  /** @param settings {@link Settings} as JSON @param shared see `sharedBuffer` */
+  load(settings: string, shared: ArrayBuffer | undefined, ...files: unknown[]): void;
 }
 
 export type DoorName = keyof Doors;

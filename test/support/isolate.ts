@@ -2,7 +2,6 @@
  * One instance of an actor in an isolate of this process, entered as a cell enters it: the same snapshot, the same doors, the
  * same `Guest`. It has no limits of its own but the time limit of the doors, so a test sees what the bootstrap does by itself.
  */
-import { randomFillSync } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import ivm from 'isolated-vm';
@@ -233,7 +232,6 @@ export class TestInstance {
       plan,
       settings,
       payloads: payloads.map((payload) => Buffer.from(payload as string)),
-      seed: randomFillSync(new Uint8Array(32)),
       shared: this.#replies?.buffer,
       receive: (...sent) => this.#receive(...sent),
       wedged: () => this.#fall({ by: 'unknown', message: 'wedged' }),
