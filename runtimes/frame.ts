@@ -17,24 +17,34 @@ const preludeBytes = 2 * lengthBytes;
 const smallestHeader = 2;
 /** From here on a payload is written from where it lies; below, copying it is cheaper than one more piece of a `writev`. */
 const ownPieceFrom = 16 * 1024;
+/** What a reader has to begin with. */
+const usualMemory = 64 * 1024;
 /** A partial frame up to this size gets its whole memory at once. A larger one grows as its bytes arrive, so that a length alone reserves nothing. */
 const reservedAtOnce = 1024 * 1024;
+/** Memory up to this size is used again for the frames that follow: those of messages are no larger, save few. */
+const mostKept = 2.25 * 1024 * 1024;
+/** So many times in a row it was not needed: it is given up. */
+const keptInVain = 64;
+
+/** Bytes, or a text of one character for each: such a text is never a buffer that somebody must collect. */
+export type Piece = Uint8Array | string;
+const sizeOf = (piece: Piece): number => (typeof piece === 'string' ? piece.length : piece.byteLength);
 
 const asBuffer = (bytes: Uint8Array): Buffer => (Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
 
 /**
- * Encodes one frame as pieces to be written one after another; joined they are the frame.
+ * Encodes one frame as pieces to be written one after another, texts as `latin1`; joined they are the frame.
  * Large payloads are not copied: they must not change until they are written.
  *
  * @throws VivariumError `limit.message` when the frame exceeds {@link frameLimits}.
  */
-export function encodeFrame(message: object, payloads: readonly Uint8Array[] = []): Uint8Array[] {
+export function encodeFrame<P extends Piece>(message: object, payloads: readonly P[] = []): (Uint8Array | P)[] {
   const { header, columns } = splitColumns(message);
   const text = JSON.stringify(header);
   const headerLength = Buffer.byteLength(text);
   let length = lengthBytes + headerLength;
   for (const column of columns) length += column.byteLength;
-  for (const payload of payloads) length += payload.byteLength;
+  for (const payload of payloads) length += sizeOf(payload);
   if (length > frameLimits.frame || headerLength > frameLimits.header || payloads.length > frameLimits.payloads) {
     throw new VivariumError(
       'limit.message',
@@ -51,15 +61,15 @@ export function encodeFrame(message: object, payloads: readonly Uint8Array[] = [
   return joinSmall([head, ...columns], payloads);
 }
 
-function joinSmall(head: readonly Uint8Array[], payloads: readonly Uint8Array[]): Uint8Array[] {
-  const pieces: Uint8Array[] = [];
+function joinSmall<P extends Piece>(head: readonly Uint8Array[], payloads: readonly P[]): (Uint8Array | P)[] {
+  const pieces: (Uint8Array | P)[] = [];
   let run = [...head];
   const endRun = () => {
     if (run.length > 0) pieces.push(run.length === 1 ? (run[0] as Uint8Array) : Buffer.concat(run));
     run = [];
   };
   for (const payload of payloads) {
-    if (payload.byteLength < ownPieceFrom) run.push(payload);
+    if (sizeOf(payload) < ownPieceFrom) run.push(typeof payload === 'string' ? Buffer.from(payload, 'latin1') : payload);
     else {
       endRun();
       pieces.push(payload);
@@ -82,12 +92,15 @@ function frameSize(bytes: Buffer): number | undefined {
   return lengthBytes + length;
 }
 
-/** Receives one frame: the text of its header, not yet parsed, and what lies behind it, for `joinColumns` and {@link cutPayloads}. */
+/**
+ * Receives one frame: the text of its header, not yet parsed, and what lies behind it, for `joinColumns` and {@link cutPayloads}.
+ * The region is there until the handler returns: its memory is used again. What is kept of it is copied.
+ */
 export type FrameHandler = (header: string, region: Buffer) => void;
 
 /**
- * Turns the chunks of a channel into frames. Memory is bounded by {@link frameLimits} and grows only with bytes that
- * arrived; each byte is copied at most twice, and not at all when its frame lies in one chunk.
+ * Turns the bytes of a channel into frames. They are written where there is {@link space}, or pushed in chunks. Memory is bounded by
+ * {@link frameLimits} and grows only with bytes that arrived; a frame that was read into the space is not copied unless it outgrows that.
  *
  * @example
  * const reader = new FrameReader((header, payloads) => receive(JSON.parse(header), payloads));
@@ -95,12 +108,14 @@ export type FrameHandler = (header: string, region: Buffer) => void;
  */
 export class FrameReader {
   readonly #onFrame: FrameHandler;
-  /** The partial frame: `#filled` bytes of `#gathered`; `#size` is 0 until the prelude is complete. */
-  #gathered = Buffer.alloc(0);
-  #filled = 0;
-  #size = 0;
+  #memory = Buffer.alloc(0);
+  /** Where in it the bytes of the partial frame begin, and where they end. */
+  #start = 0;
+  #end = 0;
   #closed = false;
   #frames = 0;
+  /** How often in a row less memory would have done. */
+  #inVain = 0;
 
   constructor(onFrame: FrameHandler) {
     this.#onFrame = onFrame;
@@ -113,13 +128,46 @@ export class FrameReader {
 
   /** A frame has begun and is not complete. */
   get partial(): boolean {
-    return this.#filled > 0;
+    return this.#end > this.#start;
   }
 
-  /** Drops the partial frame and ignores whatever is pushed from now on, also the rest of the chunk whose frame is just being handled. */
+  /** Drops the partial frame and ignores whatever comes from now on, also the rest of the chunk whose frame is just being handled. */
   close(): void {
     this.#closed = true;
-    this.#reset();
+    this.#memory = Buffer.alloc(0);
+    this.#start = 0;
+    this.#end = 0;
+  }
+
+  /**
+   * Where the next bytes are to be written, from its beginning: see {@link filled}. Never empty.
+   *
+   * @throws VivariumError `cell.protocol` when what came last is no frame
+   */
+  space(): Buffer {
+    const held = this.#end - this.#start;
+    const size = held === 0 ? 0 : (frameSize(this.#partial()) ?? 0);
+    this.#makeRoom(size);
+    // Of a large frame no more than its end, so that the next one begins where there is room for it.
+    const limit = size > usualMemory ? Math.min(this.#start + size, this.#memory.length) : this.#memory.length;
+    return this.#memory.subarray(this.#end, limit);
+  }
+
+  /**
+   * So many bytes were written to the last {@link space}; delivers the frames that they complete. What a handler throws comes out here.
+   *
+   * @throws VivariumError `cell.protocol` when the bytes are no frame; the reader is closed then.
+   */
+  filled(count: number): void {
+    if (this.#closed) return;
+    this.#end += count;
+    try {
+      const delivered = this.#deliverAll(this.#partial());
+      this.#start += delivered;
+    } catch (error) {
+      this.close();
+      throw error;
+    }
   }
 
   /**
@@ -130,48 +178,73 @@ export class FrameReader {
   push(chunk: Uint8Array): void {
     let rest = asBuffer(chunk);
     try {
-      while (rest.length > 0 && !this.#closed) rest = this.#filled === 0 ? this.#take(rest) : this.#gather(rest);
+      while (rest.length > 0 && !this.#closed) {
+        if (this.partial) rest = this.#fill(rest);
+        else {
+          rest = rest.subarray(this.#deliverAll(rest));
+          if (rest.length > 0 && !this.#closed) rest = this.#fill(rest);
+        }
+      }
     } catch (error) {
       this.close();
       throw error;
     }
   }
 
-  #take(bytes: Buffer): Buffer {
-    const size = frameSize(bytes);
-    if (size === undefined || size > bytes.length) return this.#gather(bytes);
-    this.#deliver(bytes.subarray(0, size));
-    return bytes.subarray(size);
-  }
-
-  #gather(bytes: Buffer): Buffer {
-    const taken = Math.min((this.#size || preludeBytes) - this.#filled, bytes.length);
-    this.#makeRoom(this.#filled + taken);
-    bytes.copy(this.#gathered, this.#filled, 0, taken);
-    this.#filled += taken;
-    if (this.#size === 0) this.#size = frameSize(this.#gathered.subarray(0, this.#filled)) ?? 0;
-    if (this.#filled === this.#size) {
-      const frame = this.#gathered;
-      this.#reset();
-      this.#deliver(frame);
-    }
+  /** No further than to the end of the frame that has begun, so that those behind it are not copied. */
+  #fill(bytes: Buffer): Buffer {
+    const missing = this.partial ? (frameSize(this.#partial()) ?? preludeBytes) - (this.#end - this.#start) : (frameSize(bytes) ?? preludeBytes);
+    const space = this.space();
+    const taken = Math.min(missing, space.length, bytes.length);
+    bytes.copy(space, 0, 0, taken);
+    this.filled(taken);
     return bytes.subarray(taken);
   }
 
-  /** Doubles, so that a frame that arrives byte by byte is not copied once a byte; ends at exactly the size of the frame. */
-  #makeRoom(needed: number): void {
-    const capacity = this.#gathered.length;
-    if (needed <= capacity) return;
-    const wanted = this.#size === 0 ? preludeBytes : Math.min(this.#size, Math.max(needed, reservedAtOnce, 2 * capacity));
-    const larger = Buffer.allocUnsafeSlow(wanted);
-    this.#gathered.copy(larger, 0, 0, this.#filled);
-    this.#gathered = larger;
+  #partial(): Buffer {
+    return this.#memory.subarray(this.#start, this.#end);
   }
 
-  #reset(): void {
-    this.#gathered = Buffer.alloc(0);
-    this.#filled = 0;
-    this.#size = 0;
+  /** @returns how many bytes the frames had that were whole */
+  #deliverAll(bytes: Buffer): number {
+    let at = 0;
+    while (at < bytes.length && !this.#closed) {
+      const size = frameSize(at === 0 ? bytes : bytes.subarray(at));
+      if (size === undefined || size > bytes.length - at) break;
+      this.#deliver(bytes.subarray(at, at + size));
+      at += size;
+    }
+    return this.#closed ? 0 : at;
+  }
+
+  /**
+   * For more of a frame of this size; 0: it is not known yet. Of one that is larger than the memory there is room for what has come and as
+   * much again, so that one that arrives byte by byte is not copied once a byte.
+   */
+  #makeRoom(size: number): void {
+    const held = this.#end - this.#start;
+    if (held === 0) this.#restart();
+    else if (size > usualMemory) this.#inVain = 0;
+    const needed = Math.max(size, usualMemory);
+    const { length } = this.#memory;
+    const fits = this.#start + needed <= length;
+    const goesOn = this.#start === 0 && held < length && needed > length;
+    if (fits || goesOn) return;
+    const wanted = Math.max(usualMemory, Math.min(needed, Math.max(reservedAtOnce, 2 * held)));
+    const target = wanted <= length ? this.#memory : Buffer.allocUnsafeSlow(wanted);
+    this.#memory.copy(target, 0, this.#start, this.#end);
+    this.#memory = target;
+    this.#start = 0;
+    this.#end = held;
+  }
+
+  /** Nothing is held: from the beginning again, and without what was not needed for long. */
+  #restart(): void {
+    this.#start = 0;
+    this.#end = 0;
+    const { length } = this.#memory;
+    if (length > mostKept || this.#inVain > keptInVain) this.#memory = Buffer.alloc(0);
+    this.#inVain = length > usualMemory ? this.#inVain + 1 : 0;
   }
 
   #deliver(frame: Buffer): void {

@@ -7,7 +7,7 @@
 import type { Socket } from 'node:net';
 import { VivariumError } from '../../sdk/errors.ts';
 import { joinColumns } from '../../runtimes/columns.ts';
-import { checkLengths, cutPayloads, encodeFrame, FrameReader } from '../../runtimes/frame.ts';
+import { checkLengths, cutPayloads, encodeFrame, FrameReader, type Piece } from '../../runtimes/frame.ts';
 import { frameLimits } from '../../runtimes/limits.ts';
 import { type CellMessage, cellMessage, type HostMessage } from '../../runtimes/protocol.ts';
 import { watchPeriod } from './watchdog.ts';
@@ -29,7 +29,7 @@ const bracketsOfColumns = 64;
 export interface ChannelHandlers {
   /**
    * What it throws is taken for a breach by the cell: a cell that finds a way to make the host stumble is at fault.
-   * @param payloads cut by their lengths; of `emit`, whose messages are cut where they go, all bytes in one piece
+   * @param payloads cut by their lengths; of `emit`, whose messages are cut where they go, all bytes in one piece, which is there until this returns
    */
   onMessage(message: CellMessage, payloads: Buffer[]): void;
   /** The cell broke the protocol; nothing more is delivered. */
@@ -72,14 +72,14 @@ export class CellChannel {
    * @param taken told when the system has taken them, and they may change again; not told if the cell is gone before
    * @throws VivariumError `limit.message` when the frame would be larger than a channel carries
    */
-  send(message: HostMessage, payloads: readonly Uint8Array[] = [], taken?: () => void): void {
+  send(message: HostMessage, payloads: readonly Piece[] = [], taken?: () => void): void {
     const pieces = encodeFrame(message, payloads);
     if (this.#broken || !this.#socket.writable) return;
     this.#openBatch();
     this.#framesSent += 1;
-    const last = pieces.pop() as Uint8Array;
-    for (const piece of pieces) this.#socket.write(piece);
-    this.#socket.write(last, (error) => {
+    const last = pieces.pop() as Piece;
+    for (const piece of pieces) this.#socket.write(piece, 'latin1');
+    this.#socket.write(last, 'latin1', (error) => {
       this.#onTaken();
       if (!error) taken?.();
     });
@@ -133,7 +133,7 @@ export class CellChannel {
     const joined = joinColumns(parseHeader(header), region);
     const message = checkMessage(joined.message);
     const lengths = 'length' in message ? message.length : [];
-    if (message.type !== 'emit') this.#handlers.onMessage(message, cutPayloads(lengths, joined.region));
+    if (message.type !== 'emit') this.#handlers.onMessage(message, cutPayloads(lengths, Buffer.from(joined.region)));
     else {
       checkLengths(lengths, joined.region);
       this.#handlers.onMessage(message, [joined.region]);

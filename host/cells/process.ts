@@ -10,6 +10,7 @@ import type { Socket } from 'node:net';
 import { constants } from 'node:os';
 import { VivariumError } from '../../sdk/errors.ts';
 import { type CellMessage, type HostMessage, protocolVersion } from '../../runtimes/protocol.ts';
+import type { Piece } from '../../runtimes/frame.ts';
 import { CellChannel } from './channel.ts';
 import { cellCommand } from './command.ts';
 import { cellStdio } from './descriptors.ts';
@@ -176,7 +177,7 @@ export class CellProcess {
    *
    * @returns whether a sender may go on; otherwise it awaits {@link drained}
    */
-  send(message: HostMessage, payloads: readonly Uint8Array[] = [], taken?: () => void): boolean {
+  send(message: HostMessage, payloads: readonly Piece[] = [], taken?: () => void): boolean {
     this.#channel?.send(message, payloads, taken);
     return this.writable;
   }

@@ -1,11 +1,12 @@
 /** Deliveries on their way to one cell, gathered into frames: everything that one turn of the host's event loop has for it. */
+import type { Piece } from '../../runtimes/frame.ts';
 import { executionSeparator, hostsText, type RunLane, runWidth, textLane } from '../../runtimes/lanes.ts';
 import type { HostMessage, Lane } from '../../runtimes/protocol.ts';
 import type { Carried, TrackedExecution } from '../executions/tracked.ts';
 
 /** What the frames go through: the process of the cell. */
 export interface Channel {
-  send(message: HostMessage, payloads?: readonly Uint8Array[], taken?: () => void): void;
+  send(message: HostMessage, payloads?: readonly Piece[], taken?: () => void): void;
   /** Whether the cell reads as fast as is written; if not, `drained` tells when it has caught up. */
   readonly writable: boolean;
   drained(): Promise<void>;
@@ -38,9 +39,9 @@ interface Batch {
   bytes: number;
 }
 
-/** Payloads in a row: of one that came from a cell the bytes, of those that the host encoded the text of all. */
+/** Payloads in a row: one by itself as it is written, or of small ones that the host encoded the text of all. */
 interface Payloads {
-  readonly bytes: Uint8Array | undefined;
+  readonly piece: Piece | undefined;
   text: string;
   /** The row of the first. */
   readonly row: number;
@@ -77,7 +78,7 @@ export class Outbound {
   }
 
   deliver(execution: TrackedExecution, actor: number, inlet: number, lane: Lane, carried: Carried, reply: number): void {
-    const payload = typeof carried === 'string' && carried.length >= largeText ? Buffer.from(carried) : carried;
+    const payload = typeof carried === 'string' && carried.length >= largeText ? pieceOf(carried) : carried;
     const batch = this.#batch;
     const row = batch.length.length;
     batch.execution.push(this.#introduce(execution));
@@ -90,8 +91,8 @@ export class Outbound {
     batch.length.push(payload.length);
     batch.bytes += payload.length;
     const before = payloads.at(-1);
-    if (typeof payload !== 'string') payloads.push({ bytes: payload, text: '', row });
-    else if (before === undefined || before.bytes !== undefined) payloads.push({ bytes: undefined, text: payload, row });
+    if (typeof payload !== 'string' || payload.length >= largeText) payloads.push({ piece: payload, text: '', row });
+    else if (before === undefined || before.piece !== undefined) payloads.push({ piece: undefined, text: payload, row });
     else before.text += payload;
     if (row + 1 >= fullMessages || batch.bytes >= fullBytes) this.#close();
     this.schedule();
@@ -128,7 +129,7 @@ export class Outbound {
   }
 
   /** Sends at once, after everything that was delivered before. */
-  send(message: HostMessage, payloads?: readonly Uint8Array[], taken?: () => void): void {
+  send(message: HostMessage, payloads?: readonly Piece[], taken?: () => void): void {
     this.#flush();
     this.#channel.send(message, payloads, taken);
   }
@@ -147,7 +148,7 @@ export class Outbound {
     for (const { payloads, descriptions, executions, partition, description, number, runs, execution, reply, length } of batches) {
       const lines = Buffer.from(descriptions);
       const columns = { executions, partition, description, number, runs, execution, reply, length };
-      this.#channel.send({ type: 'deliver', described: lines.length, ...columns }, [lines, ...payloads.map((row) => bytesOf(row, length))]);
+      this.#channel.send({ type: 'deliver', described: lines.length, ...columns }, [lines, ...payloads.map((row) => writtenOf(row, length))]);
     }
     if (!this.#channel.writable) this.#wait();
   }
@@ -162,10 +163,13 @@ export class Outbound {
   }
 }
 
-/** Payloads as bytes. Of a text with more bytes than characters the lengths become those in bytes. */
-function bytesOf({ bytes, text, row }: Payloads, lengths: number[]): Uint8Array {
-  if (bytes !== undefined) return bytes;
-  const encoded = Buffer.from(text);
+/** A text that has a byte for each character is written as it is, and needs no memory of its own until then. */
+const pieceOf = (text: string): Piece => (Buffer.byteLength(text) === text.length ? text : Buffer.from(text));
+
+/** Payloads as they are written. Of a text with more bytes than characters the lengths become those in bytes. */
+function writtenOf({ piece, text, row }: Payloads, lengths: number[]): Piece {
+  if (piece !== undefined) return piece;
+  const encoded = pieceOf(text);
   if (encoded.length === text.length) return encoded;
   for (let start = 0; start < text.length; row++) {
     const end = start + (lengths[row] as number);

@@ -5,7 +5,7 @@
  * The guest is an actor like any other, and what is said to it goes the way of the host's frames: V8 has compiled by then what the
  * first actor of the cell needs, which would wait five milliseconds for it.
  */
-import { encodeFrame } from '../frame.ts';
+import { encodeFrame, type FrameReader, type Piece } from '../frame.ts';
 import { hostsText, protocolVersion } from '../lanes.ts';
 import type { CellMessage, HostMessage } from '../protocol.ts';
 import type { Cell } from './cell.ts';
@@ -40,14 +40,14 @@ const deliver = (execution: number, reply: number): HostMessage => ({
 });
 
 /**
- * @param open a cell that speaks through this channel, and who hears what is said to it
+ * @param open a cell that speaks through this channel, and what reads what is said to it
  * @returns whether the guest was entered twice, answered each time, and was stopped
  */
-export async function tryDoor(open: (channel: Channel) => { readonly cell: Cell; readonly hear: (frame: Buffer) => void }): Promise<boolean> {
+export async function tryDoor(open: (channel: Channel) => { readonly cell: Cell; readonly reader: FrameReader }): Promise<boolean> {
   const { promise, resolve } = Promise.withResolvers<boolean>();
   const given: string[] = [];
   let executions = 0;
-  const heard = (said: CellMessage, payloads: readonly Buffer[]): void => {
+  const heard = (said: CellMessage, payloads: readonly Piece[]): void => {
     switch (said.type) {
       case 'created':
         tell(deliver(++executions, 0), [description, message]);
@@ -69,14 +69,14 @@ export async function tryDoor(open: (channel: Channel) => { readonly cell: Cell;
         resolve(false);
     }
   };
-  const { hear } = open({
+  const { reader } = open({
     send(said, payloads) {
       encodeFrame(said, payloads);
       setImmediate(heard, said, payloads);
     },
     flush() {},
   });
-  const tell = (to: HostMessage, payloads: readonly Uint8Array[] = []): void => hear(Buffer.concat(encodeFrame(to, payloads)));
+  const tell = (to: HostMessage, payloads: readonly Uint8Array[] = []): void => reader.push(Buffer.concat(encodeFrame(to, payloads)));
   tell(hello);
   tell(create, files);
   setTimeout(resolve, patience, false).unref();

@@ -159,17 +159,3 @@ export function diagnose(error: unknown): Broken {
   if (message.includes('memory limit')) return { by: 'memory' };
   return { by: 'unknown', message: message.slice(0, 1024) };
 }
-
-/** What a buffer may have before the bytes that are meant: the header of their frame. And how much a frame has at least that shares its buffer with no other: more than is read from a socket at once. */
-const mostBefore = 4096;
-const leastAlone = 128 * 1024;
-
-/**
- * Bytes as a buffer to be given away, and where they begin in it. It is the buffer that they are in, if they are nearly all of it: nobody
- * else may read it then.
- */
-export function inBuffer(bytes: Buffer): readonly [buffer: ArrayBuffer, offset: number] {
-  const { buffer, byteOffset, byteLength } = bytes;
-  const isAlone = buffer instanceof ArrayBuffer && byteLength >= leastAlone && byteOffset <= mostBefore && byteOffset + byteLength === buffer.byteLength;
-  return isAlone ? [buffer, byteOffset] : [toArrayBuffer(bytes), 0];
-}

@@ -6,13 +6,14 @@ import type { ErrorCode, ErrorRecord } from '../../sdk/errors.ts';
 import { textLimits } from '../limits.ts';
 import { binaryLane, type Lane, textLane } from '../lanes.ts';
 import type { ActorPlan } from '../protocol.ts';
+import { toArrayBuffer } from '../arrayBuffer.ts';
 import type { StackReader } from '../runtime.ts';
 import { type GuestEvent, slice } from '../guest/wire.ts';
 import { authorsError, ownCodes } from './authorsError.ts';
 import { callsBroken, cpuBroken, memoryBroken, startBroken, timersBroken, wallBroken } from './brokenLimits.ts';
 import { DoorClock } from './doorClock.ts';
 import { demandSound } from './events.ts';
-import { type Broken, type Guest, inBuffer } from './guest.ts';
+import type { Broken, Guest } from './guest.ts';
 import { GuestCalls } from './guestCalls.ts';
 import { GuestTimers } from './guestTimers.ts';
 import type { Batch } from './batch.ts';
@@ -132,17 +133,18 @@ export class Instance {
     void this.#enter('deliver', [first, headers, lengths, numbers, descriptions, body, room, bytes], () => this.#doorLimit());
   }
 
-  /** The result of a call or an ask; a late one is dropped. */
+  /**
+   * The result of a call or an ask; a late one is dropped.
+   * @param payload there until this returns
+   */
   reply(call: number, error: ErrorRecord | null, lane: Lane, payload: string | Buffer): void {
     const ended = this.#ended ? undefined : this.#calls.end(call);
     if (ended === undefined) return;
     if (error !== null) this.#codesTold.add(error.code);
     if (this.#calls.wake(call, error, lane, payload)) return;
-    const asBytes = ended.bulk && lane === binaryLane && typeof payload !== 'string';
-    const text = (): string => (typeof payload === 'string' ? payload : toText(lane, payload));
-    void this.#enter('reply', [call, error === null ? '' : JSON.stringify(error), lane, ...(asBytes ? inBuffer(payload) : [text(), 0])], () =>
-      this.#doorLimit(),
-    );
+    const isBulk = ended.bulk && lane === binaryLane;
+    const carried = typeof payload === 'string' ? payload : isBulk ? toArrayBuffer(payload) : toText(lane, payload);
+    void this.#enter('reply', [call, error === null ? '' : JSON.stringify(error), lane, carried], () => this.#doorLimit());
   }
 
   setRoom(room: number): void {

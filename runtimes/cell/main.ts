@@ -12,7 +12,7 @@ import type { ActorPlan, CellMessage, HostMessage } from '../protocol.ts';
 import { createPythonRuntime } from '../python/python.ts';
 import type { Runtime } from '../runtime.ts';
 import { joinColumns } from '../columns.ts';
-import { encodeFrame, FrameReader } from '../frame.ts';
+import { encodeFrame, FrameReader, type Piece } from '../frame.ts';
 import { createWasmRuntime } from '../wasm/wasm.ts';
 import type { Actor } from './actor.ts';
 import { loadAddon } from './addon.ts';
@@ -66,10 +66,6 @@ const shells = openShells(ivm, make, runtimes);
 const denied = dropPermissions();
 const meter = new Meter();
 
-const channel = new Socket({ fd: channelDescriptor, readable: true, writable: true });
-channel.on('error', die);
-channel.on('close', die);
-
 let corked = false;
 
 /** Ends what {@link send} began. */
@@ -83,17 +79,17 @@ const flush = (): void => {
  * Frames of one turn of the event loop leave in one write. By `setImmediate`: what isolated-vm calls runs outside
  * Node's callbacks, so `nextTick` would wait there for the next timer.
  */
-const send = (message: CellMessage, payloads: readonly Buffer[]): void => {
+const send = (message: CellMessage, payloads: readonly Piece[]): void => {
   if (!corked) {
     corked = true;
     channel.cork();
     setImmediate(flush);
   }
-  for (const piece of encodeFrame(message, payloads)) channel.write(piece);
+  for (const piece of encodeFrame(message, payloads)) channel.write(piece, 'latin1');
 };
 
-/** A cell that speaks through `channel`, and who hears what is said to it. */
-function openCell(channel: Channel): { readonly cell: Cell; readonly hear: (bytes: Buffer) => void } {
+/** A cell that speaks through `channel`, and what reads what is said to it. */
+function openCell(channel: Channel): { readonly cell: Cell; readonly reader: FrameReader } {
   const cell: Cell = new Cell(channel, shells, (plan, payloads) => {
     const runtime = runtimes[plan.runtime];
     const locate = runtime.locate(plan, payloads);
@@ -105,10 +101,27 @@ function openCell(channel: Channel): { readonly cell: Cell; readonly hear: (byte
     if (heard.type === 'interpreter') interpreters.keep(heard.memory);
     else cell.receive(heard, region);
   });
-  return { cell, hear: (bytes) => reader.push(bytes) };
+  return { cell, reader };
 }
 
-const { cell, hear } = openCell({ send, flush });
+const { cell, reader } = openCell({ send, flush });
+
+/** What the host sends is read where its frames are read: chunks of their own would be collected, and copied. */
+const read = (count: number): boolean => {
+  try {
+    reader.filled(count);
+  } catch {
+    die();
+  }
+  return true;
+};
+
+const channel = new Socket({ fd: channelDescriptor, readable: true, writable: true, onread: { buffer: () => reader.space(), callback: read } });
+channel.on('error', die);
+channel.on('close', die);
+// Nothing is heard before the door was tried.
+channel.pause();
+
 const interpreters = new Interpreters({
   ivm,
   make,
@@ -161,13 +174,7 @@ async function takeShell(runtime: Runtime, limits: Limits, again: boolean, catas
 
 tryDoor(openCell).then((holds) => {
   if (!holds) denied['enter by the door'] = 'ALLOWED';
-  channel.on('data', (chunk: Buffer) => {
-    try {
-      hear(chunk);
-    } catch {
-      die();
-    }
-  });
+  channel.resume();
   setInterval(() => cell.check(), checkInterval).unref();
   send({ type: 'ready', version: protocolVersion, node: process.versions.node, denied, environment: environmentFound, boot: performance.now() }, []);
 }, die);

@@ -2,7 +2,8 @@
 import type { ErrorRecord } from '../../sdk/errors.ts';
 import { lengthWidth } from '../guest/wire.ts';
 import type { CellMessage, Lane, LogLine } from '../protocol.ts';
-import { workWidth } from '../lanes.ts';
+import { textLane, workWidth } from '../lanes.ts';
+import type { Piece } from '../frame.ts';
 import { frameLimits } from '../limits.ts';
 import { lengthAt, onePayload, type Payloads } from './batch.ts';
 import type { Execution } from './executions.ts';
@@ -10,7 +11,7 @@ import type { Work } from './work.ts';
 
 /** Where the frames go. */
 export interface Channel {
-  send(message: CellMessage, payloads: readonly Buffer[]): void;
+  send(message: CellMessage, payloads: readonly Piece[]): void;
   /** Nothing more comes soon: what was sent is to leave. */
   flush(): void;
 }
@@ -46,9 +47,9 @@ export class Outbound {
 
   /** @param executions handles, one for each payload; 0 for what no execution caused */
   emit(actor: number, outlet: number, executions: readonly number[], payloads: Payloads): void {
-    const { bytes, sizes } = encoded(payloads);
-    if (this.#emit.bytes + bytes.length > fullBytes) this.#flushEmit();
-    if (bytes.length > mostTogether && executions.length > 1) {
+    const { piece, sizes } = encoded(payloads);
+    if (this.#emit.bytes + piece.length > fullBytes) this.#flushEmit();
+    if (piece.length > mostTogether && executions.length > 1) {
       this.#emitEach(actor, outlet, executions, payloads);
       return;
     }
@@ -56,8 +57,8 @@ export class Outbound {
     columns.runs.push(actor, outlet, payloads.lane, executions.length);
     for (const execution of executions) columns.execution.push(execution);
     for (const size of sizes) columns.length.push(size);
-    this.#emit.payloads.push(bytes);
-    this.#emit.bytes += bytes.length;
+    this.#emit.payloads.push(piece);
+    this.#emit.bytes += piece.length;
     if (columns.execution.length >= fullRows || this.#emit.bytes >= fullBytes) this.#flushEmit();
     this.#soon();
   }
@@ -99,7 +100,7 @@ export class Outbound {
   }
 
   /** Everything else keeps its order with the columns gathered so far. */
-  tell(message: CellMessage, payloads: readonly Buffer[] = []): void {
+  tell(message: CellMessage, payloads: readonly Piece[] = []): void {
     this.#flushEmit();
     this.#channel.send(message, payloads);
   }
@@ -170,7 +171,7 @@ export class Outbound {
 
 interface Emit {
   readonly columns: { readonly runs: number[]; readonly execution: number[]; readonly length: number[] };
-  readonly payloads: Buffer[];
+  readonly payloads: (Buffer | string)[];
   bytes: number;
 }
 
@@ -184,12 +185,13 @@ const emptySettled = (): { execution: number[]; received: number[]; groups: numb
 });
 
 /**
- * Payloads as bytes. Those of a text that has as many bytes as characters are as long as they were; else each is encoded by itself if
- * need be, for two halves of a character must not meet at the end of one and the beginning of the next.
+ * Payloads as bytes, or as a text of one character for each of them, which needs no memory of its own until it is written: a text that has as
+ * many bytes as characters is that already, and its payloads are as long as they were. Else each is encoded by itself if need be, for
+ * two halves of a character must not meet at the end of one and the beginning of the next.
  */
-function encoded({ lane, lengths, body }: Payloads): { readonly bytes: Buffer; readonly sizes: readonly number[] } {
-  const bytes = toBytes(lane, body);
-  const plain = bytes.length === body.length;
+function encoded({ lane, lengths, body }: Payloads): { readonly piece: Buffer | string; readonly sizes: readonly number[] } {
+  const plain = lane !== textLane || Buffer.byteLength(body) === body.length;
+  const bytes = plain ? body : toBytes(lane, body);
   const sizes: number[] = [];
   const texts: string[] = [];
   let sum = 0;
@@ -205,7 +207,7 @@ function encoded({ lane, lengths, body }: Payloads): { readonly bytes: Buffer; r
     }
     start += length;
   }
-  return { bytes: plain || sum === bytes.length ? bytes : Buffer.concat(texts.map((text) => toBytes(lane, text))), sizes };
+  return { piece: plain || sum === bytes.length ? bytes : Buffer.concat(texts.map((text) => toBytes(lane, text))), sizes };
 }
 
 export const toBytes = (lane: Lane, text: string): Buffer => Buffer.from(text, lane === 0 ? 'utf8' : 'latin1');

@@ -40,7 +40,7 @@ export class SynchronousReplies {
     return this.#call === call && call !== 0;
   }
 
-  /** @param payload as it came from the host, or from an actor of this cell */
+  /** @param payload as it came from the host, or from an actor of this cell: there until this returns */
   answer(error: ErrorRecord | null, lane: Lane, payload: Buffer | string): void {
     this.#words[2] = lane;
     if (error === null && lane === binaryLane && typeof payload !== 'string') this.#left = payload;
@@ -50,6 +50,7 @@ export class SynchronousReplies {
     }
     this.#state = error === null ? lastChunk : failedCall;
     this.next();
+    if (this.#left.length > 0) this.#left = Buffer.from(this.#left);
   }
 
   /** The isolate has read a chunk, or the first one is ready. */

@@ -114,14 +114,13 @@ export function createCalls(kernel: Kernel, captured: Captured, shared: ArrayBuf
       receive(buffer, () => {});
     },
 
-    reply(id, error, lane, payload, from) {
+    reply(id, error, lane, payload) {
       const call = pending[id];
       if (call === undefined) return;
       delete pending[id];
       count--;
       kernel.runAs(call.background, () => {
-        if (error === '')
-          call.resolve(typeof payload === 'string' ? { lane, text: payload } : { lane, text: '', bytes: new Uint8ArrayIntrinsic(payload, from) });
+        if (error === '') call.resolve(typeof payload === 'string' ? { lane, text: payload } : { lane, text: '', bytes: new Uint8ArrayIntrinsic(payload) });
         else call.reject(new HostError(parse(error) as ErrorRecord));
       });
     },

@@ -30,7 +30,7 @@ export interface Calls {
   callSynchronouslyForBytes(turn: number, request: Request, payload: GuestPayload, target: Uint8Array): number;
   /** Blocks for so many milliseconds, which are not counted as processor time. */
   sleep(delay: number): void;
-  reply(id: number, error: string, lane: Lane, payload: string | ArrayBuffer, from: number): void;
+  reply(id: number, error: string, lane: Lane, payload: string | ArrayBuffer): void;
   clearForeground(): void;
 }
 

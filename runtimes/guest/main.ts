@@ -158,10 +158,10 @@ function boot(send: Send, seed: ArrayBuffer): Doors {
     }
     turns.pump();
   });
-  doors.reply = door((call, error, lane, payload, from) => {
+  doors.reply = door((call, error, lane, payload) => {
     if (typeof payload === 'string') garbage.entered(payload.length);
     if (turns.active() === 0) logs.renew();
-    kernel.calls.reply(call, error, lane as Lane, payload, from);
+    kernel.calls.reply(call, error, lane as Lane, payload);
     turns.pump();
   });
   doors.room = door((messages) => turns.setRoom(messages));

@@ -149,8 +149,7 @@ export interface Doors {
   ): void;
   timer(id: number): void;
   /** `error` is empty if the call went well, else an {@link ErrorRecord} as JSON. */
-  /** `from`: where the payload begins in a buffer. */
-  reply(call: number, error: string, lane: number, payload: string | ArrayBuffer, from: number): void;
+  reply(call: number, error: string, lane: number, payload: string | ArrayBuffer): void;
   room(messages: number): void;
   /** @param turns a list of numbers, as JSON */
   cancel(turns: string, error: string): void;
