@@ -84,7 +84,7 @@ export class Outbound {
     batch.execution.push(this.#introduce(execution));
     const { runs, payloads } = batch;
     const last = runs.length - runWidth;
-    const runLane: RunLane = lane === textLane && typeof payload === 'string' ? hostsText : lane;
+    const runLane: RunLane = lane === textLane && typeof carried === 'string' ? hostsText : lane;
     if (last >= 0 && runs[last] === actor && runs[last + 1] === inlet && runs[last + 2] === runLane) runs[last + 3] = (runs[last + 3] as number) + 1;
     else runs.push(actor, inlet, runLane, 1);
     if (reply !== 0) batch.reply.push(row, reply);

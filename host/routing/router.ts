@@ -286,7 +286,17 @@ export class Router {
         return;
       }
       execution.queued++;
-      this.#enqueue({ execution, epoch: execution.epoch, actor, inlet, lane, payload: Uint8Array.from(emission.bytes), reply: 0, entry: false, credit: cell.credit });
+      this.#enqueue({
+        execution,
+        epoch: execution.epoch,
+        actor,
+        inlet,
+        lane,
+        payload: Uint8Array.from(emission.bytes),
+        reply: 0,
+        entry: false,
+        credit: cell.credit,
+      });
     }
   }
 

@@ -5,6 +5,7 @@
 import { lengthWidth, numberWidth } from '../guest/wire.ts';
 import type { Lane } from '../lanes.ts';
 import { type Share, serves } from '../replicas.ts';
+import { type Body, joined, partOf } from './body.ts';
 import type { Execution } from './executions.ts';
 
 /** To whom the answer of a turn goes. */
@@ -17,8 +18,7 @@ export interface Payloads {
   readonly lane: Lane;
   /** Two characters each: see guest/wire.ts. */
   readonly lengths: string;
-  /** A binary payload has one character a byte. */
-  readonly body: string;
+  readonly body: Body;
   readonly writer: Writer;
 }
 
@@ -57,9 +57,6 @@ export interface Rows {
 export const outOutlet = 0;
 export const errorOutlet = 1;
 
-/** Below this a part may keep the whole in memory; above, a small part is copied. Characters. */
-const smallBody = 64 * 1024;
-
 export const countOf = ({ executions }: Causes): number => executions.length;
 
 export const lengthAt = (lengths: string, row: number): number => lengths.charCodeAt(lengthWidth * row) + lengths.charCodeAt(lengthWidth * row + 1) * 65_536;
@@ -91,25 +88,13 @@ export function asNumbers(executions: readonly Pick<Execution, 'number'>[]): str
   return textOfUnits(units);
 }
 
-export const onePayload = (lane: Lane, text: string): Payloads => ({ lane, lengths: asLength(text.length), body: text, writer: undefined });
+export const onePayload = (lane: Lane, body: Body): Payloads => ({ lane, lengths: asLength(body.length), body, writer: undefined });
 
 /** Characters of the payloads from one row up to another. */
 export function charactersOf(lengths: string, from: number, to: number): number {
   let characters = 0;
   for (let row = from; row < to; row++) characters += lengthAt(lengths, row);
   return characters;
-}
-
-/** As narrow as it was: what is made of two bytes for each character costs twice as much wherever it is copied. */
-function copyOf(text: string): string {
-  const narrow = Buffer.from(text, 'latin1').toString('latin1');
-  return narrow === text ? narrow : Buffer.from(text, 'utf16le').toString('utf16le');
-}
-
-/** A part of a text that does not keep a whole in memory that is far larger. */
-export function partOf(text: string, start: number, end: number): string {
-  const part = text.slice(start, end);
-  return text.length > smallBody && part.length * 8 < text.length ? copyOf(part) : part;
 }
 
 export function causesOf({ batch, from, to }: Rows): Causes {
@@ -143,17 +128,17 @@ export function select(batch: Batch, holds: (execution: Execution) => boolean): 
   if (executions.length === 0) return undefined;
   let numbers = '';
   let lengths = '';
-  let body = '';
+  const parts: Body[] = [];
   for (let row = 0, start = 0; row < all.length; row++) {
     const end = start + lengthAt(batch.lengths, row);
     if (holds(all[row] as Execution)) {
       numbers += batch.numbers.slice(numberWidth * row, numberWidth * (row + 1));
       lengths += batch.lengths.slice(lengthWidth * row, lengthWidth * (row + 1));
-      body += batch.body.slice(start, end);
+      parts.push(partOf(batch.body, start, end));
     }
     start = end;
   }
-  return { ...batch, executions, numbers, lengths, body: partOf(body, 0, body.length) };
+  return { ...batch, executions, numbers, lengths, body: joined(parts) };
 }
 
 /** Messages of these causes for an inlet of this cell. */

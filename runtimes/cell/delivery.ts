@@ -2,8 +2,8 @@
 import { executionSeparator, hostsText, type Lane, type RunLane, runWidth, textLane } from '../lanes.ts';
 import type { HostMessage } from '../protocol.ts';
 import { asLength, asLengths, asNumbers, type Batch, host, type Payloads } from './batch.ts';
+import { bodyOf } from './body.ts';
 import type { Execution, Executions } from './executions.ts';
-import { toText } from './outbound.ts';
 
 type Delivery = Extract<HostMessage, { type: 'deliver' }>;
 
@@ -71,13 +71,13 @@ function repliesOf({ reply }: Delivery): Map<number, number> | undefined {
 function payloadsOf({ length }: Delivery, from: number, to: number, runLane: RunLane, bytes: Buffer): Payloads {
   const lane: Lane = runLane === hostsText ? textLane : runLane;
   const writer = runLane === hostsText ? host : undefined;
-  const whole = toText(lane, bytes);
-  if (lane !== textLane || whole.length === bytes.length) return { lane, lengths: asLengths(length, from, to), body: whole, writer };
+  const whole = lane === textLane ? bytes.toString('utf8') : bodyOf(bytes);
+  if (whole.length === bytes.length) return { lane, lengths: asLengths(length, from, to), body: whole, writer };
   let lengths = '';
   let body = '';
   for (let row = from, start = 0; row < to; row++) {
     const end = start + (length[row] as number);
-    const text = toText(lane, bytes.subarray(start, end));
+    const text = bytes.toString('utf8', start, end);
     lengths += asLength(text.length);
     body += text;
     start = end;

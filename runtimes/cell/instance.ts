@@ -176,7 +176,7 @@ export class Instance {
   }
 
   /** What the guest's bootstrap sends. Checked, because a guest may have come to speak in its place. */
-  receive(records: string, lengths: string, events: string, body: string, bytes: string): void {
+  receive(records: string, lengths: string, events: string, body: string, bytes: Uint8Array | undefined): void {
     if (this.#ended) return;
     try {
       const list = events === '' ? [] : (JSON.parse(events) as GuestEvent[]);

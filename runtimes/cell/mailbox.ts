@@ -116,6 +116,7 @@ export class Mailbox {
     const place = this.#batches.length - 1;
     const last = this.#batches[place];
     if (last === undefined || place < this.#head || !alike(last, batch) || countOf(last) + countOf(batch) > mostJoined) return false;
+    if (typeof last.body !== 'string' || typeof batch.body !== 'string') return false;
     const executions = this.#joined ?? [...last.executions];
     for (const execution of batch.executions) executions.push(execution);
     this.#joined = executions;

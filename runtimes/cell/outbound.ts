@@ -6,6 +6,7 @@ import { textLane, workWidth } from '../lanes.ts';
 import type { Piece } from '../frame.ts';
 import { frameLimits } from '../limits.ts';
 import { lengthAt, onePayload, type Payloads } from './batch.ts';
+import { type Body, partOf } from './body.ts';
 import type { Execution } from './executions.ts';
 import type { Work } from './work.ts';
 
@@ -68,7 +69,7 @@ export class Outbound {
     let start = 0;
     for (const [row, execution] of executions.entries()) {
       const end = start + lengthAt(lengths, row);
-      this.emit(actor, outlet, [execution], onePayload(lane, body.slice(start, end)));
+      this.emit(actor, outlet, [execution], onePayload(lane, partOf(body, start, end)));
       start = end;
     }
   }
@@ -105,8 +106,8 @@ export class Outbound {
     this.#channel.send(message, payloads);
   }
 
-  answer(reply: number, error: ErrorRecord | null, lane: Lane, text: string): void {
-    const payload = error === null ? [toBytes(lane, text)] : [];
+  answer(reply: number, error: ErrorRecord | null, lane: Lane, body: Body): void {
+    const payload = error === null ? [toBytes(lane, body)] : [];
     this.tell({ type: 'answer', reply, error, lane, length: payload.map((bytes) => bytes.length) }, payload);
   }
 
@@ -190,8 +191,9 @@ const emptySettled = (): { execution: number[]; received: number[]; groups: numb
  * two halves of a character must not meet at the end of one and the beginning of the next.
  */
 function encoded({ lane, lengths, body }: Payloads): { readonly piece: Buffer | string; readonly sizes: readonly number[] } {
-  const plain = lane !== textLane || Buffer.byteLength(body) === body.length;
-  const bytes = plain ? body : toBytes(lane, body);
+  const text = lane === textLane && typeof body === 'string' ? body : '';
+  const plain = Buffer.byteLength(text) === text.length;
+  const bytes = plain ? body : Buffer.from(text);
   const sizes: number[] = [];
   const texts: string[] = [];
   let sum = 0;
@@ -199,17 +201,17 @@ function encoded({ lane, lengths, body }: Payloads): { readonly piece: Buffer | 
     const length = lengthAt(lengths, row);
     if (plain) sizes.push(length);
     else {
-      const text = body.slice(start, start + length);
-      const size = Buffer.byteLength(text);
-      texts.push(text);
+      const payload = text.slice(start, start + length);
+      const size = Buffer.byteLength(payload);
+      texts.push(payload);
       sizes.push(size);
       sum += size;
     }
     start += length;
   }
-  return { piece: plain || sum === bytes.length ? bytes : Buffer.concat(texts.map((text) => toBytes(lane, text))), sizes };
+  return { piece: plain || sum === bytes.length ? bytes : Buffer.concat(texts.map((payload) => Buffer.from(payload))), sizes };
 }
 
-export const toBytes = (lane: Lane, text: string): Buffer => Buffer.from(text, lane === 0 ? 'utf8' : 'latin1');
+export const toBytes = (lane: Lane, body: Body): Buffer => (typeof body === 'string' ? Buffer.from(body, lane === textLane ? 'utf8' : 'latin1') : body);
 
 export const toText = (lane: Lane, bytes: Buffer): string => bytes.toString(lane === 0 ? 'utf8' : 'latin1');

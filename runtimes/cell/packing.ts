@@ -4,6 +4,7 @@ import { executionSeparator, textLane } from '../lanes.ts';
 import type { RuntimeName } from '../protocol.ts';
 import { type Batch, countOf } from './batch.ts';
 import { bufferOf, placeIn } from './binary.ts';
+import type { Body } from './body.ts';
 import { batchHeader } from './records.ts';
 
 export interface Packed {
@@ -21,7 +22,7 @@ export function packed(batches: readonly Batch[], runtime: RuntimeName): Packed 
   let lengths = '';
   let numbers = '';
   let body = '';
-  const binary: string[] = [];
+  const binary: Body[] = [];
   let descriptions = '';
   let described: string | undefined;
   let line = -1;
@@ -37,7 +38,7 @@ export function packed(batches: readonly Batch[], runtime: RuntimeName): Packed 
     lengths += batch.lengths;
     numbers += batch.numbers;
     if (place === inBytes) binary.push(batch.body);
-    else body += batch.body;
+    else body += typeof batch.body === 'string' ? batch.body : batch.body.toString('latin1');
   }
   return { headers, lengths, numbers, descriptions, body, bytes: bufferOf(binary) };
 }

@@ -14,6 +14,7 @@ import {
 } from '../guest/wire.ts';
 import type { Lane } from '../lanes.ts';
 import { lengthAt } from './batch.ts';
+import type { Body } from './body.ts';
 
 /** What tells of one batch. @param description the number of its description in the delivery */
 export const batchHeader = (inlet: number, place: Place | typeof ofOneWriter, description: number, messages: number): string =>
@@ -27,7 +28,7 @@ export interface Record {
   readonly count: number;
   readonly lengths: string;
   /** All that was sent in one place; the payloads begin at `start` and end before `end`. */
-  readonly body: string;
+  readonly body: Body;
   readonly start: number;
   readonly end: number;
   /** The longest payload. */
@@ -39,9 +40,10 @@ export interface Record {
  * @param take gets each record, and says whether to go on
  * @throws Error when the records are not whole, name no place, or point outside of it
  */
-export function readRecords(records: string, lengths: string, body: string, bytes: string, take: (record: Record) => boolean): void {
+export function readRecords(records: string, lengths: string, body: string, bytes: Uint8Array | undefined, take: (record: Record) => boolean): void {
   demandWhole(records);
-  const binary = bytes === '' ? '' : Buffer.from(bytes, 'base64').toString('latin1');
+  if (bytes !== undefined && !(bytes instanceof Uint8Array)) throw new Error('bytes are of another kind');
+  const binary = bytes === undefined ? '' : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let row = 0;
   for (let at = 0; at < records.length; at += recordWidth) {
     const count = records.charCodeAt(at + 5);

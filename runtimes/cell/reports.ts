@@ -2,7 +2,8 @@
 import type { ErrorRecord } from '../../sdk/errors.ts';
 import { answered, handedBack, lengthWidth, settledWithError, settledWithNothing, settledWithValue } from '../guest/wire.ts';
 import type { ActorPlan } from '../protocol.ts';
-import { charactersOf, lengthAt, outOutlet, partOf } from './batch.ts';
+import { charactersOf, lengthAt, outOutlet } from './batch.ts';
+import { partOf } from './body.ts';
 import { messageBroken, outboundBroken } from './brokenLimits.ts';
 import type { InstanceListener } from './instanceListener.ts';
 import { messageOf, newTurnState, type OpenTurn, type OpenTurns, type TurnState } from './openTurns.ts';
@@ -41,7 +42,7 @@ export class Reports {
    * @param share microseconds of each turn that ended
    * @throws Error for what is no report
    */
-  read(records: string, lengths: string, body: string, bytes: string, share: number): void {
+  read(records: string, lengths: string, body: string, bytes: Uint8Array | undefined, share: number): void {
     readRecords(records, lengths, body, bytes, (record) => {
       if (record.longest > this.#plan.limits.message && record.code !== settledWithError)
         this.#reporter.breaks(messageBroken(this.#plan.limits, record.longest));
@@ -87,7 +88,7 @@ export class Reports {
     const turn = number === 0 ? undefined : this.#open.get(number);
     if (number !== 0 && turn === undefined) return;
     if (code === settledWithError) {
-      if (turn !== undefined) this.#err(turn, this.#reporter.authorsError(JSON.parse(payloads.body)), microseconds);
+      if (turn !== undefined) this.#err(turn, this.#reporter.authorsError(JSON.parse(payloads.body.toString())), microseconds);
       return;
     }
     const outlet = code === answered ? outOutlet : code;

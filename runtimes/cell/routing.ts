@@ -8,6 +8,7 @@ import type { LocalTarget } from '../protocol.ts';
 import { elsewhere } from '../waits.ts';
 import type { Actor } from './actor.ts';
 import { asBatch, type Batch, type Causes, countOf, errorOutlet, part, type Payloads, type Reply, select, servedBy } from './batch.ts';
+import type { Body } from './body.ts';
 import { deadlockOf } from './deadlocks.ts';
 import { errorMessage } from './errorMessage.ts';
 import type { Execution, Executions } from './executions.ts';
@@ -144,14 +145,14 @@ export class Routing {
   }
 
   /** Answers whoever asked, if anybody did. */
-  respond(reply: Reply | undefined, error: ErrorRecord | null, lane: Lane, text: string): void {
+  respond(reply: Reply | undefined, error: ErrorRecord | null, lane: Lane, body: Body): void {
     if (reply === undefined) return;
     if (reply.to === 'host') {
-      this.#outbound.answer(reply.id, error, lane, text);
+      this.#outbound.answer(reply.id, error, lane, body);
       return;
     }
     const instance = this.#residents.get(reply.actor)?.instance;
-    if (instance?.number === reply.instance) instance.reply(reply.call, error, lane, text);
+    if (instance?.number === reply.instance) instance.reply(reply.call, error, lane, body);
   }
 }
 

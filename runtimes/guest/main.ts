@@ -56,7 +56,7 @@ function boot(send: Send, seed: ArrayBuffer): Doors {
   const ours = captured ?? disarm(realm);
   captured = ours;
   if (stillArmed(realm)) throw hostError('host.unsupported', 'the realm could not be disarmed');
-  const outbox = createOutbox(send, ours.toBase64);
+  const outbox = createOutbox(send);
   const garbage = createGarbage(ours.collect);
   let background = true;
   let begun = false;

@@ -24,13 +24,10 @@ import {
 
 /** Beyond this the outbox is sent at once, so that a flood does not pile up inside the isolate. */
 const flushBytes = 1024 * 1024;
-/** What is kept for the bytes of the next time. */
-const keptBytes = 64 * 1024;
-const fewBytes = 4 * 1024;
+/** What is kept for the bytes of the next time. More is made as it is needed, since with what is sent goes the whole buffer that it is in. */
+const keptBytes = 4 * 1024;
 /** Numbers that become text together: a text for each length, joined to those before it, costs more than all else about it. */
 const fewUnits = 8 * lengthWidth;
-/** What is in it before it is sent, with one more payload of modest size. */
-const mostBytes = flushBytes + keptBytes;
 
 export interface Outbox {
   /** @param bytes in the place of the text; they are copied at once */
@@ -58,7 +55,7 @@ const textOf = (u: Uint16Array): string => {
   return fromCharCode(at(0), at(1), at(2), at(3), at(4), at(5), at(6), at(7), at(8), at(9), at(10), at(11), at(12), at(13), at(14), at(15));
 };
 
-export function createOutbox(send: Send, toBase64: (bytes: Uint8Array) => string): Outbox {
+export function createOutbox(send: Send): Outbox {
   /** Those that are complete; the last one is still open, and described by the variables below. */
   let records = '';
   let lengths = '';
@@ -107,7 +104,7 @@ export function createOutbox(send: Send, toBase64: (bytes: Uint8Array) => string
     const list = events === '' ? '' : `[${events}]`;
     const sizes = allLengths();
     const texts = body;
-    const binary = filled === 0 ? '' : toBase64(subarray(bytes, 0, filled));
+    const binary = filled === 0 ? undefined : subarray(bytes, 0, filled);
     records = '';
     lengths = '';
     recentUnits = 0;
@@ -132,7 +129,8 @@ export function createOutbox(send: Send, toBase64: (bytes: Uint8Array) => string
   const keep = (payload: Uint8Array, length: number): void => {
     const needed = filled + length;
     if (needed > lengthOf(bytes)) {
-      const larger = new Uint8ArrayIntrinsic(needed <= fewBytes ? fewBytes : needed <= keptBytes ? keptBytes : needed <= mostBytes ? mostBytes : needed);
+      const doubled = 2 * lengthOf(bytes);
+      const larger = new Uint8ArrayIntrinsic(needed < keptBytes ? keptBytes : needed < doubled ? doubled : needed);
       setBytes(larger, subarray(bytes, 0, filled));
       bytes = larger;
     }

@@ -10,7 +10,7 @@
  * Runs when a context is created from the snapshot: V8 adds `WebAssembly`, `SharedArrayBuffer`, `Temporal` and
  * `gc` only then.
  */
-import { apply, ArrayBufferIntrinsic, construct, defineProperty, getOwnPropertyNames, table, TypeErrorIntrinsic, uncurry } from './primordials.ts';
+import { apply, ArrayBufferIntrinsic, construct, defineProperty, getOwnPropertyNames, table, TypeErrorIntrinsic } from './primordials.ts';
 
 /** What the languages need of what was taken away; reachable from closures of the bootstrap alone. */
 export interface Captured {
@@ -20,7 +20,6 @@ export interface Captured {
   readonly store: (view: Int32Array, index: number, value: number) => number;
   /** Collects all garbage of the isolate; absent where V8 was started without it. */
   readonly collect: (() => void) | undefined;
-  readonly toBase64: (bytes: Uint8Array) => string;
 }
 
 const removed = ['WebAssembly', 'SharedArrayBuffer', 'Atomics', 'FinalizationRegistry', 'WeakRef', 'Temporal'] as const;
@@ -35,8 +34,7 @@ export function disarm(realm: Record<string, unknown>): Captured {
   const atomics = realm['Atomics'] as Captured;
   const collect = realm['gc'] as Captured['collect'];
   // Absent while the snapshot is made.
-  const toBase64 = uncurry((Uint8Array.prototype as unknown as { readonly toBase64: unknown }).toBase64) as Captured['toBase64'];
-  const captured: Captured = { webAssembly: webAssembly as never, wait: atomics.wait, load: atomics.load, store: atomics.store, collect, toBase64 };
+  const captured: Captured = { webAssembly: webAssembly as never, wait: atomics.wait, load: atomics.load, store: atomics.store, collect };
   for (let i = 0; i < removed.length; i++) delete realm[removed[i] as string];
   // V8 makes it so that it cannot be deleted.
   if (collect !== undefined) defineProperty(realm, 'gc', { value: undefined, writable: false });

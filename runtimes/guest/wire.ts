@@ -1,5 +1,5 @@
 /**
- * What passes between a cell and the bootstrap of one of its isolates. Strings and numbers only.
+ * What passes between a cell and the bootstrap of one of its isolates. Strings, numbers and bytes only.
  *
  * Inwards: the functions of {@link Doors}, each called by the cell with a time limit.
  * Outwards: `send(records, lengths, events, body, bytes)`. `records` says what became of turns, `lengths` how long the payloads are that
@@ -10,8 +10,8 @@
  * anybody but the guests doing anything for each of them. Numbers cross as characters, 16 bits each: reading one costs a tenth of
  * reading its digits. What takes several characters has its lowest part first.
  *
- * Bytes cross by V8's own copies: inwards in a buffer that is given away, outwards, where nothing but primitives goes, as base64 of all
- * of them together. Between a string and bytes without either there are only loops over characters, at a hundredth of the pace.
+ * Bytes cross by V8's own copies: inwards in a buffer that is given away, outwards all of them together in a view of a buffer that no guest
+ * ever sees, which V8 copies as it is: it asks such a view for nothing that could run code.
  */
 import type { ErrorRecord } from '../../sdk/errors.ts';
 import type { Limits } from '../limits.ts';
@@ -61,7 +61,7 @@ export const secondOfPair = (pair: number): Place | typeof ofOneWriter => (pair 
 export const codeOffset = 8;
 
 /** The only way out of an isolate, see above. */
-export type Send = (records: string, lengths: string, events: string, body: string, bytes: string) => void;
+export type Send = (records: string, lengths: string, events: string, body: string, bytes: Uint8Array | undefined) => void;
 
 /** An error as a guest tells it; the cell adds actor and execution, and maps the stack to the author's lines. */
 export type GuestError = ErrorRecord;

@@ -9,16 +9,19 @@ import { Executions } from '../../runtimes/cell/executions.ts';
 import { Mailbox } from '../../runtimes/cell/mailbox.ts';
 import { packed } from '../../runtimes/cell/packing.ts';
 import { firstOfPair, ofOneWriter, secondOfPair } from '../../runtimes/guest/wire.ts';
+import type { Piece } from '../../runtimes/frame.ts';
 import { textLane } from '../../runtimes/lanes.ts';
 import type { HostMessage } from '../../runtimes/protocol.ts';
 
 const settings = { id: 1, inputs: [], parents: [], deadline: 0, trace: '', partition: 0 } as unknown as ExecutionSettings;
 
+const asBytes = (piece: Piece): Uint8Array => (typeof piece === 'string' ? Buffer.from(piece, 'latin1') : piece);
+
 /** What a cell reads when the host delivers these payloads: texts that it has encoded, bytes that it brings from another cell. */
 async function delivered(payloads: readonly (string | Uint8Array)[]): Promise<Batch[]> {
   const frames: { readonly message: HostMessage; readonly region: Buffer }[] = [];
   const outbound = new Outbound(
-    { writable: true, drained: () => Promise.resolve(), send: (message, pieces = []) => frames.push({ message, region: Buffer.concat(pieces) }) },
+    { writable: true, drained: () => Promise.resolve(), send: (message, pieces = []) => frames.push({ message, region: Buffer.concat(pieces.map(asBytes)) }) },
     () => undefined,
   );
   for (const [handle, payload] of payloads.entries()) {

@@ -162,30 +162,36 @@ describe('a limit of messages', () => {
 describe('a record', () => {
   const record = (place: number, start: number, count: number): string =>
     String.fromCharCode(1, 0, paired(settledWithValue + codeOffset, place as never), start, start >>> 16, count);
-  const read = (records: string, lengths: readonly number[], body: string, bytes: string): string[] => {
+  const read = (records: string, lengths: readonly number[], body: string, bytes: Uint8Array | undefined): string[] => {
     const payloads: string[] = [];
-    readRecords(records, lengths.map(asLength).join(''), body, bytes, ({ body: where, start, end }) => payloads.push(where.slice(start, end)) > 0);
+    readRecords(
+      records,
+      lengths.map(asLength).join(''),
+      body,
+      bytes,
+      ({ body: where, start, end }) => payloads.push(where.slice(start, end).toString('latin1' as never)) > 0,
+    );
     return payloads;
   };
-  const bytes = Buffer.from([200, 201, 202, 203]).toString('base64');
+  const bytes = Uint8Array.of(200, 201, 202, 203);
 
   test('is read where its place is', () => {
     expect(read(record(inBytes, 1, 2) + record(0, 0, 1), [1, 2, 2], '{}', bytes)).toEqual(['\u00c9\u00ca\u00cb', '{}']);
-    expect(read(record(1, 0, 1), [2], 'ÿþ', '')).toEqual(['ÿþ']);
+    expect(read(record(1, 0, 1), [2], 'ÿþ', undefined)).toEqual(['ÿþ']);
   });
 
   test.each([
     ['names no place', record(3, 0, 1), [1], '1', bytes],
     ['points outside of the bytes', record(inBytes, 0, 1), [5], '12345', bytes],
     ['begins behind the bytes', record(inBytes, 4, 1), [1], '12345', bytes],
-    ['points into bytes that are none', record(inBytes, 0, 1), [4], '12345', '*!*!'],
-    ['points into bytes, and there is only a body', record(inBytes, 0, 1), [1], '12345', ''],
+    ['points into bytes that are none', record(inBytes, 0, 1), [4], '12345', new Uint8Array(0)],
+    ['points into bytes, and there is only a body', record(inBytes, 0, 1), [1], '12345', undefined],
     ['points into a body, and there are only bytes', record(0, 0, 1), [1], '', bytes],
   ])('is refused that %s', (_title, records, lengths, body, given) => {
     expect(() => read(records, lengths, body, given)).toThrow(Error);
   });
 
-  test.each([[5], [undefined], [{}]])('is refused beside bytes that are no text: %s', (given) => {
+  test.each([[5], ['12345'], [{ length: 5 }], [new ArrayBuffer(5)], [new Uint16Array(5)]])('is refused beside bytes that are none: %s', (given) => {
     expect(() => read(record(inBytes, 0, 1), [1], '', given as never)).toThrow(Error);
   });
 });

@@ -353,12 +353,12 @@ export class TestInstance {
     this.#turns.clear();
   }
 
-  #receive(records: string, lengths: string, events: string, body: string, bytes: string): void {
-    this.raw.push(events, body, bytes);
+  #receive(records: string, lengths: string, events: string, body: string, bytes: Uint8Array | undefined): void {
+    this.raw.push(events, body, Buffer.from(bytes ?? []).toString('latin1'));
     readRecords(records, lengths, body, bytes, ({ turn, code, lane, count, lengths: sizes, body: payloads, start }) => {
       for (let row = 0, at = start; row < count; row++) {
         const end = at + lengthAt(sizes, row);
-        this.#record(code < 0 ? turn + row : turn, code, lane, payloads.slice(at, end));
+        this.#record(code < 0 ? turn + row : turn, code, lane, payloads.slice(at, end).toString('latin1' as never));
         at = end;
       }
       return true;
