@@ -7,7 +7,6 @@
 import type { Isolate } from 'isolated-vm';
 import { decoy, type DoorName, type Send, type Settings } from '../guest/wire.ts';
 import type { Runtime } from '../runtime.ts';
-import { toArrayBuffer } from '../arrayBuffer.ts';
 import type { ActorPlan } from '../protocol.ts';
 import type { IsolatedVm } from './addon.ts';
 import type { OpenDoors } from './doors.ts';
