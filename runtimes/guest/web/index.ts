@@ -64,16 +64,19 @@ const lateGlobal = (global: object, name: string, part: Late<object>): PropertyD
   configurable: true,
 });
 
-/** With words of which one leads to them. Who gets there without a word of it gets them too. */
-const lateParts: readonly (readonly [part: Late<object>, words: RegExp])[] = [
-  [urls as Late<object>, /URL|fetch|Request|WebSocket/],
-  [encoding as Late<object>, /Text(?:De|En)coder|fetch|Re(?:quest|sponse)/],
+/**
+ * With words of which one leads to them. Who gets there without a word of it gets them too. Each is searched for by itself: V8 compiles a
+ * regular expression anew in each isolate, which takes a tenth of a millisecond.
+ */
+const lateParts: readonly (readonly [part: Late<object>, words: readonly string[]])[] = [
+  [urls as Late<object>, ['URL', 'fetch', 'Request', 'WebSocket']],
+  [encoding as Late<object>, ['TextDecoder', 'TextEncoder', 'fetch', 'Request', 'Response']],
 ];
 
 /** To be called before code of an author runs in the realm: what it needs is made of built-ins that nobody has touched. */
 export function prepareWebGlobals(global: object, code: string): void {
   for (const [part, words] of lateParts) {
-    if (!words.test(code)) continue;
+    if (!words.some((word) => code.includes(word))) continue;
     for (const name of part.names) define(global, name, (part.make() as Record<string, unknown>)[name]);
   }
 }
