@@ -287,8 +287,9 @@ export class Residents {
   begin(idle: number): void {
     this.#idleLimit = idle;
     this.interpreters.look();
-    // To make room for more would hold up the first of them.
-    if (sum(this.#wanted) <= sum(this.#warm)) void this.#keepWarm();
+    // To make room for more would hold up the first of them, and so would giving up what nobody needs.
+    const isExchange = sum(this.#wanted) === sum(this.#warm);
+    if (isExchange) void this.#keepWarm();
   }
 
   /** An actor wakes, and was not to be expected. */

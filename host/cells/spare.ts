@@ -27,6 +27,8 @@ export class UnboundProcess implements MemoryHolder {
   /** Isolates that it may keep ready for each language, and those that it was told to. */
   readonly warm: number;
   isolates: WarmIsolates = { javascript: 0, wasm: 0 };
+  /** There is room for so many, or will be. */
+  #room = this.isolates;
   #handlers: ProcessHandlers | undefined;
   #exit: ErrorRecord | undefined;
   /** For actors with how much memory it is to keep an interpreter, and was told to. Bytes. */
@@ -37,6 +39,7 @@ export class UnboundProcess implements MemoryHolder {
   constructor(
     options: Omit<CellOptions, 'onMessage' | 'onExit'> & { readonly memoryBudget: number },
     { warm, memory }: Pick<SpareSettings, 'warm' | 'memory'>,
+    wasm: boolean,
     gone: () => void,
   ) {
     this.memoryBudget = options.memoryBudget;
@@ -58,20 +61,21 @@ export class UnboundProcess implements MemoryHolder {
         this.#handlers?.onExit(this.#exit);
       },
     });
-    if (warm > 0) this.#warmUp().catch(() => undefined);
+    if (warm > 0) this.#warmUp(isolatesOfSpare(warm, wasm)).catch(() => undefined);
   }
 
   /** As soon as it is ready itself, unless it is somebody's by then. */
-  async #warmUp(): Promise<void> {
+  async #warmUp(isolates: WarmIsolates): Promise<void> {
+    this.#room = isolates;
     await this.#reserve();
     if (this.#handlers !== undefined) return;
-    this.isolates = isolatesOfSpare(this.warm);
-    this.process.send({ type: 'warm', ...this.isolates });
+    this.isolates = isolates;
+    this.process.send({ type: 'warm', ...isolates });
   }
 
   /** Room for what it keeps, when it is ready. */
   #reserve(): Promise<void> {
-    return this.process.reserve({ ...isolatesOfSpare(this.warm), python: this.#wanted > 0 ? 1 : 0 });
+    return this.process.reserve({ ...this.#room, python: this.#wanted > 0 ? 1 : 0 });
   }
 
   /** The process is ready, and could do nothing it should not when it tried. */
@@ -174,6 +178,8 @@ export class SpareCells {
   /** For actors with so much memory one spare keeps an interpreter, in bytes; 0: none does. */
   #interpreter = 0;
   readonly #thrift = new Thrift();
+  /** The flow that took the last one has actors in WASM. */
+  #wasm = false;
   #pause: NodeJS.Timeout | undefined;
   #forgetting: NodeJS.Timeout | undefined;
   #living = 0;
@@ -196,9 +202,11 @@ export class SpareCells {
    * A process that is ready, from the spares if there is one.
    * @param memoryBudget what its guests may use together, if more than usual
    * @param interpreter what the first Python actor may have that will start there, in bytes; 0 if none will
+   * @param wasm whether actors in WASM will live there: so they may in the next one
    * @throws VivariumError cell.start, limit.host-memory
    */
-  async take(memoryBudget: number, interpreter = 0): Promise<UnboundProcess> {
+  async take(memoryBudget: number, interpreter = 0, wasm = false): Promise<UnboundProcess> {
+    this.#wasm = wasm;
     const fitting = [...this.#spares].sort((one, other) => Number(other.interpreter === interpreter) - Number(one.interpreter === interpreter));
     for (const spare of fitting) {
       if (!this.#spares.delete(spare)) continue;
@@ -302,7 +310,7 @@ export class SpareCells {
     if (this.#closed) throw new VivariumError('host.closed', 'the host has been closed');
     this.#living++;
     try {
-      const unbound: UnboundProcess = new UnboundProcess({ ...this.#settings.options, memoryBudget }, this.#settings, () => {
+      const unbound: UnboundProcess = new UnboundProcess({ ...this.#settings.options, memoryBudget }, this.#settings, this.#wasm, () => {
         this.#spares.delete(unbound);
         this.#gaveWay ||= unbound.gaveWay;
         this.#settings.memory.delete(unbound);

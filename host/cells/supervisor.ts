@@ -264,7 +264,8 @@ export class Supervisor implements CellListener {
     const began = performance.now();
     const { namespace, quota, shape, spares, nextCell, idle, population } = this.#settings;
     const isFirst = place.generation === 0;
-    const unbound = await spares.take(place.memoryBudget, this.#memoryOfPython(place));
+    const wasm = shape.actors.some(({ cell, part }) => cell === place.index && part.runtime === 'wasm');
+    const unbound = await spares.take(place.memoryBudget, this.#memoryOfPython(place), wasm);
     const identity = { namespace, quota, number: nextCell(), generation: place.generation, place: place.index };
     const listener = new StartingCell(this);
     const cell = new Cell(unbound, identity, shape, new Set(this.#quarantine.actors()), this.#router, listener);

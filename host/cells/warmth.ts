@@ -4,8 +4,11 @@
  */
 import type { WarmIsolates } from '../../runtimes/protocol.ts';
 
-/** What a cell keeps before it is known whose actors will live there: a new isolate serves either language. @param most that may be kept */
-export const isolatesOfSpare = (most: number): WarmIsolates => ({ javascript: Math.min(1, most), wasm: 0 });
+/**
+ * What a cell keeps before it is known whose actors will live there: one that serves either language, and one that is ready for WASM.
+ * @param most that may be kept @param wasm whether one in WASM is to be expected
+ */
+export const isolatesOfSpare = (most: number, wasm: boolean): WarmIsolates => ({ javascript: Math.min(1, most), wasm: wasm ? Math.min(1, most) : 0 });
 
 const moment = 250;
 const forgottenAfter = 10_000;

@@ -16,7 +16,7 @@ const silent = { onMessage: () => undefined, onExit: () => undefined };
 interface Stage {
   readonly spares: SpareCells;
   readonly memory: HostMemory;
-  take(interpreter: number): Promise<UnboundProcess>;
+  take(interpreter: number, wasm?: boolean): Promise<UnboundProcess>;
   /** Python has started in the spare. */
   started(): Promise<void>;
 }
@@ -34,8 +34,8 @@ async function stage(): Promise<Stage> {
   return {
     spares,
     memory,
-    async take(interpreter) {
-      const unbound = await spares.take(256 * MiB, interpreter);
+    async take(interpreter, wasm = false) {
+      const unbound = await spares.take(256 * MiB, interpreter, wasm);
       taken.push(unbound);
       return unbound;
     },
@@ -93,4 +93,17 @@ test('one that gave way when memory was short comes back when it no longer is', 
     return spares.living;
   };
   await expect.poll(livingAfterLook).toBe(1);
+});
+
+test('one is ready for WASM if the last that was taken was for it', { timeout: 60_000 }, async () => {
+  const { spares, take } = await stage();
+  let taken = await take(0, true);
+  for (const wasm of [1, 0]) {
+    spares.refillSoon();
+    await expect.poll(() => spares.living, { timeout: 10_000 }).toBe(2);
+    taken.process.kill();
+    taken = await take(0);
+    await expect.poll(() => taken.isolates, { timeout: 10_000 }).toEqual({ javascript: 1, wasm });
+    await expect.poll(() => spares.living, { timeout: 10_000 }).toBe(1);
+  }
 });
