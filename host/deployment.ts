@@ -76,7 +76,7 @@ const loadedAtOnce = 4;
 /** @throws VivariumError manifest.invalid, policy.invalid, policy.required, source.invalid, source.outside, source.missing, actor.inlet */
 export async function prepareDeployment(request: DeploymentRequest): Promise<Deployment> {
   const { manifest, diagnostics, file } = await readFlow(request.manifest);
-  const base = await openBase(request.base ?? nodePath.dirname(file));
+  const base = openBase(request.base ?? nodePath.dirname(file));
   const location = { from: file, base: request.base ?? nodePath.dirname(file) };
   const policies = loadPolicies(manifest, location);
   const requests = policies.requests.map((own) => (request.beside === undefined ? own : together(request.beside, own)));

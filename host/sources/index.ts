@@ -24,7 +24,7 @@ export { loadJavaScriptTogether, openBase, type Base };
  * const loaded = await loadSource({ name: 'clean', runtime: 'javascript', source: './clean.ts' }, '/srv/flows/demo');
  */
 export async function loadSource(actor: ActorSource, base: string | Base, options: LoadOptions = {}): Promise<LoadedSource> {
-  const folder = typeof base === 'string' ? await openBase(base) : base;
+  const folder = typeof base === 'string' ? openBase(base) : base;
   if ((actor.source === undefined) === (actor.code === undefined)) {
     throw new VivariumError('source.invalid', `The actor ${actor.name} must have either a source or code.`, {
       actor: actor.name,

@@ -76,7 +76,7 @@ describe('a cache of bundles', () => {
 
   it('has of actors that were bundled together what was made beside the same', async () => {
     const cache = new SourceCache(plenty);
-    const base = await openBase(makeFolder({}));
+    const base = openBase(makeFolder({}));
     const actors = ['a', 'b', 'c'].map((name, n) => ({ name, runtime: 'javascript', code: `export const handle = () => ${n + 100};` }) as const);
     const made = await loadJavaScriptTogether(actors, base, { cache });
     expect(made.size).toBe(3);

@@ -12,7 +12,7 @@ const sound = Array.from({ length: 40 }, (_, place) =>
 );
 
 it('makes of actors that are bundled together what it makes of each alone', async () => {
-  const base = await openBase(makeFolder({}));
+  const base = openBase(makeFolder({}));
   const together = await loadJavaScriptTogether(sound, base);
   expect([...together.keys()]).toEqual(sound);
   for (const actor of sound.slice(0, 3)) expect(together.get(actor)).toEqual(await loadSource(actor, base));
@@ -21,7 +21,7 @@ it('makes of actors that are bundled together what it makes of each alone', asyn
 
 it('tells warnings of the actor that they are about alone', async () => {
   const warned = inline('warned', 'export const handle = (n: number) => n === -0;');
-  const together = await loadJavaScriptTogether([sound[0] as ActorSource, warned], await openBase(makeFolder({})));
+  const together = await loadJavaScriptTogether([sound[0] as ActorSource, warned], openBase(makeFolder({})));
   expect(together.get(warned)?.warnings).toHaveLength(1);
   expect(together.get(sound[0] as ActorSource)?.warnings).toHaveLength(1);
   expect(together.get(warned)?.warnings[0]).toContain('warned.inline.ts:1:');
@@ -35,6 +35,6 @@ it('leaves out who is wrong, imports something or could, and none of the others'
     inline('importing', "import './other.ts'; export const handle = () => 1;"),
     inline('hidden', 'export const handle = () => i\\u006dport("./other.ts");'),
   ];
-  const together = await loadJavaScriptTogether([...odd, ...sound], await openBase(makeFolder({ 'other.ts': 'export const other = 1;' })));
+  const together = await loadJavaScriptTogether([...odd, ...sound], openBase(makeFolder({ 'other.ts': 'export const other = 1;' })));
   expect(new Set(together.keys())).toEqual(new Set(sound));
 });
