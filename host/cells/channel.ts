@@ -124,6 +124,8 @@ export class CellChannel {
   #read(chunk: Buffer): void {
     try {
       this.#reader.push(chunk);
+      // Nobody keeps any of it. Memory that waits for the collector calls it, however little there is for it to mark.
+      if (chunk.buffer.byteLength === chunk.byteLength) (chunk.buffer as ArrayBuffer).transfer(0);
     } catch (error) {
       this.#break(error instanceof VivariumError ? error : breach('sent what the host failed at', error));
     }

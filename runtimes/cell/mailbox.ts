@@ -7,6 +7,8 @@ const fullBytes = 16 * 1024 * 1024;
 /** Batches smaller than this are joined when they can be: each costs as much as a dozen of messages. */
 const fewMessages = 64;
 const mostJoined = 1024;
+/** Characters that are joined at most: large texts would be copied to become one, and cost far more than their batch. */
+const mostCharacters = 64 * 1024;
 
 export class Mailbox {
   readonly capacity: number;
@@ -116,7 +118,7 @@ export class Mailbox {
     const place = this.#batches.length - 1;
     const last = this.#batches[place];
     if (last === undefined || place < this.#head || !alike(last, batch) || countOf(last) + countOf(batch) > mostJoined) return false;
-    if (typeof last.body !== 'string' || typeof batch.body !== 'string') return false;
+    if (typeof last.body !== 'string' || typeof batch.body !== 'string' || last.body.length + batch.body.length > mostCharacters) return false;
     const executions = this.#joined ?? [...last.executions];
     for (const execution of batch.executions) executions.push(execution);
     this.#joined = executions;
