@@ -167,7 +167,7 @@ export class Engine {
     const id = newId();
     const sink = new EachOutput((place, payload) => this.#emitted(place, payload, idText(id)));
     const inputs = settings.inputs.map(
-      (input): ExecutionInput => ({ ...input, payload: typeof input.payload === 'string' ? input.payload : Uint8Array.from(input.payload) }),
+      (input): ExecutionInput => ({ ...input, payload: typeof input.payload === 'string' ? input.payload : new Uint8Array(input.payload) }),
     );
     return this.begin({ id, parents: [], trace: '', deadline: 0, sink, ...settings, inputs, ended: () => undefined });
   }

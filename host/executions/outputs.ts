@@ -28,7 +28,7 @@ export interface HeldOutput {
 export const payloadOf = (lane: Lane, bytes: Uint8Array): Payload =>
   lane === textLane
     ? { lane: 'text', text: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8') }
-    : { lane: 'binary', bytes: Uint8Array.from(bytes) };
+    : { lane: 'binary', bytes: new Uint8Array(bytes) };
 
 /** What takes the outputs of an execution as they arrive. */
 export interface OutputSink {

@@ -221,7 +221,7 @@ export class Router {
       actor: asked,
       inlet: peer.inlet,
       lane: said.lane,
-      payload: Uint8Array.from(payload),
+      payload: new Uint8Array(payload),
       reply,
       entry: false,
       credit: undefined,
@@ -292,7 +292,7 @@ export class Router {
         actor,
         inlet,
         lane,
-        payload: Uint8Array.from(emission.bytes),
+        payload: new Uint8Array(emission.bytes),
         reply: 0,
         entry: false,
         credit: cell.credit,
@@ -305,7 +305,7 @@ export class Router {
     for (const output of targets.outputs) this.#output(output, emission.payload);
     if (targets.all.length === 0) return;
     const { lane } = emission;
-    const payload = Uint8Array.from(emission.bytes);
+    const payload = new Uint8Array(emission.bytes);
     this.#spontaneous({ inputs: targets.all.map(({ actor, inlet }): ExecutionInput => ({ actor, inlet, lane, payload })) });
   }
 
