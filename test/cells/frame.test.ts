@@ -16,6 +16,21 @@ function readFrames(chunks: readonly Uint8Array[]): Frame[] {
   return frames;
 }
 
+/** As a socket is read that was told where to write. */
+function readInPlace(chunks: readonly Uint8Array[]): Frame[] {
+  const frames: Frame[] = [];
+  const reader = new FrameReader((header, payloads) => frames.push({ header, payloads: payloads.toString('latin1') }));
+  for (const chunk of chunks) {
+    for (let rest = Buffer.from(chunk); rest.length > 0; ) {
+      const taken = rest.copy(reader.space());
+      expect(taken).toBeGreaterThan(0);
+      reader.filled(taken);
+      rest = rest.subarray(taken);
+    }
+  }
+  return frames;
+}
+
 const bytesOf = (header: object, payloads: Uint8Array[] = []): Buffer => Buffer.concat(encodeFrame(header, payloads));
 
 const prelude = (...integers: number[]): Buffer => {
@@ -67,6 +82,7 @@ describe('frames', () => {
         }
         const expected = frames.map(({ header, payloads }) => ({ header: JSON.stringify(header), payloads: Buffer.concat(payloads).toString('latin1') }));
         expect(readFrames(chunks)).toEqual(expected);
+        expect(readInPlace(chunks)).toEqual(expected);
       }),
     );
   });
@@ -78,6 +94,47 @@ describe('frames', () => {
     for (let at = 0; at < stream.length; at += 65_536) chunks.push(stream.subarray(at, at + 65_536));
     const [frame] = readFrames(chunks);
     expect(Buffer.from(frame?.payloads ?? '', 'latin1').equals(large)).toBe(true);
+  });
+
+  test('are read into memory that is used again: nothing of one frame is left in the next', () => {
+    const sizes = [10, 70_000, 3 * 1024 * 1024, 5, 200_000, 1024 * 1024, 0, 65_536];
+    const stream = Buffer.concat(sizes.map((size, place) => bytesOf({ place }, [Buffer.alloc(size, 65 + place)])));
+    const expected = sizes.map((size, place) => ({ header: `{"place":${place}}`, payloads: String.fromCharCode(65 + place).repeat(size) }));
+    for (const most of [1_000, 65_536, 208 * 1024]) {
+      const chunks: Buffer[] = [];
+      for (let at = 0; at < stream.length; at += most) chunks.push(stream.subarray(at, at + most));
+      expect(readInPlace(chunks)).toEqual(expected);
+      expect(readFrames(chunks)).toEqual(expected);
+    }
+  });
+
+  test('that were large leave no memory behind for those that are small', () => {
+    const reader = new FrameReader(() => undefined);
+    const read = (bytes: Buffer): void => {
+      for (let rest = bytes; rest.length > 0; ) {
+        const taken = rest.copy(reader.space());
+        reader.filled(taken);
+        rest = rest.subarray(taken);
+      }
+    };
+    const room = (): number => reader.space().buffer.byteLength;
+    for (const [size, most] of [
+      [2, 2.25],
+      [20, 2.25],
+    ] as const) {
+      read(bytesOf({}, [Buffer.alloc(size * 1024 * 1024)]));
+      expect(room()).toBeLessThanOrEqual(most * 1024 * 1024);
+    }
+    read(bytesOf({}, [Buffer.alloc(1024 * 1024)]));
+    for (let frames = 0; frames < 100; frames++) read(bytesOf({ frames }));
+    expect(room()).toBe(64 * 1024);
+  });
+
+  test('carry text as it is, a character for each byte', () => {
+    const text = 'ÿ'.repeat(20_000);
+    const pieces = encodeFrame({}, ['\u00e9', text]);
+    expect(pieces[1]).toBe(text);
+    expect(readFrames([Buffer.concat(pieces.map((piece) => Buffer.from(piece as string, 'latin1')))])).toEqual([{ header: '{}', payloads: `é${text}` }]);
   });
 
   test('carry large payloads without copying them, and small ones joined to the header', () => {
@@ -109,6 +166,7 @@ describe('a reader of hostile bytes', () => {
   ])('refuses %s as soon as it can be read', (_, bytes) => {
     expect(codeOf(() => readFrames([bytes]))).toBe('cell.protocol');
     expect(codeOf(() => readFrames([...bytes].map((byte) => Buffer.of(byte))))).toBe('cell.protocol');
+    expect(codeOf(() => readInPlace([bytes]))).toBe('cell.protocol');
   });
 
   test('refuses bytes that trail a frame', () => {
