@@ -11,16 +11,16 @@ import inspect
 import os
 import random
 import sys
-from itertools import accumulate
 from json import dumps, loads
 from time import monotonic
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
 
-from vivarium import Context, VivariumError, _actor, _check, _name_errors, _refusal, _turn_of_task, ahead, failure, host, imports, network, output, quick
+from vivarium import Context, VivariumError, _actor, _check, _name_errors, _refusal, _turn_of_task, ahead, failure, host, imports, network, output
 from vivarium import loop as loops
 from vivarium.loop import background, loop
 from vivarium.message import text_lane
 from vivarium.message_text import write_json
+from vivarium.quick import Unread, leave_unread, scalars
 
 # What `deliver` gives when it is no payload: the turn goes on, or has been ended already.
 open_turn = 1
@@ -210,25 +210,25 @@ def deliver_many(first, inlet, count, size, milliseconds, places, texts):
         return None
     handler, wants_context = _handlers[inlet]
     codec = _actor.codec
-    read, write, scalars, few, most = codec.read, codec.write, quick.scalars, codec.few, codec.most
+    write, few, most = codec.write, codec.few, codec.most
     clear = codec.are_clear(texts)
+    read_many = codec.read_many if clear else leave_unread
     results, known = ahead.results, ahead.known
     now = monotonic()
     end = now + milliseconds / 1000
     next_report = min(now + _report_seconds, end)
     context = None
-    singles = at = 0
-    for turn, until in enumerate(accumulate(ahead.enter(first, count)), first):
+    singles = 0
+    for turn, message in enumerate(read_many(texts, ahead.enter(first, count)), first):
         now = monotonic()
         if now >= next_report and not known:
             if now >= end:
                 break
             ahead.hand_over()
             next_report = min(now + _report_seconds, end)
-        text = texts[at:until]
-        at = until
         try:
-            message = read(text) if clear else _decode(text_lane, text)
+            if type(message) is Unread:
+                message = codec.read(message) if clear else _decode(text_lane, message)
             if wants_context:
                 context = Context(turn)
                 result = handler(message, context)

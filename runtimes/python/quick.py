@@ -5,17 +5,19 @@ Bytes are searched by `find`: in CPython `in` first takes the other side for a n
 """
 
 from collections import namedtuple
+from itertools import accumulate, batched, repeat
 
 from vivarium import message, message_text
 from vivarium.message import MessageUnsupported, text_lane
 
-Codec = namedtuple("Codec", ["encode", "decode", "are_clear", "read", "are_good", "write", "few", "most"])
+Codec = namedtuple("Codec", ["encode", "decode", "are_clear", "read", "read_many", "are_good", "write", "few", "most"])
 """Within a budget:
 
 `encode(value)` and `decode(lane, text)` have the results of those of `vivarium.message`.
 
 Their halves serve many messages at once: what must be looked for in a text is looked for in all of them together.
 `are_clear(texts)`: `read(text)` may be used for each of them in place of `decode`.
+`read_many(texts, lengths)` gives the values of clear texts that follow each other, an `Unread` for each that `read` must look at.
 `write(value)` gives a text, or None where `encode` must do it; `are_good(texts)`: they may be sent, all of them. Else each is to be
 looked at, and the value of one that is not good to be encoded.
 
@@ -26,6 +28,8 @@ For a dict of at most `few` entries, with keys that are strings and values that 
 _doubts = (StopIteration, ValueError, RecursionError, MessageUnsupported)
 
 _sixteen_digits_in_a_value = b"," + message_text.sixteen_digits
+# Texts that are read at once.
+_together = 16
 # Values that are counted on the way, and levels.
 _few = 256
 _flat = 8
@@ -53,6 +57,20 @@ def _count(value, levels):
             if count > _few:
                 return _too_many
     return count
+
+
+class Unread(str):
+    """A text in the place of its value."""
+
+    __slots__ = ()
+
+
+def leave_unread(texts, lengths):
+    """As `read_many`, of texts that are not clear."""
+    at = 0
+    for length in lengths:
+        yield Unread(texts[at : at + length])
+        at += length
 
 
 def codec(budget):
@@ -84,6 +102,28 @@ def codec(budget):
             except _doubts:
                 pass
         return whole_decode(text_lane, text, budget)
+
+    def read_many(texts, lengths):
+        at = 0
+        for some in batched(lengths, _together):
+            ends = list(accumulate(some))
+            starts = [0, *ends[:-1]]
+            part = texts[at : at + ends[-1]]
+            at += ends[-1]
+            # Where a text is broken, the scanner goes on into the next one: no deeper than a message may be, and then it ends elsewhere.
+            if max(some) <= short and part.count("[") + part.count("{") <= depth:
+                try:
+                    found = list(map(scan, repeat(part), starts))
+                except Exception:
+                    found = []
+                if [end for _, end in found] == ends:
+                    found.reverse()
+                    while found:
+                        # Nothing here holds on to it.
+                        yield found.pop()[0]
+                    continue
+            for start, end in zip(starts, ends):
+                yield Unread(part[start:end])
 
     def decode(lane, text):
         if lane == text_lane and len(text) <= short and are_clear(text):
@@ -123,4 +163,4 @@ def codec(budget):
             return text_lane, text
         return whole_encode(value, budget)
 
-    return Codec(encode, decode, are_clear, read, are_good, write, few, most)
+    return Codec(encode, decode, are_clear, read, read_many, are_good, write, few, most)

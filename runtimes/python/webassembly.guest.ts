@@ -9,6 +9,7 @@
 import { construct, defineProperty, getPrototypeOf, lengthOf, setBytes, table, TypeErrorIntrinsic, Uint8ArrayIntrinsic } from '../guest/primordials.ts';
 import { compileText, createMemoryText, type MemoryText } from '../guest/memoryText.ts';
 import type { Captured } from '../guest/realm.ts';
+import { replaceClock } from './clock.guest.ts';
 import { replaceStrings } from './strings.guest.ts';
 
 export interface Engine {
@@ -50,6 +51,7 @@ export function createEngine(captured: Captured, interpreter: Uint8Array, textMo
       () => exports as never,
       () => text as MemoryText,
     );
+    replaceClock(imports['wasi_snapshot_preview1'] as never, () => (exports as { readonly memory: object }).memory as never);
     const instance = construct(real.Instance, [module, imports]) as { readonly exports: { readonly memory: object } };
     exports = instance.exports;
     text = createMemoryText(captured.webAssembly, compileText(captured.webAssembly, textModule), exports.memory);

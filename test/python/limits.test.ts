@@ -104,7 +104,9 @@ describe('limits of Python', { timeout: 120_000 }, () => {
   });
 
   it('reports what ended before the loop, and blames the turn that ran', async () => {
-    const actor = await startPython('def handle(message):\n    while message == 3: pass\n    return message', { limits: { wall: 600 } });
+    // What runs in a row is told after two milliseconds, or when it asks for something: to sleep.
+    const code = 'import time\ndef handle(message):\n    while message == 3: pass\n    time.sleep(0.001)\n    return message';
+    const actor = await startPython(code, { limits: { wall: 600 } });
     const results = await Promise.allSettled([0, 1, 2, 3, 4].map((message) => actor.deliver(message)));
     expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'fulfilled', 'rejected', 'rejected']);
     expect(actor.blamed).toBe(4);

@@ -89,6 +89,41 @@ describe('messages that arrive in a row', () => {
     expect(results.map((result) => result.error?.code ?? result.value)).toEqual([{ a: 1 }, ...Array(6).fill('message.invalid'), { c: 'A' }, 7]);
   });
 
+  it('that are broken harm no other, however deep those behind them are, and wherever they stand', async () => {
+    const actor = await start('def handle(message): return message');
+    const deep = `${'['.repeat(60)}${']'.repeat(60)}`;
+    const whole = Array.from({ length: 40 }, (_, n) => (n % 3 === 0 ? deep : `{"n":${n}}`));
+    for (const broken of ['[', '{"a":', '"', '1', '-', 'N', '', '['.repeat(60)]) {
+      const texts = [...whole, broken, 'aN', ...whole, broken, '2}', ...whole];
+      const results = await actor.deliverPayloads(texts.map((text) => ({ lane: 0, text })));
+      expect(results.map((result) => result.error?.code ?? result.value)).toEqual(
+        texts.map((text) => {
+          try {
+            return JSON.parse(text);
+          } catch {
+            return 'message.invalid';
+          }
+        }),
+      );
+    }
+  });
+
+  it('have the time of the machine, after their memory has grown too', async () => {
+    const actor = await start(`
+      import time
+      kept = []
+      def handle(n):
+          if n == 2: kept.append(bytes(40 * 1024 * 1024))
+          before = time.monotonic()
+          while time.monotonic() - before < 0.003: pass
+          return [time.time(), before]
+    `);
+    const begun = Date.now() / 1000 - 0.002;
+    const told = (await actor.deliverAll(numbers(6))).map(({ value }) => value as [time: number, monotonic: number]);
+    for (const [time] of told) expect(time >= begun && time <= Date.now() / 1000).toBe(true);
+    for (let turn = 1; turn < told.length; turn++) expect((told[turn] as number[])[1]).toBeGreaterThan((told[turn - 1] as number[])[1] as number);
+  });
+
   it('log and send in their own turns, in their order', async () => {
     const actor = await start(
       `
