@@ -116,14 +116,15 @@ async function rehearse(script: string, files: readonly Uint8Array[], snapshot: 
   }
 }
 
-/** Starts the plugin and gives it two messages. */
+/** Starts the plugin and gives it messages until it has answered two: on a busy machine a slice can be over before a turn begins. */
 const rehearsal = `
   const [settings, module] = arguments;
   globalThis.answers = '';
-  const deliver = (turn) => doors.deliver(turn, ...${JSON.stringify(oneMessage.slice(1))});
+  let turn = 1;
+  const deliver = () => doors.deliver(turn++, ...${JSON.stringify(oneMessage.slice(1))});
   const send = (records, lengths, events, body) => {
     globalThis.answers += body;
-    if (events.includes('started')) Promise.resolve().then(() => deliver(1)).then(() => deliver(2));
+    if (globalThis.answers.length < 2) Promise.resolve().then(deliver);
   };
   const doors = __boot(send, new ArrayBuffer(32));
   doors.load(settings, undefined, module);`;
