@@ -121,7 +121,7 @@ export class Interpreters {
     if (kept === undefined) return;
     this.#kept = undefined;
     kept.giveUp();
-    if (kept.isReady) this.#tell();
+    this.#tell();
   }
 
   #tell(): void {

@@ -3,7 +3,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { cellFiles } from '../../host/cells/files.ts';
 import { HostMemory } from '../../host/cells/hostMemory.ts';
 import { chooseLevel, detectSandbox } from '../../host/cells/sandbox.ts';
-import { SpareCells, type UnboundProcess } from '../../host/cells/spare.ts';
+import { type ProcessHandlers, SpareCells, type UnboundProcess } from '../../host/cells/spare.ts';
 
 const MiB = 1024 * 1024;
 /** What Python actors may have. */
@@ -11,7 +11,7 @@ const some = 256 * MiB;
 const more = 384 * MiB;
 /** A spare without an interpreter holds less, one with it more. */
 const between = 100 * MiB;
-const silent = { onMessage: () => undefined, onExit: () => undefined };
+const silent: ProcessHandlers = { onMessage: () => undefined, onExit: () => undefined };
 
 interface Stage {
   readonly spares: SpareCells;
@@ -49,10 +49,11 @@ test('one that is taken just when it is to keep none gives up what it has', { ti
   await started();
   const taken = await take(some);
   expect(taken.interpreter).toBe(some);
+  const ready: number[] = [];
   void taken.keep(0);
-  taken.bind('ada', silent);
+  taken.bind('ada', { ...silent, onMessage: (message) => void (message.type === 'interpreters' && ready.push(message.ready)) });
   expect(taken.interpreter).toBe(0);
-  await expect.poll(() => taken.own, { timeout: 10_000 }).toBeLessThan(between);
+  await expect.poll(() => ready.at(-1), { timeout: 10_000 }).toBe(0);
 });
 
 test('one that is taken before it was told to keep one is not taken for one that does', async () => {
