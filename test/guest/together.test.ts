@@ -8,8 +8,9 @@ import { decode } from '../../sdk/message.ts';
 import { describeValue } from '../sdk/message.vectors.ts';
 import { type Delivered, TestInstance, type TurnResult } from '../support/isolate.ts';
 
-async function start(handle: string): Promise<TestInstance> {
-  const instance = await TestInstance.start({ source: { runtime: 'javascript', file: 'actor.js' }, payloads: [`return { handle: ${handle} };`] });
+async function start(handle: string, before = ''): Promise<TestInstance> {
+  const payloads = [`${before}\nreturn { handle: ${handle} };`];
+  const instance = await TestInstance.start({ source: { runtime: 'javascript', file: 'actor.js' }, payloads });
   onTestFinished(() => instance.dispose());
   return instance;
 }
@@ -68,6 +69,23 @@ describe('messages of one writer', () => {
     const numbers = Array.from({ length: 40 }, (_, n) => ({ n }));
     expect((await instance.deliverAll(numbers)).map(({ value }) => value)).toEqual(numbers);
     expect(instance.batches.length).toBeGreaterThan(5);
+  });
+});
+
+describe('a reader who has replaced what they are read with', () => {
+  const breaks = "String.prototype.replace = String.prototype.charCodeAt = () => { throw new Error('broken'); };";
+  const texts = ['{"n":1}', '{"n":2}', '{"n":3}'];
+  const expected = texts.map((text) => JSON.parse(text));
+
+  test('before its first message gets each of them nevertheless', async () => {
+    const results = await (await start('(message) => message', breaks)).deliverPayloads(written(texts, host));
+    expect(results.map(({ value }) => value)).toEqual(expected);
+  });
+
+  test('in a turn that goes on later gets those that wait behind it', async () => {
+    const instance = await start(`async (message) => { await null; ${breaks} return message; }`);
+    const results = await instance.deliverPayloads(written(['1', ...texts], host));
+    expect(results.map(({ value }) => value)).toEqual([1, ...expected]);
   });
 });
 
