@@ -4,8 +4,11 @@ import { isMap, readTogether, shortFor } from '../../sdk/codec/together.ts';
 import { charCodeAt, slice } from './primordials.ts';
 import { lengthWidth } from './wire.ts';
 
-/** How many are read at once: so few that nothing is lost if the slice is over, and no limit of time is held up. */
-const mostAhead = 64;
+/**
+ * How many are read at once: so few that nothing is lost if the slice is over, no limit of time is held up, and they open no more lists and
+ * maps together than one message may, if they are as simple as most.
+ */
+const mostAhead = 16;
 
 export interface Forerunner {
   /**
@@ -35,7 +38,7 @@ export function createForerunner(budget: Budget): Forerunner {
       if (length > short || !isMap(body, to, to + length)) break;
       to += length;
     }
-    messages = count > 1 ? readTogether(slice(body, start, to), count) : undefined;
+    messages = count > 1 ? readTogether(slice(body, start, to), count, budget) : undefined;
     first = turn;
     // One that is no small map ends the row, and was looked at too.
     end = turn + (count < most ? count + 1 : count);

@@ -55,7 +55,7 @@ export function readText(text: string, budget: Budget): Message {
 }
 
 /** Whether no more than so many lists and maps begin in it, brackets in strings counted too. */
-function opensFew(text: string, most: number): boolean {
+export function opensFew(text: string, most: number): boolean {
   let opened = 0;
   for (let at = text.indexOf('{'); at !== -1; at = text.indexOf('{', at + 1)) if (++opened > most) return false;
   for (let at = text.indexOf('['); at !== -1; at = text.indexOf('[', at + 1)) if (++opened > most) return false;

@@ -109,4 +109,12 @@ describe('a writer who has broken out of its bootstrap', () => {
   test('reaches nothing where it is not known who wrote what', async () => {
     expect(await seconds(...written([opens, '{}', closes, makesUp], undefined))).toEqual({});
   });
+
+  test('makes no message deeper than it may be', async () => {
+    const depth = 100;
+    const [opensLists, closesLists] = [`{"a":${'['.repeat(depth)}{}`, `{}${']'.repeat(depth)}}`];
+    const instance = await start('(message) => "reached"');
+    const results = await instance.deliverPayloads(written([opensLists, closesLists, '{},{}'], one));
+    expect(results.map(meaningOf)).toEqual(['refused: message.invalid', 'refused: message.invalid', 'refused: message.invalid']);
+  });
 });
