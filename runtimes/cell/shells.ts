@@ -65,6 +65,11 @@ export class Shells {
     this.#heap = heap;
   }
 
+  /** The limit of those that are kept, in MiB. */
+  get heap(): number {
+    return this.#heap;
+  }
+
   /** How many are kept. */
   set most(most: number) {
     this.#most = most;

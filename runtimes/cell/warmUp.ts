@@ -23,7 +23,7 @@ export async function warmUp(ivm: IsolatedVm, runtime: Runtime, { isolate, conte
   }
 }
 
-/** Those that are kept, by language. One for WASM is made of one that is kept for JavaScript, if there is one. */
+/** Those that are kept, by language. One for WASM is made of one that is kept for JavaScript, if there is one like it. */
 export function openShells(
   ivm: IsolatedVm,
   make: MakeShell,
@@ -31,7 +31,8 @@ export function openShells(
 ): Readonly<Record<keyof WarmIsolates, Shells>> {
   const javascript = new Shells(make, runtimes.javascript.heap(defaultLimits.javascript));
   const makeForWasm: MakeShell = async (heap) => {
-    const shell = await javascript.take(heap);
+    // What an actor in WASM needs says nothing of what the next one in JavaScript will.
+    const shell = await (heap === javascript.heap ? javascript.take(heap) : make(heap));
     await warmUp(ivm, runtimes.wasm, shell, defaultLimits.wasm.memory, defaultLimits.wasm.start);
     return shell;
   };

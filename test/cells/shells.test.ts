@@ -70,6 +70,14 @@ test('JavaScript is given none in which the script of WASM is', async () => {
   expect(await isReadyForWasm(await javascript.take(heap))).toBe(false);
 });
 
+test('one that is kept for JavaScript stays when an actor in WASM comes that needs another heap', async () => {
+  const { made, javascript, wasm } = open();
+  javascript.most = 1;
+  await expect.poll(() => made.length).toBe(1);
+  await wasm.take(heap + 8);
+  expect((await javascript.take(heap)).isolate).toBe(made[0]);
+});
+
 test('those that nobody wants any more are disposed of', async () => {
   const { made, wasm } = open();
   wasm.most = 2;
