@@ -99,12 +99,11 @@ export function createOutbox(send: Send): Outbox {
 
   const flush = (): void => {
     queued = false;
-    if (payloads === 0 && events === '') return;
-    const told = complete();
-    const list = events === '' ? '' : `[${events}]`;
-    const sizes = allLengths();
-    const texts = body;
-    const binary = filled === 0 ? undefined : subarray(bytes, 0, filled);
+    if (payloads > 0 || events !== '') {
+      const list = events === '' ? '' : `[${events}]`;
+      // What the stack has no room to send stays. What was sent is forgotten before anything else is called: it would be sent twice.
+      send(complete(), allLengths(), list, body, filled === 0 ? undefined : subarray(bytes, 0, filled));
+    }
     records = '';
     lengths = '';
     recentUnits = 0;
@@ -112,15 +111,15 @@ export function createOutbox(send: Send): Outbox {
     events = '';
     body = '';
     filled = 0;
-    if (lengthOf(bytes) > keptBytes) bytes = none;
     before = 0;
     nextTurn = -1;
-    send(told, sizes, list, texts, binary);
+    if (lengthOf(bytes) > keptBytes) bytes = none;
   };
 
-  const soon = (): void => {
+  /** To be called before anything is taken: what throws here has lost nothing. */
+  const makeReady = (): void => {
     if (body.length + filled + events.length > flushBytes || payloads >= mostPayloads) flush();
-    else if (!entered && !queued) {
+    if (!entered && !queued) {
       then(kept, flush);
       queued = true;
     }
@@ -163,11 +162,11 @@ export function createOutbox(send: Send): Outbox {
       recent[recentUnits++] = sizes >>> 16;
       payloads++;
     }
-    soon();
   };
 
   return {
     record(ofTurn, said, lane, text, payload) {
+      makeReady();
       const length = payload === undefined ? text.length : lengthOf(payload);
       const at = payload === undefined ? body.length : filled;
       if (payload === undefined) body += text;
@@ -175,15 +174,16 @@ export function createOutbox(send: Send): Outbox {
       append(ofTurn, said, payload === undefined ? lane : inBytes, length, at, at + length, following(ofTurn, said));
     },
     recordRow(firstTurn, said, sizes, texts) {
+      makeReady();
       const at = body.length;
       body += texts;
       append(firstTurn, said, textLane, sizes, at, at + texts.length, firstTurn + sizes.length / lengthWidth);
     },
     event(event) {
+      makeReady();
       // Without a prototype: a `toJSON` of the guest's would speak in its place.
       const text = stringify({ __proto__: null, ...event });
       events += events === '' ? text : `,${text}`;
-      soon();
     },
     flush,
     enter() {
