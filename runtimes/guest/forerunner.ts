@@ -5,10 +5,11 @@ import { charCodeAt, slice } from './primordials.ts';
 import { lengthWidth } from './wire.ts';
 
 /**
- * How many are read at once: so few that nothing is lost if the slice is over, no limit of time is held up, and they open no more lists and
- * maps together than one message may, if they are as simple as most.
+ * How many are read at once: so few that nothing is lost if the slice is over, and no limit of time is held up. They may open no more lists
+ * and maps together than one message may: those that are flat do not, and of others so do fewer.
  */
-const mostAhead = 16;
+const mostAhead = 64;
+const fewAhead = 16;
 
 export interface Forerunner {
   /**
@@ -29,8 +30,7 @@ export function createForerunner(budget: Budget): Forerunner {
   let first = 0;
   let end = 0;
 
-  const lookAhead = (turn: number, left: number, lengths: string, from: number, body: string, start: number): void => {
-    const most = left < mostAhead ? left : mostAhead;
+  const look = (turn: number, most: number, lengths: string, from: number, body: string, start: number): void => {
     let count = 0;
     let to = start;
     for (let at = from; count < most; count++, at += lengthWidth) {
@@ -42,6 +42,11 @@ export function createForerunner(budget: Budget): Forerunner {
     first = turn;
     // One that is no small map ends the row, and was looked at too.
     end = turn + (count < most ? count + 1 : count);
+  };
+
+  const lookAhead = (turn: number, left: number, lengths: string, from: number, body: string, start: number): void => {
+    look(turn, left < mostAhead ? left : mostAhead, lengths, from, body, start);
+    if (messages === undefined && end - turn > fewAhead) look(turn, fewAhead, lengths, from, body, start);
   };
 
   return {
