@@ -37,7 +37,7 @@ const shapes: readonly Shape[] = [
       inputs: { in: 'first' },
     },
     deliveries: 1 + width,
-    messages: 3_000,
+    messages: 10_000,
   },
   {
     name: `fan-in, 1 → ${width} → 1`,
@@ -49,7 +49,7 @@ const shapes: readonly Shape[] = [
       inputs: { in: 'first' },
     },
     deliveries: 1 + 2 * width,
-    messages: 1_500,
+    messages: 5_000,
   },
 ];
 
