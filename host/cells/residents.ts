@@ -316,10 +316,10 @@ export class Residents {
     const wanted = this.#wanted;
     const { javascript, wasm } = this.#warm;
     if (wanted.javascript === javascript && wanted.wasm === wasm) return;
-    const grows = sum(wanted) > javascript + wasm;
+    const grows = wanted.javascript > javascript || wanted.wasm > wasm;
     this.#warm = wanted;
-    if (!grows) this.#dwelling.outbound.send({ type: 'warm', ...wanted });
     try {
+      if (!grows) this.#dwelling.outbound.send({ type: 'warm', ...wanted });
       await this.#reserve();
       if (grows && this.#dead === undefined) this.#dwelling.outbound.send({ type: 'warm', ...this.#warm });
     } catch {
