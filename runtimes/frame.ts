@@ -28,6 +28,8 @@ const keptInVain = 64;
 
 /** Bytes, or a text of one character for each: such a text is never a buffer that somebody must collect. */
 export type Piece = Uint8Array | string;
+/** A text that has a byte for each character is written as it is, and needs no memory of its own until then. */
+export const pieceOf = (text: string): string | Buffer => (Buffer.byteLength(text) === text.length ? text : Buffer.from(text));
 const sizeOf = (piece: Piece): number => (typeof piece === 'string' ? piece.length : piece.byteLength);
 
 const asBuffer = (bytes: Uint8Array): Buffer => (Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));

@@ -1,5 +1,5 @@
 /** Deliveries on their way to one cell, gathered into frames: everything that one turn of the host's event loop has for it. */
-import type { Piece } from '../../runtimes/frame.ts';
+import { type Piece, pieceOf } from '../../runtimes/frame.ts';
 import { executionSeparator, hostsText, type RunLane, runWidth, textLane } from '../../runtimes/lanes.ts';
 import type { HostMessage, Lane } from '../../runtimes/protocol.ts';
 import type { Carried, TrackedExecution } from '../executions/tracked.ts';
@@ -162,9 +162,6 @@ export class Outbound {
     });
   }
 }
-
-/** A text that has a byte for each character is written as it is, and needs no memory of its own until then. */
-const pieceOf = (text: string): Piece => (Buffer.byteLength(text) === text.length ? text : Buffer.from(text));
 
 /** Payloads as they are written. Of a text with more bytes than characters the lengths become those in bytes. */
 function writtenOf({ piece, text, row }: Payloads, lengths: number[]): Piece {

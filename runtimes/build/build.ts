@@ -26,11 +26,12 @@ const lock = 'package-lock.json';
 const guestSources = ['sdk', 'runtimes/guest', 'runtimes/javascript', 'runtimes/python', 'runtimes/wasm', 'runtimes/limits.ts', 'runtimes/lanes.ts', lock];
 /** V8 takes compiled code only into isolates that were made of the same snapshot. */
 const snapshot = 'dist/cell/guest.snapshot';
+const rehearsal = ['runtimes/cell/trial.ts', 'runtimes/cell/settings.ts', 'runtimes/cell/records.ts', 'runtimes/build/rehearsal.ts'];
 
 const steps: readonly Step[] = [
   {
     name: 'guest',
-    inputs: [...guestSources, 'runtimes/cell/trial.ts', 'runtimes/cell/settings.ts', 'runtimes/build/guest.ts'],
+    inputs: [...guestSources, ...rehearsal, 'runtimes/build/guest.ts'],
     outputs: ['dist/cell/guest.js', 'dist/cell/guest.snapshot'],
     run: () => buildGuest(cell),
   },
@@ -53,8 +54,7 @@ const steps: readonly Step[] = [
       ...guestSources,
       snapshot,
       'dist/cell/text.wasm',
-      'runtimes/cell/trial.ts',
-      'runtimes/cell/settings.ts',
+      ...rehearsal,
       'runtimes/arrayBuffer.ts',
       'runtimes/build/wasm.ts',
       'runtimes/build/compiledCode.ts',

@@ -6,25 +6,15 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import ivm from 'isolated-vm';
-import { harmless, oneMessage, settings } from '../cell/trial.ts';
+import { harmless, settings } from '../cell/trial.ts';
+import { demandAnswers, rehearsal } from './rehearsal.ts';
 
 const answer = '{"n":2}';
 
-/**
- * Starts an actor and gives it messages until it has answered two: on a busy machine a slice can be over before a turn begins. Made from a snapshot, a context has
- * `WebAssembly`; here it does not yet.
- */
-const rehearsal = `{
+/** Made from a snapshot, a context has `WebAssembly`; here it does not yet. */
+const run = `{
   globalThis.WebAssembly ??= {};
-  globalThis.answers = '';
-  let turn = 1;
-  const deliver = () => doors.deliver(turn++, ...${JSON.stringify(oneMessage.slice(1))});
-  const send = (records, lengths, events, body) => {
-    globalThis.answers += body;
-    if (globalThis.answers.length < ${2 * answer.length}) Promise.resolve().then(deliver);
-  };
-  const doors = __boot(send, new ArrayBuffer(32));
-  doors.load(${JSON.stringify(JSON.stringify(settings))}, undefined, ${JSON.stringify(harmless)});
+  ${rehearsal(answer, `${JSON.stringify(JSON.stringify(settings))}, undefined, ${JSON.stringify(harmless)}`)}
 }`;
 
 export async function buildGuest(folder: string): Promise<void> {
@@ -45,18 +35,17 @@ export async function buildGuest(folder: string): Promise<void> {
   });
   const code = result.outputFiles[0]?.text ?? '';
   writeFileSync(join(folder, 'guest.js'), code);
-  await demandAnswered(code);
-  const snapshot = ivm.Isolate.createSnapshot([{ code, filename: '<vivarium>' }], rehearsal);
+  await tryBootstrap(code);
+  const snapshot = ivm.Isolate.createSnapshot([{ code, filename: '<vivarium>' }], run);
   writeFileSync(join(folder, 'guest.snapshot'), new Uint8Array(snapshot.copy() as ArrayBuffer));
 }
 
 /** While the snapshot is made, nobody hears what becomes of the rehearsal; so it is held once where it can be heard. @throws Error its actor did not answer */
-async function demandAnswered(code: string): Promise<void> {
+async function tryBootstrap(code: string): Promise<void> {
   const isolate = new ivm.Isolate();
   const context = await isolate.createContext();
   await context.eval(code);
-  await context.eval(rehearsal).catch(() => undefined);
-  const answers = await context.eval('globalThis.answers');
+  await context.eval(run).catch(() => undefined);
+  await demandAnswers(context, answer);
   isolate.dispose();
-  if (answers !== answer + answer) throw new Error(`The rehearsal of the bootstrap was answered with ${String(answers).slice(0, 1000)}.`);
 }

@@ -10,11 +10,12 @@ import binaryen from 'assemblyscript/binaryen';
 import { build, type Plugin } from 'esbuild';
 import ivm from 'isolated-vm';
 import { toArrayBuffer } from '../arrayBuffer.ts';
-import { plan, oneMessage } from '../cell/trial.ts';
+import { plan } from '../cell/trial.ts';
 import { settingsOf } from '../cell/settings.ts';
 import { defaultLimits } from '../limits.ts';
 import { scriptName } from '../wasm/wasm.ts';
 import { cellFlags, compiledCode } from './compiledCode.ts';
+import { demandAnswers, rehearsal } from './rehearsal.ts';
 
 const root = join(import.meta.dirname, '../..');
 
@@ -107,24 +108,10 @@ async function rehearse(script: string, files: readonly Uint8Array[], snapshot: 
     const source = { runtime: 'wasm', file: 'echo.wasm', input: 'json', output: 'json', wasi: false } as const;
     const settings = settingsOf({ ...plan, runtime: 'wasm', limits: defaultLimits.wasm, source }, false);
     // Doors leave their decoy behind.
-    await context.evalClosure(rehearsal, [JSON.stringify(settings), module]).catch(() => undefined);
-    const answers = await context.eval('globalThis.answers');
-    if (answers !== '11') throw new Error(`The rehearsal of WASM was answered with ${String(answers).slice(0, 1000)}.`);
+    await context.evalClosure(rehearsal('1', '$0, undefined, $1'), [JSON.stringify(settings), module]).catch(() => undefined);
+    await demandAnswers(context, '1');
     return await compiledCode(isolate, script, scriptName);
   } finally {
     isolate.dispose();
   }
 }
-
-/** Starts the plugin and gives it messages until it has answered two: on a busy machine a slice can be over before a turn begins. */
-const rehearsal = `
-  const [settings, module] = arguments;
-  globalThis.answers = '';
-  let turn = 1;
-  const deliver = () => doors.deliver(turn++, ...${JSON.stringify(oneMessage.slice(1))});
-  const send = (records, lengths, events, body) => {
-    globalThis.answers += body;
-    if (globalThis.answers.length < 2) Promise.resolve().then(deliver);
-  };
-  const doors = __boot(send, new ArrayBuffer(32));
-  doors.load(settings, undefined, module);`;

@@ -1,6 +1,6 @@
 /** The doors of an isolate: opened before it is known for which actor. */
 import { randomFillSync } from 'node:crypto';
-import type { Context, Reference } from 'isolated-vm';
+import type { Context, Copy, Reference } from 'isolated-vm';
 import { type DoorName, doorNames, type Send } from '../guest/wire.ts';
 import type { IsolatedVm } from './addon.ts';
 
@@ -9,6 +9,9 @@ export type OpenDoors = Readonly<Record<DoorName, Door>>;
 
 /** This is our own code: a guest cannot lengthen it. Milliseconds. */
 const bootLimit = 5_000;
+
+/** 32 bytes for what an isolate draws at random, as it is given them. */
+export const freshSeed = (ivm: IsolatedVm): Copy<ArrayBuffer> => new ivm.ExternalCopy(randomFillSync(new Uint8Array(32)).buffer).copyInto({ release: true });
 
 /** @param receive what leaves the isolate */
 export async function openDoors(ivm: IsolatedVm, context: Context, receive: Send): Promise<OpenDoors> {
@@ -19,8 +22,7 @@ export async function openDoors(ivm: IsolatedVm, context: Context, receive: Send
     },
     { ignored: true },
   );
-  const seed = new ivm.ExternalCopy(randomFillSync(new Uint8Array(32)).buffer).copyInto({ release: true });
-  const opened = (await context.evalClosure('return __boot($0, $1)', [send, seed], { result: { reference: true }, timeout: bootLimit })) as Reference<
+  const opened = (await context.evalClosure('return __boot($0, $1)', [send, freshSeed(ivm)], { result: { reference: true }, timeout: bootLimit })) as Reference<
     Record<DoorName, never>
   >;
   const doors = {} as Record<DoorName, Door>;

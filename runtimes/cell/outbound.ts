@@ -3,7 +3,7 @@ import type { ErrorRecord } from '../../sdk/errors.ts';
 import { lengthWidth } from '../guest/wire.ts';
 import type { CellMessage, Lane, LogLine } from '../protocol.ts';
 import { textLane, workWidth } from '../lanes.ts';
-import type { Piece } from '../frame.ts';
+import { type Piece, pieceOf } from '../frame.ts';
 import { frameLimits } from '../limits.ts';
 import { lengthAt, onePayload, type Payloads } from './batch.ts';
 import { type Body, partOf } from './body.ts';
@@ -172,7 +172,7 @@ export class Outbound {
 
 interface Emit {
   readonly columns: { readonly runs: number[]; readonly execution: number[]; readonly length: number[] };
-  readonly payloads: (Buffer | string)[];
+  readonly payloads: Body[];
   bytes: number;
 }
 
@@ -186,14 +186,13 @@ const emptySettled = (): { execution: number[]; received: number[]; groups: numb
 });
 
 /**
- * Payloads as bytes, or as a text of one character for each of them, which needs no memory of its own until it is written: a text that has as
- * many bytes as characters is that already, and its payloads are as long as they were. Else each is encoded by itself if need be, for
- * two halves of a character must not meet at the end of one and the beginning of the next.
+ * Payloads as they are written, and how many bytes each of them has. Where all together have as many bytes as characters, each is as long
+ * as it was. Else each is encoded by itself if need be, for two halves of a character must not meet at the end of one and the beginning
+ * of the next.
  */
-function encoded({ lane, lengths, body }: Payloads): { readonly piece: Buffer | string; readonly sizes: readonly number[] } {
-  const text = lane === textLane && typeof body === 'string' ? body : '';
-  const plain = Buffer.byteLength(text) === text.length;
-  const bytes = plain ? body : Buffer.from(text);
+function encoded({ lane, lengths, body }: Payloads): { readonly piece: Body; readonly sizes: readonly number[] } {
+  const piece = lane === textLane && typeof body === 'string' ? pieceOf(body) : body;
+  const plain = piece.length === body.length;
   const sizes: number[] = [];
   const texts: string[] = [];
   let sum = 0;
@@ -201,17 +200,17 @@ function encoded({ lane, lengths, body }: Payloads): { readonly piece: Buffer | 
     const length = lengthAt(lengths, row);
     if (plain) sizes.push(length);
     else {
-      const payload = text.slice(start, start + length);
-      const size = Buffer.byteLength(payload);
-      texts.push(payload);
+      const text = body.slice(start, start + length) as string;
+      const size = Buffer.byteLength(text);
+      texts.push(text);
       sizes.push(size);
       sum += size;
     }
     start += length;
   }
-  return { piece: plain || sum === bytes.length ? bytes : Buffer.concat(texts.map((payload) => Buffer.from(payload))), sizes };
+  return { piece: plain || sum === piece.length ? piece : Buffer.concat(texts.map((text) => Buffer.from(text))), sizes };
 }
 
 export const toBytes = (lane: Lane, body: Body): Buffer => (typeof body === 'string' ? Buffer.from(body, lane === textLane ? 'utf8' : 'latin1') : body);
 
-export const toText = (lane: Lane, bytes: Buffer): string => bytes.toString(lane === 0 ? 'utf8' : 'latin1');
+export const toText = (lane: Lane, bytes: Buffer): string => bytes.toString(lane === textLane ? 'utf8' : 'latin1');

@@ -35,5 +35,5 @@ export const settings: Settings = settingsOf(plan, false);
 /** A bundle: see `functionBody` of the host. */
 export const harmless = 'const handle = (message) => ({ n: message + 1 });\nreturn { handle };';
 
-/** To the first inlet the message `1`, which the host has written, of an execution that is not described: see wire.ts. */
-export const oneMessage = [1, batchHeader(0, ofOneWriter, 0, 1), '\x01\0', '\0\0\0', '{}', '1', 1];
+/** What the door `deliver` is given after the number of a turn: for the first inlet the message `1`, which the host has written, of an execution that is not described. See wire.ts. */
+export const oneMessage = [batchHeader(0, ofOneWriter, 0, 1), '\x01\0', '\0\0\0', '{}', '1', 1];

@@ -1,9 +1,9 @@
 /** Isolates that are ready for a language before it is known for which actor: `__warm` in guest/main.ts. */
-import { randomFillSync } from 'node:crypto';
 import { defaultLimits } from '../limits.ts';
 import type { WarmIsolates } from '../protocol.ts';
 import type { Runtime } from '../runtime.ts';
 import type { IsolatedVm } from './addon.ts';
+import { freshSeed } from './doors.ts';
 import { type MakeShell, type Shell, Shells } from './shells.ts';
 
 /**
@@ -14,9 +14,11 @@ import { type MakeShell, type Shell, Shells } from './shells.ts';
 export async function warmUp(ivm: IsolatedVm, runtime: Runtime, { isolate, context }: Shell, memory: number, limit: number): Promise<void> {
   if (runtime.warm === undefined) return;
   try {
-    const seed = new ivm.ExternalCopy(randomFillSync(new Uint8Array(32)).buffer).copyInto({ release: true });
     const given = await runtime.warm(isolate, context, memory);
-    await context.evalClosure('return __warm(...arguments)', [runtime.name, seed, ...given], { result: { promise: true, copy: true }, timeout: limit });
+    await context.evalClosure('return __warm(...arguments)', [runtime.name, freshSeed(ivm), ...given], {
+      result: { promise: true, copy: true },
+      timeout: limit,
+    });
   } catch (error) {
     if (!isolate.isDisposed) isolate.dispose();
     throw error;

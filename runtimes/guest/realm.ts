@@ -33,7 +33,6 @@ export function disarm(realm: Record<string, unknown>): Captured {
   for (let i = 0; i < names.length; i++) webAssembly[names[i] as string] = source[names[i] as string];
   const atomics = realm['Atomics'] as Captured;
   const collect = realm['gc'] as Captured['collect'];
-  // Absent while the snapshot is made.
   const captured: Captured = { webAssembly: webAssembly as never, wait: atomics.wait, load: atomics.load, store: atomics.store, collect };
   for (let i = 0; i < removed.length; i++) delete realm[removed[i] as string];
   // V8 makes it so that it cannot be deleted.
