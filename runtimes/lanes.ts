@@ -15,4 +15,4 @@ export const runWidth = 4;
 export const workWidth = 3;
 
 /** Spoken by a host and its cells. Both come from one package: they differ only if files were mixed up. */
-export const protocolVersion = 3;
+export const protocolVersion = 4;

@@ -122,6 +122,8 @@ export type HostMessage =
   | { readonly type: 'interpreter'; readonly memory: number }
   /** Creates an instance of an actor, under this number; answered by `created` or `failed`. Payloads: see ActorPlan.source. */
   | { readonly type: 'create'; readonly actor: ActorPlan; readonly instance: number; readonly length: readonly number[] }
+  /** There is room for the next isolate of an actor that broke a limit: the answer to its `violation`. Answered by `created` or `failed`. */
+  | { readonly type: 'restart'; readonly actor: number }
   /** Stops the instance (`stop` of the guest, then its isolate); answered by `stopped`. */
   | { readonly type: 'stop'; readonly actor: number }
   /**

@@ -111,6 +111,7 @@ export class Cell implements RoutedCell, Residence {
         isShort: () => isShort(this.#process.memory()),
         fits: (bytes) => unbound.hostMemory.fits(bytes),
         reserve: (isolates) => this.#process.reserve(isolates),
+        broke: (runtime) => this.#process.broke(runtime),
         kill: (reason) => this.kill(reason),
         left: (actor) => {
           this.routes.forget(actor);
@@ -294,6 +295,7 @@ export class Cell implements RoutedCell, Residence {
       case 'violation':
         this.#demandOwn(message.actor);
         this.#calls.abort(message.actor);
+        this.#residents.broke(message.actor);
         this.#listener.violated(this, { ...message, error: this.#attributed(message.actor, message.error) });
         return;
       case 'begin':

@@ -29,8 +29,8 @@ const dataPerIsolate: Readonly<Record<RuntimeName, number>> = { javascript: 544 
 export const residentPerIsolate: Readonly<Record<RuntimeName, number>> = { javascript: 12 * MiB, wasm: 12 * MiB, python: 160 * MiB };
 /** What a cell reads when the first actor of a language starts, once. The files of Python have 31 MB, and are held twice for a moment; those of Extism 66 KB. */
 const filesOfRuntime: Readonly<Record<RuntimeName, number>> = { javascript: 0, wasm: 0, python: 96 * MiB };
-/** A cell creates and disposes of an isolate while it tests itself at its start. */
-const isolatesAtStart: IsolateCounts = { javascript: 1 };
+/** A cell creates and disposes of an isolate while it tests itself at its start, and the first one for a guest may follow at once. */
+const isolatesAtStart: IsolateCounts = { javascript: 2 };
 /** After isolates were given up, what they held may be there for so long at least, and for twice as long at most: milliseconds. */
 const releaseGrace = 1_000;
 /** How often the watchdog looks before a limit is moved that has room: the process that moves it holds up this thread, and an actor is just starting. */
@@ -103,6 +103,11 @@ export class CellMemory {
   readonly #options: CellMemoryOptions;
   readonly #gauge: MemoryGauge;
   readonly #bare: MemoryFigures;
+  /** By the isolates that are there or are to be. Bytes. */
+  #reserved = 0;
+  /** By isolates that were ended by force, since the limits were looked at last and in the period before that. Bytes. */
+  #broken = 0;
+  #brokenBefore = 0;
   #wanted: MemoryLimits;
   #inForce: MemoryLimits;
   /** The largest that was wanted since the limits were looked at last, to be lowered. */
@@ -169,15 +174,32 @@ export class CellMemory {
   async reserve(isolates: IsolateCounts): Promise<void> {
     const budget = this.#options.budget + filesOf(isolates);
     const someAreGoing = this.#inForce.data > this.#wanted.data;
-    this.#wanted = {
+    this.#reserved = cost(isolates, dataPerIsolate);
+    const data = this.#bare.data + this.#broken + this.#brokenBefore + budget;
+    this.#want({
       resident: this.#bare.resident + cost(isolates, residentPerIsolate) + budget,
-      data: this.#bare.data + cost(inSteps(isolates), dataPerIsolate) + largestOf(isolates) + budget,
-    };
+      data: data + cost(inSteps(isolates), dataPerIsolate) + largestOf(isolates),
+    });
     this.#inForce = larger(this.#inForce, this.#wanted);
-    this.#recent = larger(this.#recent, this.#wanted);
-    const hasRoom = !someAreGoing && this.#sureData >= this.#bare.data + cost(isolates, dataPerIsolate) + budget;
+    const hasRoom = !someAreGoing && this.#sureData >= data + this.#reserved;
     if (hasRoom) this.#looksToMove = looksToMove;
     else await this.#moveDataLimit();
+  }
+
+  /**
+   * An isolate was ended while a thread was in it: it counts until there was time for the thread to leave, beside what takes its place.
+   * To be followed by a reservation, before anything takes its place. No more count than were there.
+   */
+  broke(runtime: RuntimeName): void {
+    const data = Math.min(dataPerIsolate[runtime], this.#reserved - this.#broken);
+    if (data <= 0) return;
+    this.#broken += data;
+    this.#want({ ...this.#wanted, data: this.#wanted.data + data });
+  }
+
+  #want(limits: MemoryLimits): void {
+    this.#wanted = limits;
+    this.#recent = larger(this.#recent, limits);
   }
 
   /** Whether the cell keeps its limit; the error says by how much it does not. To be called once a period of the watchdog. */
@@ -205,7 +227,10 @@ export class CellMemory {
     if (this.#looks < releaseGrace / watchPeriod) return;
     this.#looks = 0;
     this.#inForce = this.#recent;
+    this.#wanted = { ...this.#wanted, data: this.#wanted.data - this.#brokenBefore };
     this.#recent = this.#wanted;
+    this.#brokenBefore = this.#broken;
+    this.#broken = 0;
     if (this.#inForce.data === this.#appliedData) return;
     // Failing to lower it leaves the slack of an isolate that is gone; the next reservation tries again and reports.
     this.#moveDataLimit().catch(() => undefined);

@@ -9,7 +9,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import type { Socket } from 'node:net';
 import { constants } from 'node:os';
 import { VivariumError } from '../../sdk/errors.ts';
-import { type CellMessage, type HostMessage, protocolVersion } from '../../runtimes/protocol.ts';
+import { type CellMessage, type HostMessage, protocolVersion, type RuntimeName } from '../../runtimes/protocol.ts';
 import type { Piece } from '../../runtimes/frame.ts';
 import { CellChannel } from './channel.ts';
 import { cellCommand } from './command.ts';
@@ -215,6 +215,11 @@ export class CellProcess {
   async reserve(isolates: IsolateCounts): Promise<void> {
     await this.ready;
     await this.#memory?.reserve(isolates);
+  }
+
+  /** An isolate was ended by force. Takes effect with the next reservation. */
+  broke(runtime: RuntimeName): void {
+    this.#memory?.broke(runtime);
   }
 
   /**

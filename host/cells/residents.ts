@@ -28,6 +28,8 @@ export interface Dwelling {
   fits(bytes: number): boolean;
   /** Makes room for these isolates. */
   reserve(isolates: IsolateCounts): Promise<void>;
+  /** An isolate was ended by force: it needs its room for a while yet. */
+  broke(runtime: RuntimeName): void;
   kill(reason: ErrorRecord): void;
   /** The instance of an actor is gone: what it had in the host goes. */
   left(actor: number): void;
@@ -130,6 +132,7 @@ export class Residents {
     } catch (error) {
       this.#creations.get(actor)?.settle(recordOf(error));
       if (plan.runtime === 'python') this.interpreters.failed();
+      this.#dwelling.broke(plan.runtime);
       this.#uncount(actor);
       this.#release();
       throw error;
@@ -230,6 +233,22 @@ export class Residents {
     if (!this.#hosted.has(actor)) throw new ProtocolViolation(`the failure of actor ${actor}, which it was not asked to create`);
     this.#leave(actor);
     return true;
+  }
+
+  /** An instance broke a limit. The one that takes its place waits until there is room for both. */
+  broke(actor: number): void {
+    if (!this.#hosted.has(actor)) throw new ProtocolViolation(`a violation of actor ${actor}, which does not live there`);
+    this.#dwelling.broke(this.#part(actor).runtime);
+    void this.#restart(actor);
+  }
+
+  async #restart(actor: number): Promise<void> {
+    try {
+      await this.#reserve();
+      if (this.#dead === undefined) this.#dwelling.outbound.send({ type: 'restart', actor });
+    } catch (error) {
+      this.#dwelling.kill(recordOf(error));
+    }
   }
 
   /** @returns whether it was hibernated, or dismissed; else all are being stopped */

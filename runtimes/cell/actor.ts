@@ -80,6 +80,8 @@ export class Actor implements InstanceListener {
   #idleSince = 0;
   #waitsForRoom = false;
   #broken = 0;
+  /** The host has made room for the isolate that takes the place of a broken one. */
+  #roomMade: (() => void) | undefined;
   #startedAt = 0;
   /** Of earlier instances, and what no instance did. */
   #progress = 0;
@@ -346,7 +348,15 @@ export class Actor implements InstanceListener {
     this.#router.violated(this, error, culprit);
     this.#broken++;
     const delay = this.#broken <= patience ? 0 : Math.min(longestDelay, firstDelay * 2 ** (this.#broken - patience - 1));
-    void left.then(() => setTimeout(() => this.create(), delay));
+    const room = new Promise<void>((resolve) => {
+      this.#roomMade = resolve;
+    });
+    void Promise.all([left, room]).then(() => setTimeout(() => this.create(), delay));
+  }
+
+  /** Goes on after it broke, when its thread has left the isolate. Without room the cell would die of the next one. */
+  restart(): void {
+    this.#roomMade?.();
   }
 }
 

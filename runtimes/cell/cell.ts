@@ -68,6 +68,9 @@ export class Cell implements Router {
       case 'create':
         this.#create(message.actor, message.instance, cutPayloads(message.length, region));
         return;
+      case 'restart':
+        this.#residents.get(message.actor)?.restart();
+        return;
       case 'stop':
         this.#residents.get(message.actor)?.stop();
         return;

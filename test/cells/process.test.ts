@@ -228,6 +228,23 @@ describe.each(levels)('the memory of a cell at level %s', (level) => {
     expect(soft()).toBeGreaterThan(five + 500 * MiB);
   });
 
+  test('has room for isolates that were ended by force, beside what takes their place, until they had time to go', async () => {
+    const { cell } = await startStandIn(level, 'ready();');
+    await cell.ready;
+    const soft = (): number => Number(/^Max data size\s+(\d+)/m.exec(readFileSync(`/proc/${cell.pid}/limits`, 'utf8'))?.[1]);
+    await cell.reserve({ javascript: 4 });
+    const four = soft();
+    cell.broke('javascript');
+    cell.broke('javascript');
+    await cell.reserve({ javascript: 4 });
+    expect(soft()).toBeGreaterThan(four + 2 * 500 * MiB);
+    // A cell cannot have its limit raised by telling of more than it had.
+    for (let times = 0; times < 1_000; times++) cell.broke('javascript');
+    await cell.reserve({ javascript: 4 });
+    expect(soft()).toBeLessThan(four + 5 * 600 * MiB);
+    await expect.poll(soft, { timeout: 5_000 }).toBe(four);
+  });
+
   test('is a clean error for what asks for too much at once', async () => {
     const body = `ready(); received(({ token }) => say(attempt(() => Buffer.alloc(token).length)));`;
     const { cell, said } = await startStandIn(level, body, { memoryBudget: 128 * MiB });

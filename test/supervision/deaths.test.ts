@@ -240,6 +240,26 @@ test('a limit that an actor breaks costs its neighbours nothing', async () => {
   expect(await flow.ask('calm', 1)).toBe(2);
 });
 
+test('actors that break a limit at the same time, and just after they have started, cost no cell', async () => {
+  await using host = await createHost();
+  const cells = listenToCells(host);
+  const names = ['one', 'two', 'three', 'four'];
+  const busy = javascript('export const handle = (m) => { if (m === "loop") for (;;); return m; };', { policy: { limits: { cpu: '50ms', wall: '5s' } } });
+  const flow = await host.deploy({
+    vivarium: 1,
+    actors: Object.fromEntries(names.map((name) => [name, busy])),
+    inputs: Object.fromEntries(names.map((name) => [name, name])),
+    outputs: { out: names.map((name) => `${name}.out`) },
+  });
+  for (let round = 0; round < 3; round++) {
+    const looped = await Promise.all(names.map((name) => flow.run({ [name]: 'loop' })));
+    expect(looped.map(({ status }) => status)).toEqual(names.map(() => 'failed'));
+    expect(await Promise.all(names.map((name) => flow.ask(name, 'fine')))).toEqual(names.map(() => 'fine'));
+  }
+  expect(cells.all.filter(({ event }) => event === 'violation')).toHaveLength(12);
+  expect(cells.all.filter(({ event }) => event === 'died')).toEqual([]);
+});
+
 test('closing the host answers every caller', async () => {
   const host = await createHost();
   const flow = await host.deploy({

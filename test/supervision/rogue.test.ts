@@ -198,7 +198,7 @@ describe('a cell that falls silent', () => {
 test('a cell that never becomes what it should makes the deployment fail, not wait', async () => {
   const dies = await rogueHost('cell.create = () => process.exit(3);');
   await expect(dies.deploy(flow)).rejects.toMatchObject({ code: 'actor.start', message: expect.stringContaining('died while') });
-  const confesses = await rogueHost("send({ type: 'ready', version: 3, node: '26', denied: { 'read /etc/passwd': 'ALLOWED' }, environment: [], boot: 0 });");
+  const confesses = await rogueHost("send({ type: 'ready', version: 4, node: '26', denied: { 'read /etc/passwd': 'ALLOWED' }, environment: [], boot: 0 });");
   await expect(confesses.deploy(flow)).rejects.toMatchObject({ code: 'cell.start', message: expect.stringContaining('read /etc/passwd') });
 });
 

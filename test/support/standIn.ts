@@ -22,7 +22,7 @@ const frame = (header, ...payloads) => {
   return Buffer.concat([head, text, ...payloads]);
 };
 const send = (header, ...payloads) => channel.write(frame(header, ...payloads));
-const ready = () => send({ type: 'ready', version: 3, node: process.versions.node, denied: {}, environment: Object.keys(process.env), boot: 0 });
+const ready = () => send({ type: 'ready', version: 4, node: process.versions.node, denied: {}, environment: Object.keys(process.env), boot: 0 });
 const say = (value) => send({ type: 'log', lines: [{ actor: 0, execution: 0, level: 'info', text: JSON.stringify(value), dropped: 0 }] });
 const attempt = (act) => { try { return act() ?? 'done'; } catch (error) { return error.code ?? error.message; } };
 const received = (take) => {
