@@ -8,6 +8,7 @@ import { type ErrorRecord, VivariumError } from '../../sdk/errors.ts';
 import { type CellMessage, type Lane, type LogLine, protocolVersion } from '../../runtimes/protocol.ts';
 import { ExportCredit, firstCredit } from '../routing/credit.ts';
 import { Outbound } from '../routing/outbound.ts';
+import type { Delivery } from '../routing/queue.ts';
 import type { RoutedCell } from '../routing/routedCell.ts';
 import type { Router, Said } from '../routing/router.ts';
 import { CellRoutes, type FlowShape, nameOf, type TopologyActor } from '../routing/topology.ts';
@@ -79,8 +80,9 @@ export class Cell implements RoutedCell, Residence {
   readonly #router: Router;
   readonly #listener: CellListener;
   readonly #residents: Residents;
-  /** Actors that were being created when the cell died. */
+  /** Actors that were being created when the cell died, and what had been sent for them. */
   unborn: readonly number[] = [];
+  ahead: readonly Delivery[] = [];
   readonly startsAtOnce = startsAtOnce;
   readonly #pulse: Pulse;
   readonly #calls = new GuestCalls();
@@ -146,10 +148,19 @@ export class Cell implements RoutedCell, Residence {
 
   /**
    * Creates the instance of an actor.
+   * @param expected told when its messages may follow; absent: they must not, before it has started
    * @throws VivariumError what kept it from starting; when the cell died of it, the reason of that
    */
-  create(actor: number, files: readonly Uint8Array[]): Promise<void> {
-    return this.#residents.create(actor, files);
+  create(actor: number, files: readonly Uint8Array[], expected?: () => void): Promise<void> {
+    return this.#residents.create(actor, files, expected);
+  }
+
+  expects(actor: number): boolean {
+    return this.#residents.expects(actor);
+  }
+
+  sentAhead(delivery: Delivery): void {
+    this.#residents.sentAhead(delivery);
   }
 
   /** An actor is about to be created because something waits for it. */
@@ -364,7 +375,7 @@ export class Cell implements RoutedCell, Residence {
     if (this.#dead !== undefined) return;
     this.#dead = reason;
     this.#calls.abortAll();
-    this.unborn = this.#residents.died(reason);
+    ({ unborn: this.unborn, ahead: this.ahead } = this.#residents.died(reason));
     this.#listener.died(this, reason);
     this.#gone.resolve();
   }

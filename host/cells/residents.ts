@@ -7,6 +7,7 @@ import { type ErrorRecord, VivariumError } from '../../sdk/errors.ts';
 import type { RuntimeName, WarmIsolates } from '../../runtimes/protocol.ts';
 import type { ExportCredit } from '../routing/credit.ts';
 import type { Outbound } from '../routing/outbound.ts';
+import type { Delivery } from '../routing/queue.ts';
 import type { Said } from '../routing/router.ts';
 import { actorPlan, type FlowShape, nameOf, type TopologyActor } from '../routing/topology.ts';
 import { escapeError } from '../telemetry/escape.ts';
@@ -49,6 +50,8 @@ interface Hosted {
 /** An actor that is being created. */
 interface Creation {
   readonly instance: number;
+  /** What was sent behind `create`, if anything may be. */
+  ahead: Delivery[] | undefined;
   settle(error: ErrorRecord | undefined): void;
 }
 
@@ -102,9 +105,10 @@ export class Residents {
 
   /**
    * Creates the instance of an actor.
+   * @param expected told when its messages may follow; absent: they must not, before it has started
    * @throws VivariumError what kept it from starting; when the cell died of it, the reason of that
    */
-  async create(actor: number, files: readonly Uint8Array[]): Promise<void> {
+  async create(actor: number, files: readonly Uint8Array[], expected?: () => void): Promise<void> {
     const { shape, elsewhere, outbound, kill } = this.#dwelling;
     const plan = actorPlan(shape, elsewhere, actor);
     const instance = (this.#lastInstances.get(actor) ?? 0) + 1;
@@ -114,20 +118,26 @@ export class Residents {
       const message = `'${plan.name}' had not started after ${plan.limits.start} ms, and its cell does not end it`;
       kill({ code: 'limit.start', message });
     }, plan.limits.start + createGrace);
-    this.#creations.set(actor, {
+    const creation: Creation = {
       instance,
+      ahead: undefined,
       settle: (error) => {
         clearTimeout(overdue);
         this.#creations.delete(actor);
         if (error === undefined) resolve();
         else reject(VivariumError.from({ ...escapeError(error), actor: plan.name }));
       },
-    });
+    };
+    this.#creations.set(actor, creation);
     this.#enter(actor);
     try {
       await this.#reserve();
       if (this.#dead !== undefined) throw VivariumError.from(this.#dead);
       outbound.send({ type: 'create', actor: plan, instance, length: files.map((file) => file.byteLength) }, files);
+      if (expected !== undefined) {
+        creation.ahead = [];
+        expected();
+      }
       await promise;
     } catch (error) {
       this.#creations.get(actor)?.settle(recordOf(error));
@@ -141,6 +151,15 @@ export class Residents {
 
   has(actor: number): boolean {
     return this.#hosted.has(actor);
+  }
+
+  /** Whether messages may be sent for an actor that is being created. Until it has started they are not forgotten: its cell may die of the start. */
+  expects(actor: number): boolean {
+    return this.#creations.get(actor)?.ahead !== undefined;
+  }
+
+  sentAhead(delivery: Delivery): void {
+    this.#creations.get(delivery.actor)?.ahead?.push(delivery);
   }
 
   /** Actors that have an instance. */
@@ -197,13 +216,14 @@ export class Residents {
     });
   }
 
-  /** The cell is gone. @returns the actors that were being created */
-  died(reason: ErrorRecord): readonly number[] {
+  /** The cell is gone. @returns the actors that were being created, and what was sent for them */
+  died(reason: ErrorRecord): { readonly unborn: readonly number[]; readonly ahead: readonly Delivery[] } {
     this.#dead = reason;
     const unborn = [...this.#creations.keys()];
+    const ahead = [...this.#creations.values()].flatMap((creation) => creation.ahead ?? []);
     for (const creation of [...this.#creations.values()]) creation.settle(reason);
     this.#stopping?.done();
-    return unborn;
+    return { unborn, ahead };
   }
 
   // What the cell tells.

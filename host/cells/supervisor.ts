@@ -99,6 +99,7 @@ export class Supervisor implements CellListener {
       return { index, memoryBudget, awake, unborn: new Set<number>(), cell: undefined, starting: undefined, generation: 0, startedAt: 0, failures: 0 };
     });
     this.#wakes = new Wakes(settings, {
+      expected: (actor) => router.pump(actor),
       woke: (actor) => router.pump(actor),
       refuse: (cell, actor, error) => {
         router.reject(actor, error);
@@ -199,7 +200,7 @@ export class Supervisor implements CellListener {
     place.cell = undefined;
     place.awake = [...cell.hosted(), ...cell.unborn];
     place.unborn = new Set(cell.unborn);
-    this.#router.detach(place.index);
+    this.#router.detach(place.index, cell.ahead);
     if (this.#stopped) {
       this.#losses.endAll(place.index, reason);
       return;

@@ -16,6 +16,8 @@ export interface WakeSettings {
 
 /** What becomes of the messages. */
 export interface WakeListener {
+  /** The actor is being created, and its messages may follow. */
+  expected(actor: number): void;
   /** The actor takes messages now. */
   woke(actor: number): void;
   /** What waits for the actor, in the host and in the cell, is answered with this error. */
@@ -39,6 +41,8 @@ export class Wakes {
   readonly #listener: WakeListener;
   readonly #waking = new Map<number, { readonly cell: Cell; readonly done: Promise<void> }>();
   readonly #setbacks = new Map<number, Setback>();
+  /** Those that have started once. */
+  readonly #admitted = new Set<number>();
 
   constructor(settings: WakeSettings, listener: WakeListener) {
     this.#settings = settings;
@@ -92,7 +96,7 @@ export class Wakes {
   async occupy(cell: Cell, actor: number): Promise<void> {
     const { population, files, admit, shape } = this.#settings;
     try {
-      await cell.create(actor, files[actor] ?? []);
+      await cell.create(actor, files[actor] ?? [], this.#servesAll(actor) ? () => this.#listener.expected(actor) : undefined);
     } catch (error) {
       population.leave(cell, false);
       throw error;
@@ -101,10 +105,16 @@ export class Wakes {
     }
     try {
       admit(actor, cell.inlets(actor));
+      this.#admitted.add(actor);
     } catch (error) {
       cell.dismiss(actor);
       throw error;
     }
+  }
+
+  /** Whether it is known that the actor serves all inlets that it must. Of Python this is not known before it has started. */
+  #servesAll(actor: number): boolean {
+    return this.#admitted.has(actor) || runtimeOf(this.#settings.shape, actor) !== 'python';
   }
 
   /** The actor did not start: it is let alone for a while. */

@@ -144,6 +144,12 @@ export class TrackedExecution {
     this.#count(cell, 1);
   }
 
+  /** The opposite: what was delivered to this cell waits in the host again. */
+  takenBack(cell: number): void {
+    this.queued++;
+    this.#count(cell, -1);
+  }
+
   /** Whether something of it is in flight in the cell at this place. */
   isIn(cell: number): boolean {
     return this.#sentTo(cell) > 0;

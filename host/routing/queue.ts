@@ -70,6 +70,13 @@ export class ActorQueue {
     delivery.credit?.queue(sizeOf(delivery));
   }
 
+  /** Puts back in front what was sent to an actor that never had an instance to take it. */
+  putBack(deliveries: readonly Delivery[]): void {
+    this.#waiting = [...deliveries, ...this.#waiting.slice(this.#first)];
+    this.#first = 0;
+    for (const delivery of deliveries) delivery.credit?.queue(sizeOf(delivery));
+  }
+
   /** Whether there is a {@link next}. */
   has(only?: TrackedExecution): boolean {
     for (let at = this.#first; at < this.#waiting.length; at++) {

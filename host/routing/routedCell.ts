@@ -4,6 +4,7 @@ import type { Lane } from '../../runtimes/protocol.ts';
 import type { TrackedExecution } from '../executions/tracked.ts';
 import type { ExportCredit } from './credit.ts';
 import type { Outbound } from './outbound.ts';
+import type { Delivery } from './queue.ts';
 import type { CellRoutes } from './topology.ts';
 
 export interface RoutedCell {
@@ -13,6 +14,10 @@ export interface RoutedCell {
   readonly credit: ExportCredit;
   /** Whether the actor has an instance there. */
   hosts(actor: number): boolean;
+  /** Whether the actor is being created there, and what is delivered to it waits for that. */
+  expects(actor: number): boolean;
+  /** This was delivered to an actor that is {@link expects|expected}. */
+  sentAhead(delivery: Delivery): void;
   /** Answers a call of a guest. */
   reply(actor: number, instance: number, call: number, error: ErrorRecord | null, lane: Lane, bytes: Uint8Array | undefined): void;
 }

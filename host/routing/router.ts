@@ -16,7 +16,7 @@ import { type ActorTurns, Work } from '../executions/work.ts';
 import type { Asks, Settle } from './asks.ts';
 import { Deadlocks } from './deadlocks.ts';
 import { Emission } from './emission.ts';
-import { ActorQueue, type Delivery } from './queue.ts';
+import { ActorQueue, type Delivery, isStale } from './queue.ts';
 import type { Gate, RoutedCell } from './routedCell.ts';
 import { type FlowShape, nameOf, type OutletTargets, peerOf, replicaOf } from './topology.ts';
 
@@ -67,11 +67,17 @@ export class Router {
     this.gate(cell.place, gate);
   }
 
-  /** The cell is gone, and with it what it had in its mailboxes. */
-  detach(place: number): void {
+  /**
+   * The cell is gone, and with it what it had in its mailboxes.
+   * @param ahead what it was sent for actors that had not started: nothing of that has begun, and it waits again
+   */
+  detach(place: number, ahead: readonly Delivery[]): void {
     this.#cells[place] = undefined;
     this.deadlocks.forget();
     this.#gates[place] = 'closed';
+    const present = ahead.filter((delivery) => !isStale(delivery));
+    for (const { execution } of present) execution.takenBack(place);
+    for (const [actor, deliveries] of Map.groupBy(present, (delivery) => delivery.actor)) this.#queues[actor]?.putBack(deliveries);
     for (const queue of this.#queues) if (queue.cell === place) queue.room = queue.capacity;
   }
 
@@ -334,14 +340,18 @@ export class Router {
     const gate = this.#gates[queue.cell] as Gate;
     const cell = this.#cells[queue.cell];
     if (gate === 'closed' || cell === undefined) return;
-    if (!cell.hosts(actor)) {
-      if (queue.has(gate === 'open' ? undefined : gate)) this.#wanted(actor);
+    const only = gate === 'open' ? undefined : gate;
+    const isAhead = !cell.hosts(actor);
+    // Of what is suspect nothing waits in a cell that may die of something else.
+    if (isAhead && (only !== undefined || !cell.expects(actor))) {
+      if (queue.has(only)) this.#wanted(actor);
       return;
     }
     while (queue.room > 0) {
-      const delivery = queue.next(gate === 'open' ? undefined : gate);
+      const delivery = queue.next(only);
       if (delivery === undefined) return;
       this.#send(queue, cell, delivery);
+      if (isAhead) cell.sentAhead(delivery);
     }
   }
 
