@@ -21,7 +21,7 @@ export interface Runtime {
   /** The heap limit of the isolate in MiB: what V8 counts. Memory of WebAssembly is bounded inside. */
   heap(limits: Pick<Limits, 'memory' | 'message'>): number;
   /**
-   * What its isolates can be made ready with before it is known for whom: the arguments of `__warm` in guest/main.ts, after the seed.
+   * What its isolates can be made ready with before it is known for whom: the arguments of `__warm` in guest/main.ts.
    * Absent: nothing.
    * @param memory of the actor, see Limits
    */

@@ -134,7 +134,6 @@ async function startInterpreter(
     const preload = { imports, modules: modules.map((name) => [name === 'vivarium' ? name : `vivarium.${name}`, source(name)]) };
     const given = [
       'python',
-      new ivm.ExternalCopy(new ArrayBuffer(32)).copyInto(),
       factory.derefInto(),
       JSON.stringify([files[0].length, files[1].length]),
       ...files.map((bytes) => new ivm.ExternalCopy(toArrayBuffer(bytes)).copyInto()),
@@ -142,7 +141,10 @@ async function startInterpreter(
       JSON.stringify(preload),
       new ivm.ExternalCopy(target).copyInto(),
     ];
-    await context.evalClosure('return __warm(...arguments)', given, { result: { promise: true, copy: true }, timeout: 120_000 });
+    await context.evalClosure('__boot(() => {}, new ArrayBuffer(32)); return __warm(...arguments)', given, {
+      result: { promise: true, copy: true },
+      timeout: 120_000,
+    });
     const [length, bytes] = new Uint32Array(target, 0, 2) as unknown as [number, number];
     if (length === 0) throw new Error('the memory snapshot of Python could not be made');
     return { snapshot: new Uint8Array(target.slice(8, 8 + length)), pages: bytes / wasmPageBytes, compiled: await compiledCode(isolate, script, scriptName) };

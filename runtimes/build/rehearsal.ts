@@ -4,9 +4,9 @@ import { oneMessage } from '../cell/trial.ts';
 
 /**
  * Starts an actor, and gives it messages until it has answered two: on a busy machine a slice can be over before a turn begins.
- * @param answer what it gives for each @param load the arguments of the door `load`, as code
+ * @param answer what it gives for each @param load the arguments of the door `load`, as code @param ready what is awaited before, as code
  */
-export const rehearsal = (answer: string, load: string): string => `
+export const rehearsal = (answer: string, load: string, ready = 'undefined'): string => `
   globalThis.answers = '';
   let turn = 1;
   const deliver = () => doors.deliver(turn++, ...${JSON.stringify(oneMessage)});
@@ -15,7 +15,7 @@ export const rehearsal = (answer: string, load: string): string => `
     if (globalThis.answers.length < ${2 * answer.length}) Promise.resolve().then(deliver);
   };
   const doors = __boot(send, new ArrayBuffer(32));
-  doors.load(${load});`;
+  Promise.resolve(${ready}).then(() => doors.load(${load}));`;
 
 /** @throws Error the actor did not answer as it should */
 export async function demandAnswers(context: Context, answer: string): Promise<void> {

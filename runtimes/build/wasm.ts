@@ -104,11 +104,12 @@ async function rehearse(script: string, files: readonly Uint8Array[], snapshot: 
     const context = await isolate.createContext();
     const evaluated = (await (await isolate.compileScript(script, { filename: scriptName })).run(context, { reference: true })) as ivm.Reference<object>;
     const [module, ...others] = [binaryen.parseText(echo).emitBinary(), ...files].map((bytes) => new ivm.ExternalCopy(toArrayBuffer(bytes)).copyInto());
-    await context.evalClosure("return __warm('wasm', new ArrayBuffer(32), ...arguments)", [evaluated.derefInto(), ...others], { result: { promise: true } });
     const source = { runtime: 'wasm', file: 'echo.wasm', input: 'json', output: 'json', wasi: false } as const;
     const settings = settingsOf({ ...plan, runtime: 'wasm', limits: defaultLimits.wasm, source }, false);
     // Doors leave their decoy behind.
-    await context.evalClosure(rehearsal('1', '$0, undefined, $1'), [JSON.stringify(settings), module]).catch(() => undefined);
+    await context
+      .evalClosure(rehearsal('1', '$0, undefined, $1', "__warm('wasm', $2, $3, $4)"), [JSON.stringify(settings), module, evaluated.derefInto(), ...others])
+      .catch(() => undefined);
     await demandAnswers(context, '1');
     return await compiledCode(isolate, script, scriptName);
   } finally {

@@ -11,7 +11,7 @@ export type OpenDoors = Readonly<Record<DoorName, Door>>;
 const bootLimit = 5_000;
 
 /** 32 bytes for what an isolate draws at random, as it is given them. */
-export const freshSeed = (ivm: IsolatedVm): Copy<ArrayBuffer> => new ivm.ExternalCopy(randomFillSync(new Uint8Array(32)).buffer).copyInto({ release: true });
+const freshSeed = (ivm: IsolatedVm): Copy<ArrayBuffer> => new ivm.ExternalCopy(randomFillSync(new Uint8Array(32)).buffer).copyInto({ release: true });
 
 /** @param receive what leaves the isolate */
 export async function openDoors(ivm: IsolatedVm, context: Context, receive: Send): Promise<OpenDoors> {

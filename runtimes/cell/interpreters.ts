@@ -4,12 +4,10 @@
  */
 import { defaultLimits } from '../limits.ts';
 import type { Runtime } from '../runtime.ts';
-import type { IsolatedVm } from './addon.ts';
 import type { MakeShell, Shell } from './shells.ts';
 import { warmUp } from './warmUp.ts';
 
 export interface InterpretersOptions {
-  readonly ivm: IsolatedVm;
   readonly make: MakeShell;
   readonly runtime: Runtime;
   /** Whether actors of the cell have something to do. */
@@ -130,10 +128,10 @@ export class Interpreters {
 
   /** @param begun told of the isolate before anything runs in it */
   async #make(memory: number, limit: number, begun: (shell: Shell) => void): Promise<Shell> {
-    const { ivm, make, runtime } = this.#options;
+    const { make, runtime } = this.#options;
     const shell = await make(runtime.heap({ ...defaultLimits.python, memory }));
     begun(shell);
-    await warmUp(ivm, runtime, shell, memory, limit);
+    await warmUp(runtime, shell, memory, limit);
     return shell;
   }
 }

@@ -61,7 +61,7 @@ const make = shellMaker(ivm, new ivm.ExternalCopy(toArrayBuffer(open('guest.snap
 const runtimes: Record<ActorPlan['runtime'], Runtime> = { javascript: javascriptRuntime, python: createPythonRuntime(ivm), wasm: createWasmRuntime(ivm) };
 for (const runtime of Object.values(runtimes)) runtime.prepare(open);
 
-const shells = openShells(ivm, make, runtimes);
+const shells = openShells(make, runtimes);
 
 const denied = dropPermissions();
 const meter = new Meter();
@@ -123,7 +123,6 @@ channel.on('close', die);
 channel.pause();
 
 const interpreters = new Interpreters({
-  ivm,
   make,
   runtime: runtimes.python,
   isBusy: () => cell.isBusy,

@@ -2,8 +2,6 @@
 import { defaultLimits } from '../limits.ts';
 import type { WarmIsolates } from '../protocol.ts';
 import type { Runtime } from '../runtime.ts';
-import type { IsolatedVm } from './addon.ts';
-import { freshSeed } from './doors.ts';
 import { type MakeShell, type Shell, Shells } from './shells.ts';
 
 /**
@@ -11,11 +9,11 @@ import { type MakeShell, type Shell, Shells } from './shells.ts';
  * @param memory of the actor, in bytes @param limit in milliseconds
  * @throws Error why not
  */
-export async function warmUp(ivm: IsolatedVm, runtime: Runtime, { isolate, context }: Shell, memory: number, limit: number): Promise<void> {
+export async function warmUp(runtime: Runtime, { isolate, context }: Shell, memory: number, limit: number): Promise<void> {
   if (runtime.warm === undefined) return;
   try {
     const given = await runtime.warm(isolate, context, memory);
-    await context.evalClosure('return __warm(...arguments)', [runtime.name, freshSeed(ivm), ...given], {
+    await context.evalClosure('return __warm(...arguments)', [runtime.name, ...given], {
       result: { promise: true, copy: true },
       timeout: limit,
     });
@@ -26,16 +24,12 @@ export async function warmUp(ivm: IsolatedVm, runtime: Runtime, { isolate, conte
 }
 
 /** Those that are kept, by language. One for WASM is made of one that is kept for JavaScript, if there is one like it. */
-export function openShells(
-  ivm: IsolatedVm,
-  make: MakeShell,
-  runtimes: Readonly<Record<keyof WarmIsolates, Runtime>>,
-): Readonly<Record<keyof WarmIsolates, Shells>> {
+export function openShells(make: MakeShell, runtimes: Readonly<Record<keyof WarmIsolates, Runtime>>): Readonly<Record<keyof WarmIsolates, Shells>> {
   const javascript = new Shells(make, runtimes.javascript.heap(defaultLimits.javascript));
   const makeForWasm: MakeShell = async (heap) => {
     // What an actor in WASM needs says nothing of what the next one in JavaScript will.
     const shell = await (heap === javascript.heap ? javascript.take(heap) : make(heap));
-    await warmUp(ivm, runtimes.wasm, shell, defaultLimits.wasm.memory, defaultLimits.wasm.start);
+    await warmUp(runtimes.wasm, shell, defaultLimits.wasm.memory, defaultLimits.wasm.start);
     return shell;
   };
   return { javascript, wasm: new Shells(makeForWasm, runtimes.wasm.heap(defaultLimits.wasm)) };

@@ -7,6 +7,8 @@ import { createForerunner } from './forerunner.ts';
 import { batchWidth, firstOfPair, inBytes, laneOf, lengthWidth, numberWidth, ofOneWriter, type Place, secondOfPair } from './wire.ts';
 
 export interface Arrivals {
+  /** What the budget is, is known now. */
+  begin(): void;
   /** What the door `deliver` was given: see {@link Doors} in wire.ts. */
   add(firstTurn: number, batches: string, lengths: string, numbers: string, descriptions: string, body: string, bytes: Uint8Array | undefined): void;
   /** The number of the turn that begins next; 0 if none waits. */
@@ -105,6 +107,8 @@ export function createArrivals(budget: Budget): Arrivals {
   };
 
   return {
+    begin: forerunner.begin,
+
     add(firstTurn, batches, lengths, numbers, descriptions, body, bytes) {
       const delivery: Delivery = {
         batches,

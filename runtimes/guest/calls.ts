@@ -11,7 +11,6 @@ import { bytesToText } from './codec.ts';
 import { hostError, HostError } from './failure.ts';
 import type { Calls, GuestPayload, Kernel, Request } from './kernel.ts';
 import { Int32ArrayIntrinsic, lengthOf, min, parse, PromiseIntrinsic, setBytes, sliceBytes, subarray, table, Uint8ArrayIntrinsic } from './primordials.ts';
-import type { Captured } from './realm.ts';
 import { failedCall, lastChunk, sharedHeader, waiting } from './wire.ts';
 
 interface Waiting {
@@ -20,7 +19,8 @@ interface Waiting {
   reject(error: unknown): void;
 }
 
-export function createCalls(kernel: Kernel, captured: Captured, shared: ArrayBuffer | undefined): Calls {
+export function createCalls(kernel: Kernel): Calls {
+  let shared: ArrayBuffer | undefined;
   let pending = table<Waiting>();
   let count = 0;
   let next = 1;
@@ -37,7 +37,7 @@ export function createCalls(kernel: Kernel, captured: Captured, shared: ArrayBuf
   /** Before anything is said that the cell may answer: said of a large request, this might be after the answer, which it would undo. */
   const sleeping = (): ArrayBuffer => {
     if (shared === undefined) throw hostError('policy.denied', 'this runtime has no synchronous calls');
-    captured.store(new Int32ArrayIntrinsic(shared), 0, waiting);
+    kernel.captured.store(new Int32ArrayIntrinsic(shared), 0, waiting);
     return shared;
   };
 
@@ -59,6 +59,7 @@ export function createCalls(kernel: Kernel, captured: Captured, shared: ArrayBuf
    * @param take gets a view of each: whatever else got it could show it to the guest
    */
   const receive = (shared: ArrayBuffer, take: (bytes: Uint8Array) => void): Lane => {
+    const { captured } = kernel;
     const words = new Int32ArrayIntrinsic(shared);
     for (;;) {
       kernel.outbox.flush();
@@ -74,6 +75,10 @@ export function createCalls(kernel: Kernel, captured: Captured, shared: ArrayBuf
   };
 
   return {
+    begin(given) {
+      shared = given;
+    },
+
     call(turn, what, payload, background = kernel.inBackground()) {
       const id = admit(what);
       count++;

@@ -1,5 +1,5 @@
 /** Messages inside an isolate: the codec of the SDK, and binary payloads as they cross. */
-import { type Budget, decode, defaultBudget, encode, type Message } from '../../sdk/message.ts';
+import { type Budget, decode, encode, type Message } from '../../sdk/message.ts';
 import { binaryLane, textLane } from '../lanes.ts';
 import type { GuestPayload } from './kernel.ts';
 import { Uint8ArrayIntrinsic, apply, charCodeAt, fromCharCode, lengthOf, sliceBytes, subarray } from './primordials.ts';
@@ -21,8 +21,6 @@ export function textToBytes(text: string): Uint8Array {
   for (let i = 0; i < text.length; i++) bytes[i] = charCodeAt(text, i);
   return bytes;
 }
-
-export const budgetFor = (messageLimit: number): Budget => ({ ...defaultBudget, bytes: messageLimit });
 
 /** @throws VivariumError message.unsupported, limit.message */
 export function encodeGuest(value: unknown, budget: Budget): GuestPayload {

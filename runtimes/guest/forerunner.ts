@@ -12,6 +12,8 @@ const mostAhead = 64;
 const fewAhead = 16;
 
 export interface Forerunner {
+  /** What the budget is, is known now. */
+  begin(): void;
   /**
    * The message of a turn, whose payload begins at `start` in the body, and whose length stands at `at`.
    *
@@ -24,7 +26,7 @@ export interface Forerunner {
 }
 
 export function createForerunner(budget: Budget): Forerunner {
-  const short = shortFor(budget);
+  let short = 0;
   let messages: readonly Message[] | undefined;
   /** The turns of those that were looked at. */
   let first = 0;
@@ -50,6 +52,9 @@ export function createForerunner(budget: Budget): Forerunner {
   };
 
   return {
+    begin() {
+      short = shortFor(budget);
+    },
     message(turn, left, lengths, at, body, start) {
       if (turn >= end || turn < first) {
         try {

@@ -12,16 +12,21 @@ const forEachMillisecond = 1024 * 1024;
 const deliveries = 8;
 
 export interface Garbage {
+  /** @param collect absent where V8 was started without it */
+  begin(collect: (() => void) | undefined): void;
   /** A door was given so many characters. */
   entered(characters: number): void;
 }
 
-/** @param collect absent where V8 was started without it */
-export function createGarbage(collect: (() => void) | undefined): Garbage {
+export function createGarbage(): Garbage {
+  let collect: (() => void) | undefined;
   let entered = 0;
   let most = usually;
 
   return {
+    begin(given) {
+      collect = given;
+    },
     entered(characters) {
       entered += characters;
       if (collect === undefined || entered < most || entered < deliveries * characters) return;

@@ -2,7 +2,7 @@
  * What the bootstrap offers to the language that runs in an isolate, and what it asks of it.
  * Three languages implement {@link Language}; turns, timers, calls, credit and limits are the same for all.
  */
-import type { Message } from '../../sdk/message.ts';
+import type { Budget, Message } from '../../sdk/message.ts';
 import type { Lane, LogLevel } from '../protocol.ts';
 import type { Outbox } from './outbox.ts';
 import type { Captured } from './realm.ts';
@@ -23,6 +23,8 @@ export type Request =
   | { readonly is: 'ask'; readonly peer: string };
 
 export interface Calls {
+  /** @param shared what synchronous calls are answered in; undefined where there are none */
+  begin(shared: ArrayBuffer | undefined): void;
   /** @param background lives until `stop`; told by a language that knows better than the door */
   call(turn: number, request: Request, payload: GuestPayload, background?: boolean): Promise<GuestPayload>;
   callSynchronously(turn: number, request: Request, payload: GuestPayload): GuestPayload;
@@ -81,8 +83,11 @@ export interface Turn {
   after: Turn | undefined;
 }
 
+/** Made before it is known for whom: whatever is made with it reads no field of `settings` before it is told to load. */
 export interface Kernel {
   readonly settings: Settings;
+  /** Of messages. The same object before and after their limit is known. */
+  readonly budget: Budget;
   readonly captured: Captured;
   readonly outbox: Outbox;
   readonly timers: Timers;
@@ -118,7 +123,7 @@ export interface Kernel {
   doorTime(): number;
 }
 
-/** A language inside the isolate. Nothing it does may throw into the kernel save where said. */
+/** A language inside the isolate, made before it is known for whom. Nothing it does may throw into the kernel save where said. */
 export interface Language {
   /** Loads the actor and runs its `start`. What it throws or rejects with is why the actor cannot start. */
   load(files: readonly unknown[]): Promise<readonly string[]> | readonly string[];

@@ -6,6 +6,8 @@ import type { Outbox } from './outbox.ts';
 import { slice } from './primordials.ts';
 
 export interface Logs {
+  /** @param limit of one turn, in characters */
+  begin(limit: number): void;
   log(level: LogLevel, text: string): void;
   /** Tells what was dropped, while the turn can still be named. */
   ends(turn: Turn): void;
@@ -13,7 +15,8 @@ export interface Logs {
   renew(): void;
 }
 
-export function createLogs(limit: number, outbox: Outbox, current: () => Turn | undefined): Logs {
+export function createLogs(outbox: Outbox, current: () => Turn | undefined): Logs {
+  let limit = 0;
   let used = 0;
   let dropped = 0;
   /** The turn whose lines were dropped. */
@@ -25,6 +28,10 @@ export function createLogs(limit: number, outbox: Outbox, current: () => Turn | 
   };
 
   return {
+    begin(given) {
+      limit = given;
+    },
+
     log(level, text) {
       const line = text.length > textLimits.log ? slice(text, 0, textLimits.log) : text;
       if (used + line.length > limit) {

@@ -2,7 +2,7 @@
  * The network for JavaScript: `fetch` and `WebSocket` over calls to the host, which decides and does everything. Here nothing is
  * decided: without a grant each use is refused with `policy.denied`.
  */
-import { budgetFor, decodeGuest, encodeGuest } from './codec.ts';
+import { decodeGuest, encodeGuest } from './codec.ts';
 import { CallPlace, describe, errorAt, HostError, hostError } from './failure.ts';
 import { createFetch } from './fetch.ts';
 import type { GuestPayload, Kernel } from './kernel.ts';
@@ -11,6 +11,8 @@ import { defineProperty, ErrorIntrinsic, table, then, TypeErrorIntrinsic } from 
 import { createWebSocket } from './websocket.ts';
 
 export interface GuestNetwork {
+  /** Defines the globals. */
+  install(realm: object): void;
   /** No turn is open: what turns left open is closed. */
   idle(): void;
 }
@@ -18,8 +20,8 @@ export interface GuestNetwork {
 const largestPiece = 512 * 1024;
 const wordsAround = 4 * 1024;
 
-export function installNetwork(realm: object, kernel: Kernel): GuestNetwork {
-  const budget = budgetFor(kernel.settings.limits.message);
+export function createNetwork(kernel: Kernel): GuestNetwork {
+  const { budget } = kernel;
   let open = table<() => void>();
   let next = 1;
   let some = false;
@@ -32,7 +34,9 @@ export function installNetwork(realm: object, kernel: Kernel): GuestNetwork {
       return kernel.calls.call(turn?.id ?? 0, { is: 'call', capability: 'network', operation }, encodeGuest(input, budget), persistent || undefined);
     };
     return {
-      piece: Math.max(1, Math.min(largestPiece, kernel.settings.limits.message - wordsAround)),
+      get piece() {
+        return Math.max(1, Math.min(largestPiece, kernel.settings.limits.message - wordsAround));
+      },
       call(operation, input, place = new CallPlace()) {
         return then(
           send(operation, input),
@@ -67,13 +71,13 @@ export function installNetwork(realm: object, kernel: Kernel): GuestNetwork {
   };
 
   const line = lineOf(false);
-  const define = (name: string, value: unknown): void => {
-    defineProperty(realm, name, { value, writable: true, configurable: true, enumerable: false });
-  };
-  define('fetch', createFetch(line));
-  define('WebSocket', createWebSocket(line));
+  const globals = { fetch: createFetch(line), WebSocket: createWebSocket(line) };
 
   return {
+    install(realm) {
+      for (const name in globals)
+        defineProperty(realm, name, { value: globals[name as keyof typeof globals], writable: true, configurable: true, enumerable: false });
+    },
     idle() {
       if (!some) return;
       const left = open;

@@ -5,5 +5,5 @@
 export { writeBinary } from '../../sdk/codec/binary-writer.ts';
 export { readUtf8, utf8Length, writeUtf8 } from '../../sdk/codec/utf8.ts';
 export { VivariumError } from '../../sdk/errors.ts';
-export { budgetFor, bytesOf, bytesToText, decodeGuest, decodeReply, encodeGuest } from './codec.ts';
+export { bytesOf, bytesToText, decodeGuest, decodeReply, encodeGuest } from './codec.ts';
 export { describe, HostError, hostError } from './failure.ts';

@@ -30,6 +30,8 @@ const keptBytes = 4 * 1024;
 const fewUnits = 8 * lengthWidth;
 
 export interface Outbox {
+  /** To be called before anything is said. */
+  begin(send: Send): void;
   /** @param bytes in the place of the text; they are copied at once */
   record(turn: number, code: number, lane: Lane, text: string, bytes?: Uint8Array): void;
   /** That turns in a row ended alike: with these texts, or with nothing. At most {@link mostPayloads}. */
@@ -55,7 +57,8 @@ const textOf = (u: Uint16Array): string => {
   return fromCharCode(at(0), at(1), at(2), at(3), at(4), at(5), at(6), at(7), at(8), at(9), at(10), at(11), at(12), at(13), at(14), at(15));
 };
 
-export function createOutbox(send: Send): Outbox {
+export function createOutbox(): Outbox {
+  let send: Send;
   /** Those that are complete; the last one is still open, and described by the variables below. */
   let records = '';
   let lengths = '';
@@ -165,6 +168,9 @@ export function createOutbox(send: Send): Outbox {
   };
 
   return {
+    begin(given) {
+      send = given;
+    },
     record(ofTurn, said, lane, text, payload) {
       makeReady();
       const length = payload === undefined ? text.length : lengthOf(payload);

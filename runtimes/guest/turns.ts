@@ -2,7 +2,9 @@
  * The turns of one instance: what was delivered waits here, begins when the instance is free, and hands
  * itself back when the slice is over. Order is the order of delivery.
  */
-import { budgetFor, sizeOf } from './codec.ts';
+import { sizeOf } from './codec.ts';
+import type { Budget } from '../../sdk/message.ts';
+import type { Limits } from '../limits.ts';
 import type { GuestPayload, Language } from './kernel.ts';
 import { describe, hostError, type HostError } from './failure.ts';
 import type { Turn } from './kernel.ts';
@@ -23,7 +25,7 @@ import {
 
 export interface Turns {
   deliver: Arrivals['add'];
-  begin(language: Language): void;
+  begin(settings: Settings, language: Language): void;
   reach(): Turn;
   pass(lengths: string, body: string): void;
   pump(): void;
@@ -61,9 +63,12 @@ const lengthAt = (lengths: string, at: number): number => charCodeAt(lengths, at
 const background = (): Pick<Turn, 'sentMessages' | 'sentBytes'> => ({ sentMessages: 0, sentBytes: 0 });
 
 /** @param ends is told before the report of a turn is written, `becameIdle` after that of the last one. */
-export function createTurns(settings: Settings, outbox: Outbox, ends: (turn: Turn) => void, becameIdle: () => void): Turns {
-  const { limits, concurrency } = settings;
-  const arrivals = createArrivals(budgetFor(limits.message));
+export function createTurns(budget: Budget, outbox: Outbox, ends: (turn: Turn) => void, becameIdle: () => void): Turns {
+  const arrivals = createArrivals(budget);
+  let limits: Limits;
+  let concurrency = 0;
+  /** Each turn is told of at once. */
+  let prompt = false;
   /** The turns that have begun and not ended, in that order. A list: a table that is filled and emptied for each message is slow. */
   let firstOpen: Turn | undefined;
   let lastOpen: Turn | undefined;
@@ -71,7 +76,7 @@ export function createTurns(settings: Settings, outbox: Outbox, ends: (turn: Tur
   let running: Turn | undefined;
   let language: Language | undefined;
   /** Characters that a turn may send which sends one message. */
-  const mostInOne = limits.outboundMessages > 0 ? min(limits.message, limits.outboundBytes) : -1;
+  let mostInOne = -1;
   let room = 0;
   let waiters: Waiter | undefined;
   let lastWaiter: Waiter | undefined;
@@ -124,7 +129,7 @@ export function createTurns(settings: Settings, outbox: Outbox, ends: (turn: Tur
 
   /** Most of what arrives comes in rows, and most handlers end at once: a language may run them faster together. */
   const startRow = (): boolean => {
-    if (language?.beginRow === undefined || settings.prompt) return false;
+    if (language?.beginRow === undefined || prompt) return false;
     const row = arrivals.row(rowMessages, rowCharacters);
     return row !== undefined && language.beginRow(row, concurrency - active);
   };
@@ -197,7 +202,7 @@ export function createTurns(settings: Settings, outbox: Outbox, ends: (turn: Tur
     end(turn);
     if (payload === undefined) outbox.record(turn.id, settledWithNothing, 0, '');
     else outbox.record(turn.id, settledWithValue, payload.lane, payload.text, payload.bytes);
-    if (settings.prompt) outbox.flush();
+    if (prompt) outbox.flush();
     proceed();
   }
 
@@ -219,8 +224,11 @@ export function createTurns(settings: Settings, outbox: Outbox, ends: (turn: Tur
       pump();
     },
 
-    begin(given) {
+    begin(settings, given) {
+      arrivals.begin();
       language = given;
+      ({ limits, concurrency, prompt } = settings);
+      if (limits.outboundMessages > 0) mostInOne = min(limits.message, limits.outboundBytes);
     },
     pump,
 

@@ -2,22 +2,25 @@
 import type { Context, ExecutionInfo, Services, State } from '../../sdk/actor/index.ts';
 import type { Message } from '../../sdk/message.ts';
 import { stateRequest } from '../guest/state.ts';
-import { budgetFor, decodeGuest, encodeGuest } from '../guest/codec.ts';
+import { decodeGuest, encodeGuest } from '../guest/codec.ts';
 import { createLogger } from '../guest/console.ts';
 import { executionOf } from '../guest/execution.ts';
 import { AbortController } from '../guest/web/abort.ts';
 import { CallPlace, errorAt, hostError } from '../guest/failure.ts';
 import type { GuestPayload, Kernel, Turn } from '../guest/kernel.ts';
 import { defineProperty, freeze, parse, ProxyIntrinsic, resolved, StringIntrinsic, table, then } from '../guest/primordials.ts';
+import type { Settings } from '../guest/wire.ts';
 import { createState } from './state.guest.ts';
 
-export type ContextFor = (turn: Turn | undefined) => Context;
+export interface Contexts {
+  begin(settings: Settings): void;
+  of(turn: Turn | undefined): Context;
+}
 
-export function createContexts(kernel: Kernel): ContextFor {
-  const { settings } = kernel;
-  const budget = budgetFor(settings.limits.message);
-  const outlets = numbered(settings.outlets);
-  const peers = numbered(settings.peers);
+export function createContexts(kernel: Kernel): Contexts {
+  const { budget } = kernel;
+  let outlets: Record<string, number>;
+  let peers: Record<string, number>;
   const log = createLogger(kernel);
   const accepted = resolved(undefined) as Promise<void>;
 
@@ -82,7 +85,7 @@ export function createContexts(kernel: Kernel): ContextFor {
       if (index === undefined) {
         throw hostError(
           'actor.outlet',
-          `this actor has no outlet \`${StringIntrinsic(outlet)}\`; it has ${settings.outlets.join(', ')}`,
+          `this actor has no outlet \`${StringIntrinsic(outlet)}\`; it has ${kernel.settings.outlets.join(', ')}`,
           'a connection or an output of the manifest makes an outlet',
         );
       }
@@ -95,7 +98,7 @@ export function createContexts(kernel: Kernel): ContextFor {
         throw hostError(
           'actor.unknown',
           `no connection leads from this actor to \`${StringIntrinsic(actor)}\``,
-          `connections: [${settings.actor} -> ${StringIntrinsic(actor)}]`,
+          `connections: [${kernel.settings.actor} -> ${StringIntrinsic(actor)}]`,
         );
       }
       refuseEnded(this.#turn);
@@ -128,12 +131,18 @@ export function createContexts(kernel: Kernel): ContextFor {
   const constant = (name: string, value: unknown): void => {
     defineProperty(TurnContext.prototype, name, { value, enumerable: true });
   };
-  constant('config', settings.config);
-  constant('env', freeze({ ...settings.environment }));
-  constant('secrets', freeze({ ...settings.secrets }));
   constant('log', freeze(log));
 
-  return (turn) => new TurnContext(turn) as unknown as Context;
+  return {
+    begin(settings) {
+      outlets = numbered(settings.outlets);
+      peers = numbered(settings.peers);
+      constant('config', settings.config);
+      constant('env', freeze(settings.environment));
+      constant('secrets', freeze(settings.secrets));
+    },
+    of: (turn) => new TurnContext(turn) as unknown as Context,
+  };
 }
 
 function refuseEnded(turn: Turn | undefined): void {

@@ -1,9 +1,9 @@
 /** JavaScript inside the isolate: evaluates the bundle of an actor and runs its handlers. */
 import type { Context } from '../../sdk/actor/index.ts';
-import { budgetFor, decodeGuest, encodeGuest } from '../guest/codec.ts';
+import { decodeGuest, encodeGuest } from '../guest/codec.ts';
 import { hostError } from '../guest/failure.ts';
 import type { Kernel, Language, Turn } from '../guest/kernel.ts';
-import { installNetwork } from '../guest/network.ts';
+import { createNetwork } from '../guest/network.ts';
 import { prepareWebGlobals } from '../guest/web/index.ts';
 import { evaluate, PromiseIntrinsic, SymbolAsyncIterator, SymbolIterator, then } from '../guest/primordials.ts';
 import { filesModule, modulesParameter } from '../modules.ts';
@@ -35,10 +35,9 @@ const isGenerator = (value: unknown): value is Stepping =>
   isObject(value) && typeof (value as Partial<Stepping>).next === 'function' && (SymbolIterator in value || SymbolAsyncIterator in value);
 
 export function createJavaScript(kernel: Kernel): Language {
-  const { settings } = kernel;
-  const budget = budgetFor(settings.limits.message);
-  const contextFor = createContexts(kernel);
-  const network = installNetwork(globalThis, kernel);
+  const { budget } = kernel;
+  const contexts = createContexts(kernel);
+  const network = createNetwork(kernel);
   const handlers: (Handle | undefined)[] = [];
   let stop: Lifecycle | undefined;
   let files: unknown;
@@ -104,7 +103,10 @@ export function createJavaScript(kernel: Kernel): Language {
 
   return {
     load(loaded) {
+      const { settings } = kernel;
       const [code] = loaded as readonly [string];
+      contexts.begin(settings);
+      network.install(globalThis);
       prepareWebGlobals(globalThis, code);
       if (code.includes(modulesParameter)) theFiles();
       const create = compile(code, settings.actor);
@@ -119,7 +121,7 @@ export function createJavaScript(kernel: Kernel): Language {
         }
         stop = lifecycle(exports, 'stop');
         const start = lifecycle(exports, 'start');
-        const starting = start?.(contextFor(undefined));
+        const starting = start?.(contexts.of(undefined));
         return isThenable(starting) ? then(new PromiseIntrinsic((resolve) => resolve(starting as never)), () => served) : served;
       }) as Promise<readonly string[]>;
     },
@@ -128,14 +130,14 @@ export function createJavaScript(kernel: Kernel): Language {
 
     begin(turn) {
       const handler = handlers[turn.inlet];
-      if (handler === undefined) throw hostError('actor.inlet', `this actor exports no handler for the inlet \`${settings.inlets[turn.inlet]}\``);
-      const result = handler(turn.message ?? decodeGuest(turn, budget), contextFor(turn));
+      if (handler === undefined) throw hostError('actor.inlet', `this actor exports no handler for the inlet \`${kernel.settings.inlets[turn.inlet]}\``);
+      const result = handler(turn.message ?? decodeGuest(turn, budget), contexts.of(turn));
       if (isThenable(result)) then(new PromiseIntrinsic((resolve) => resolve(result as never)), (value) => settle(turn, value), fail(turn));
       else settle(turn, result);
     },
 
     stop() {
-      const stopping = stop?.(contextFor(undefined));
+      const stopping = stop?.(contexts.of(undefined));
       return isThenable(stopping) ? (new PromiseIntrinsic((resolve) => resolve(stopping as never)) as Promise<void>) : undefined;
     },
   };

@@ -7,7 +7,7 @@
  * reach of the guest, and does nothing that the guest may not do anyway.
  */
 import type { FileKind, FileStatus } from '../fileStatus.ts';
-import { budgetFor, decodeGuest, encodeGuest } from '../guest/codec.ts';
+import { decodeGuest, encodeGuest } from '../guest/codec.ts';
 import { errno } from '../guest/errno.ts';
 import { describe, hostError } from '../guest/failure.ts';
 import { errnoOf } from '../guest/fileFailure.ts';
@@ -61,8 +61,8 @@ const accesses = ['read', 'write', 'read-write', 'read-write'];
 
 /** To be called when nothing but the interpreter's own files lies in memory. @throws HostError actor.start */
 export function mountFiles(kernel: Kernel, files: FileSystem): Files {
+  const { budget } = kernel;
   const { mounts, limits } = kernel.settings;
-  const budget = budgetFor(limits.message);
   const piece = min(largestPiece, limits.message - besidePiece);
   let refusal: string | undefined;
 

@@ -2,7 +2,6 @@
 import { foreignError } from '../guest/failure.ts';
 import type { Kernel, Language, Turn } from '../guest/kernel.ts';
 import { parse, PromiseIntrinsic, stringify, Uint8ArrayIntrinsic } from '../guest/primordials.ts';
-import type { Captured } from '../guest/realm.ts';
 import { textLane } from '../lanes.ts';
 import { type Ahead, createAhead } from './ahead.guest.ts';
 import { createBridge } from './bridge.guest.ts';
@@ -27,19 +26,19 @@ type Files = readonly [
 ];
 
 /** Starts the interpreter, before it is known for whom. @returns undefined if its memory snapshot was made instead */
-export async function warmPython(captured: Captured, files: readonly unknown[]): Promise<((kernel: Kernel) => Language) | undefined> {
+export async function warmPython(kernel: Kernel, files: readonly unknown[]): Promise<Language | undefined> {
   const [factory, sizes, wasmBuffer, libraryBuffer, text, memory, preload, target] = files as unknown as Files;
   const [wasmSize, librarySize] = parse(sizes) as [number, number];
   const wasm = new Uint8ArrayIntrinsic(wasmBuffer, 0, wasmSize);
   const library = new Uint8ArrayIntrinsic(libraryBuffer, 0, librarySize);
   const parts = { factory, wasm, library, text, memory };
   if (memory === undefined) {
-    await makeSnapshot(captured, parts, preload as string, target as ArrayBuffer);
+    await makeSnapshot(kernel.captured, parts, preload as string, target as ArrayBuffer);
     return undefined;
   }
-  const interpreter = await bootInterpreter(captured, parts);
+  const interpreter = await bootInterpreter(kernel.captured, parts);
   interpreter.seal();
-  return (kernel) => createPython(kernel, interpreter);
+  return createPython(kernel, interpreter);
 }
 
 /** @param interpreter of its own */

@@ -1,6 +1,6 @@
 /** The files of the mounts, as the host performs operations on them. */
 import type { FileKind } from '../fileStatus.ts';
-import { budgetFor, decodeReply, encodeGuest } from '../guest/codec.ts';
+import { decodeReply, encodeGuest } from '../guest/codec.ts';
 import { errno } from '../guest/errno.ts';
 import { describe } from '../guest/failure.ts';
 import { errnoOf } from '../guest/fileFailure.ts';
@@ -16,11 +16,11 @@ const besidePiece = 1024;
 const mostDenialsLogged = 100;
 
 export function createHostTree(kernel: Kernel, caller: Caller): Tree {
-  const { mounts, limits } = kernel.settings;
-  const budget = budgetFor(limits.message);
+  const { budget } = kernel;
   const logged = new Set<string>();
 
-  const isMounted = (path: string): boolean => mounts.some((mount) => mount.path === '/' || path === mount.path || path.startsWith(`${mount.path}/`));
+  const isMounted = (path: string): boolean =>
+    kernel.settings.mounts.some((mount) => mount.path === '/' || path === mount.path || path.startsWith(`${mount.path}/`));
 
   /** A program of WASI learns a number; its author reads the rest in the log. */
   const refuse = (error: unknown, path: string | undefined): Refusal => {
@@ -48,7 +48,9 @@ export function createHostTree(kernel: Kernel, caller: Caller): Tree {
   };
 
   return {
-    piece: Math.min(largestPiece, limits.message - besidePiece),
+    get piece() {
+      return Math.min(largestPiece, kernel.settings.limits.message - besidePiece);
+    },
     stat: (path, follow = true) => call('stat', follow ? { path } : { path, follow }, path),
     open: (path, opening) => call('open', { path, ...opening }, path),
     handleStat: (handle) => call('handleStat', { handle }),

@@ -1,5 +1,5 @@
 /** Extism's HTTP: a request of the plugin is one of the host's broker. The plugin is suspended until the whole response is there. */
-import { budgetFor, decodeReply, encodeGuest } from '../guest/codec.ts';
+import { decodeReply, encodeGuest } from '../guest/codec.ts';
 import { hostError } from '../guest/failure.ts';
 import type { Kernel } from '../guest/kernel.ts';
 import type { Blocks } from './blocks.guest.ts';
@@ -22,8 +22,8 @@ const wordsAround = 1024;
 /** `http_request` suspends the plugin; what it throws ends the call: HostError policy.denied, network.failed, limit.network, message.invalid. */
 /** @param admit throws if the actor may not have so many bytes more; asked as a body comes, not when all of it is here. */
 export function createHttp(kernel: Kernel, blocks: Blocks, caller: Caller, admit: (bytes: number) => void): Functions {
-  const budget = budgetFor(kernel.settings.limits.message);
-  const piece = Math.max(1, Math.min(largestPiece, Math.floor(budget.bytes / 2) - wordsAround));
+  const { budget } = kernel;
+  const largest = (): number => Math.max(1, Math.min(largestPiece, Math.floor(budget.bytes / 2) - wordsAround));
   let status = 0;
   let headers = '';
 
@@ -33,6 +33,7 @@ export function createHttp(kernel: Kernel, blocks: Blocks, caller: Caller, admit
   };
 
   const send = async (head: object, body: Uint8Array | null): Promise<Answer> => {
+    const piece = largest();
     if (body === null || body.length <= piece) return (await call('request', { ...head, body })) as Answer;
     const { upload } = (await call('request', { ...head, body: null, streaming: true })) as { upload: number };
     for (let at = 0; at < body.length; at += piece) await call('send', { upload, data: body.slice(at, at + piece) });
@@ -43,7 +44,7 @@ export function createHttp(kernel: Kernel, blocks: Blocks, caller: Caller, admit
     if (response === null) return body ?? new Uint8Array(0);
     const pieces: Uint8Array[] = [];
     for (let size = 0; ; ) {
-      const next = (await call('read', { response, length: piece })) as Uint8Array | null;
+      const next = (await call('read', { response, length: largest() })) as Uint8Array | null;
       if (next === null) return joined(pieces);
       pieces.push(next);
       size += next.length;

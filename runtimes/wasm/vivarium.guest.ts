@@ -3,7 +3,7 @@
  * suspended (JSPI) and its turn stays open.
  */
 import { executionOf } from '../guest/execution.ts';
-import { budgetFor, decodeGuest, encodeGuest } from '../guest/codec.ts';
+import { decodeGuest, encodeGuest } from '../guest/codec.ts';
 import type { GuestPayload } from '../guest/kernel.ts';
 import { describe, hostError } from '../guest/failure.ts';
 import type { Kernel } from '../guest/kernel.ts';
@@ -32,8 +32,7 @@ export const createVivariumNow = (blocks: Blocks, caller: Caller): Readonly<Reco
 });
 
 export function createVivarium(kernel: Kernel, blocks: Blocks, output: Codec, caller: Caller): Readonly<Record<string, Waiting>> {
-  const { settings } = kernel;
-  const budget = budgetFor(settings.limits.message);
+  const { budget } = kernel;
 
   const plain = (payload: GuestPayload): string => jsonOf(payload, budget);
 
@@ -73,8 +72,8 @@ export function createVivarium(kernel: Kernel, blocks: Blocks, output: Codec, ca
     vivarium_ask(actor, message) {
       const peer = toShow(blocks.read(actor));
       return answer(async () => {
-        if (!settings.peers.includes(peer))
-          throw hostError('actor.unknown', `no connection leads from this actor to \`${peer}\``, `connections: [${settings.actor} -> ${peer}]`);
+        const { peers, actor: self } = kernel.settings;
+        if (!peers.includes(peer)) throw hostError('actor.unknown', `no connection leads from this actor to \`${peer}\``, `connections: [${self} -> ${peer}]`);
         return kernel.calls.call(caller.turn?.id ?? 0, { is: 'ask', peer }, json(message));
       });
     },
@@ -86,11 +85,12 @@ export function createVivarium(kernel: Kernel, blocks: Blocks, output: Codec, ca
 
     vivarium_emit(outlet, message) {
       const name = toShow(blocks.read(outlet));
-      const index = settings.outlets.indexOf(name);
+      const { outlets } = kernel.settings;
+      const index = outlets.indexOf(name);
       if (index === -1) {
         throw hostError(
           'actor.outlet',
-          `this actor has no outlet \`${name}\`; it has ${settings.outlets.join(', ')}`,
+          `this actor has no outlet \`${name}\`; it has ${outlets.join(', ')}`,
           'a connection or an output of the manifest makes an outlet',
         );
       }

@@ -8,12 +8,11 @@
  * otherwise than by returning (a trap, an error of a host function, a cancellation) leaves its memory in the middle of something.
  * So that instance is given up, and the next turn gets a fresh one of the same module, `start` included: its state is a cache.
  */
-import { budgetFor } from '../guest/codec.ts';
 import { hostError } from '../guest/failure.ts';
 import type { Kernel, Language, Turn } from '../guest/kernel.ts';
 import type { Captured } from '../guest/realm.ts';
 import type { Settings } from '../guest/wire.ts';
-import { createCodec } from './codec.guest.ts';
+import { type Codec, createCodec } from './codec.guest.ts';
 import { type Handlers, handlersOf } from './handlers.guest.ts';
 import { checkResult, createInstances, type Instances } from './instances.guest.ts';
 import type { Parts, Plugin, Result } from './plugin.guest.ts';
@@ -21,12 +20,10 @@ import type { Parts, Plugin, Result } from './plugin.guest.ts';
 const nothing = new Uint8Array(0);
 
 export function createWasm(kernel: Kernel, parts: Parts): Language {
-  const { settings } = kernel;
+  const { budget } = kernel;
   const { webAssembly } = kernel.captured;
-  const wasm = settings.wasm as NonNullable<Settings['wasm']>;
-  const budget = budgetFor(settings.limits.message);
-  const input = createCodec(wasm.input, budget);
-  const output = createCodec(wasm.output, budget);
+  let input: Codec;
+  let output: Codec;
   const { crypto } = globalThis as unknown as { crypto: { getRandomValues(bytes: Uint8Array): void } };
   const fillRandom = (bytes: Uint8Array): void => crypto.getRandomValues(bytes);
   let handlers: Handlers;
@@ -114,6 +111,10 @@ export function createWasm(kernel: Kernel, parts: Parts): Language {
 
   return {
     async load(files) {
+      const { settings } = kernel;
+      const wasm = settings.wasm as NonNullable<Settings['wasm']>;
+      input = createCodec(wasm.input, budget);
+      output = createCodec(wasm.output, budget);
       const module = compile(webAssembly, files[0] as ArrayBuffer);
       handlers = handlersOf(webAssembly.Module.exports(module), settings);
       instances = createInstances(kernel, { ...parts, kernel, module, wasi: wasm.wasi, output, fillRandom }, handlers.start);
@@ -123,7 +124,7 @@ export function createWasm(kernel: Kernel, parts: Parts): Language {
 
     begin(turn) {
       if (handlers.functions[turn.inlet] === undefined)
-        throw hostError('actor.inlet', `the plugin exports no function for the inlet \`${settings.inlets[turn.inlet]}\``);
+        throw hostError('actor.inlet', `the plugin exports no function for the inlet \`${kernel.settings.inlets[turn.inlet]}\``);
       const instance = instances.ready;
       if (instance === undefined || busy || waiting.length > 0) wait(turn);
       else run(instance, turn);

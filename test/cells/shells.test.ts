@@ -21,7 +21,6 @@ function open(): { readonly made: readonly Isolate[]; readonly javascript: Shell
   const made: Isolate[] = [];
   const make = shellMaker(ivm, snapshot, () => undefined);
   const shells = openShells(
-    ivm,
     async (limit) => {
       const shell = await make(limit);
       made.push(shell.isolate);

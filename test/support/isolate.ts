@@ -51,12 +51,12 @@ function prepare(name: RuntimeName): Runtime {
   return runtime;
 }
 
-const interpreters = new Interpreters({ ivm, make, runtime: prepare('python'), isBusy: () => false, tell: () => undefined });
+const interpreters = new Interpreters({ make, runtime: prepare('python'), isBusy: () => false, tell: () => undefined });
 
 const shellFor = async (runtime: Runtime, limits: Limits): Promise<Shell> => {
   if (runtime.name === 'python') return interpreters.take(limits.memory, limits.start, false, () => undefined);
   const shell = await make(runtime.heap(limits));
-  await warmUp(ivm, runtime, shell, limits.memory, limits.start);
+  await warmUp(runtime, shell, limits.memory, limits.start);
   return shell;
 };
 

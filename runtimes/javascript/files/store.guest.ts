@@ -1,5 +1,5 @@
 /** Where the files of an actor are: those of the host, behind calls that its policy decides, and those in its own memory. */
-import { budgetFor, decodeReply, encodeGuest } from '../../guest/codec.ts';
+import { decodeReply, encodeGuest } from '../../guest/codec.ts';
 import type { GuestPayload, Kernel } from '../../guest/kernel.ts';
 import { PromiseIntrinsic, then } from '../../guest/primordials.ts';
 import { FileFailure } from './errors.guest.ts';
@@ -20,8 +20,8 @@ export interface Store {
 }
 
 export function createStore(kernel: Kernel): Store {
+  const { budget } = kernel;
   const { mounts, limits } = kernel.settings;
-  const budget = budgetFor(limits.message);
   const room = limits.message - overhead;
   const chunk = room < 1 ? 1 : room < largestChunk ? room : largestChunk;
   let mounted = false;
