@@ -149,9 +149,10 @@ export class Cell implements RoutedCell, Residence {
   /**
    * Creates the instance of an actor.
    * @param expected told when its messages may follow; absent: they must not, before it has started
+   * @returns the inlets that its source serves; it may be gone again by now
    * @throws VivariumError what kept it from starting; when the cell died of it, the reason of that
    */
-  create(actor: number, files: readonly Uint8Array[], expected?: () => void): Promise<void> {
+  create(actor: number, files: readonly Uint8Array[], expected?: () => void): Promise<readonly string[]> {
     return this.#residents.create(actor, files, expected);
   }
 
@@ -181,7 +182,7 @@ export class Cell implements RoutedCell, Residence {
     return this.#residents.names();
   }
 
-  /** Stops one actor. */
+  /** Stops one actor, if it has not gone by itself. */
   dismiss(actor: number): void {
     this.#residents.dismiss(actor);
   }
@@ -202,11 +203,6 @@ export class Cell implements RoutedCell, Residence {
   /** Interpreters of Python that are ready for actors that wake, and those that actors of this cell took. */
   get interpreters(): { readonly ready: number; readonly taken: number } {
     return this.#residents.interpreters.told;
-  }
-
-  /** The inlets that the actor's source serves. */
-  inlets(actor: number): readonly string[] {
-    return this.#residents.inlets(actor);
   }
 
   /** Messages of an actor that had not ended when the cell was asked last. */
@@ -297,7 +293,7 @@ export class Cell implements RoutedCell, Residence {
         if (this.#residents.stopped(message.actor)) this.#listener.rested(this, message.actor);
         return;
       case 'interpreters':
-        this.#residents.interpreters.told = message;
+        this.#residents.interpreters.heard(message);
         return;
       case 'wanted':
         this.#demandOwn(message.actor);

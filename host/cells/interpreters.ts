@@ -3,8 +3,10 @@
  * sleeps there, one came or went not long ago, and memory is not short. It has as much memory as an actor, so what nobody takes is given up.
  */
 
+import type { Said } from '../routing/router.ts';
 import { expectedOfActor } from './hostMemory.ts';
 import { Thrift } from './thrift.ts';
+import { ProtocolViolation } from './violation.ts';
 
 /** One begins when there is room for two actors, and goes when there is room for less than one: what it takes itself lies between. Bytes. */
 const roomToBegin = 2 * expectedOfActor('python');
@@ -29,13 +31,16 @@ export interface InterpretersListener {
 }
 
 export class Interpreters {
-  /** Those that the cell keeps, and those that its actors took, as it told last. */
-  told: { readonly ready: number; readonly taken: number } = { ready: 0, taken: 0 };
+  #told: { readonly ready: number; readonly taken: number } = { ready: 0, taken: 0 };
   /** Python actors that can live there; 0 if none may be kept for them. */
   readonly #most: number;
   readonly #listener: InterpretersListener;
   /** What is kept, or 0. */
   #kept: number;
+  /** The cell was told to keep one, now or before. */
+  #everKept: boolean;
+  /** Python actors that were created. */
+  #created = 0;
   /** Python actors that are there or about to be: another would only take the processor from one that starts. */
   #present = 0;
   /** Of the actor that came or went last. */
@@ -43,12 +48,27 @@ export class Interpreters {
   #usedAt = performance.now();
   readonly #thrift = new Thrift();
 
-  /** @param most Python actors that can live there; 0 if none may be kept for them @param kept for how much memory the cell keeps one already, or 0 */
-  constructor({ most, kept }: { readonly most: number; readonly kept: number }, listener: InterpretersListener) {
+  /**
+   * @param most Python actors that can live there; 0 if none may be kept for them
+   * @param kept for how much memory the cell keeps one already, or 0 @param everKept whether it was told to keep one, now or before
+   */
+  constructor({ most, kept, everKept }: { readonly most: number; readonly kept: number; readonly everKept: boolean }, listener: InterpretersListener) {
     this.#most = most;
     this.#kept = kept;
+    this.#everKept = everKept;
     this.#memory = kept;
     this.#listener = listener;
+  }
+
+  /** Those that the cell keeps, and those that its actors took, as it told last. */
+  get told(): { readonly ready: number; readonly taken: number } {
+    return this.#told;
+  }
+
+  /** The cell tells. @throws ProtocolViolation of more than there can be */
+  heard({ ready, taken }: Said<'interpreters'>): void {
+    if (ready > (this.#everKept ? 1 : 0) || taken > this.#created) throw new ProtocolViolation(`${ready} interpreters, and ${taken} that were taken`);
+    this.#told = { ready, taken };
   }
 
   /** Isolates that are there beside those of actors. */
@@ -59,6 +79,7 @@ export class Interpreters {
   /** An actor is about to be created: if one is kept for it, it takes that, and its room with it. @param memory that it may have, in bytes */
   comes(memory: number): void {
     this.#present++;
+    this.#created++;
     if (memory !== this.#kept) return;
     this.#kept = 0;
     this.#thrift.taken();
@@ -87,15 +108,20 @@ export class Interpreters {
     const memory = isOfUse && hasRoom ? this.#memory : 0;
     if (memory === this.#kept || (memory > 0 && !this.#thrift.mayBegin)) return;
     if (this.#kept > 0) this.#thrift.wasted();
+    void this.#keep(memory);
+  }
+
+  /** First room, then the interpreter that needs it. */
+  async #keep(memory: number): Promise<void> {
     this.#kept = memory;
-    if (memory === 0) this.#listener.keep(0);
-    this.#listener.reserve().then(
-      () => {
-        if (memory > 0 && this.#kept === memory) this.#listener.keep(memory);
-      },
-      // The cell cannot have the memory: its actors start without.
-      () => undefined,
-    );
+    try {
+      if (memory === 0) this.#listener.keep(0);
+      else this.#everKept = true;
+      await this.#listener.reserve();
+      if (memory > 0 && this.#kept === memory) this.#listener.keep(memory);
+    } catch {
+      // The cell cannot have the memory, or hears nothing any more: its actors start without.
+    }
   }
 
   #use(memory: number): void {

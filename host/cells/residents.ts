@@ -14,6 +14,7 @@ import { escapeError } from '../telemetry/escape.ts';
 import { recordOf } from './failure.ts';
 import { Interpreters } from './interpreters.ts';
 import type { IsolateCounts } from './memory.ts';
+import type { UnboundProcess } from './spare.ts';
 import { ProtocolViolation } from './violation.ts';
 import { Warmth } from './warmth.ts';
 
@@ -42,9 +43,10 @@ export interface Dwelling {
 interface Hosted {
   /** The number of the instance. */
   instance: number;
-  inlets: readonly string[];
   /** When the actor woke. Milliseconds since the epoch. */
   readonly since: number;
+  /** See {@link Creation}. */
+  readonly asked: number;
 }
 
 /** An actor that is being created. */
@@ -52,7 +54,10 @@ interface Creation {
   readonly instance: number;
   /** What was sent behind `create`, if anything may be. */
   ahead: Delivery[] | undefined;
-  settle(error: ErrorRecord | undefined): void;
+  /** When its cell may have heard of it first: milliseconds, of the clock of `performance`. */
+  readonly asked: number;
+  started(inlets: readonly string[]): void;
+  failed(error: ErrorRecord): void;
 }
 
 /** What the guests' own `stop` may take before the cell is ended anyway. Milliseconds. */
@@ -85,14 +90,14 @@ export class Residents {
    * @param spare what its process may keep ready and was told to: isolates for each language, and an interpreter for so much memory,
    * in bytes, or 0 @param place which of the cells of the flow it is
    */
-  constructor(dwelling: Dwelling, spare: { readonly warm: number; readonly isolates: WarmIsolates; readonly interpreter: number }, place: number) {
+  constructor(dwelling: Dwelling, spare: Pick<UnboundProcess, 'warm' | 'isolates' | 'interpreter' | 'everKept'>, place: number) {
     this.#dwelling = dwelling;
     const deployed = (runtime: RuntimeName): number => dwelling.shape.actors.filter(({ cell, part }) => cell === place && part.runtime === runtime).length;
     const warmth = (runtime: RuntimeName): Warmth => new Warmth(deployed(runtime) > 0 ? spare.warm : 0);
     this.#warmth = { javascript: warmth('javascript'), wasm: warmth('wasm') };
     this.#warm = spare.isolates;
     this.interpreters = new Interpreters(
-      { most: spare.warm > 0 ? deployed('python') : 0, kept: spare.interpreter },
+      { most: spare.warm > 0 ? deployed('python') : 0, kept: spare.interpreter, everKept: spare.everKept },
       {
         isShort: () => dwelling.isShort(),
         fits: (bytes) => dwelling.fits(bytes),
@@ -106,26 +111,34 @@ export class Residents {
   /**
    * Creates the instance of an actor.
    * @param expected told when its messages may follow; absent: they must not, before it has started
+   * @returns the inlets that its source serves; it may be gone again by now
    * @throws VivariumError what kept it from starting; when the cell died of it, the reason of that
    */
-  async create(actor: number, files: readonly Uint8Array[], expected?: () => void): Promise<void> {
+  async create(actor: number, files: readonly Uint8Array[], expected?: () => void): Promise<readonly string[]> {
     const { shape, elsewhere, outbound, kill } = this.#dwelling;
     const plan = actorPlan(shape, elsewhere, actor);
     const instance = (this.#lastInstances.get(actor) ?? 0) + 1;
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const { promise, resolve, reject } = Promise.withResolvers<readonly string[]>();
     promise.catch(() => undefined);
     const overdue = setTimeout(() => {
       const message = `'${plan.name}' had not started after ${plan.limits.start} ms, and its cell does not end it`;
       kill({ code: 'limit.start', message });
     }, plan.limits.start + createGrace);
+    const over = (): void => {
+      clearTimeout(overdue);
+      this.#creations.delete(actor);
+    };
     const creation: Creation = {
       instance,
       ahead: undefined,
-      settle: (error) => {
-        clearTimeout(overdue);
-        this.#creations.delete(actor);
-        if (error === undefined) resolve();
-        else reject(VivariumError.from({ ...escapeError(error), actor: plan.name }));
+      asked: performance.now(),
+      started: (inlets) => {
+        over();
+        resolve(inlets);
+      },
+      failed: (error) => {
+        over();
+        reject(VivariumError.from({ ...escapeError(error), actor: plan.name }));
       },
     };
     this.#creations.set(actor, creation);
@@ -138,9 +151,9 @@ export class Residents {
         creation.ahead = [];
         expected();
       }
-      await promise;
+      return await promise;
     } catch (error) {
-      this.#creations.get(actor)?.settle(recordOf(error));
+      this.#creations.get(actor)?.failed(recordOf(error));
       if (plan.runtime === 'python') this.interpreters.failed();
       this.#dwelling.broke(plan.runtime);
       this.#uncount(actor);
@@ -172,11 +185,6 @@ export class Residents {
     return [...this.#hosted].map(([actor, { since }]) => [nameOf(this.#dwelling.shape, actor), since]);
   }
 
-  /** The inlets that the actor's source serves. */
-  inlets(actor: number): readonly string[] {
-    return this.#hosted.get(actor)?.inlets ?? [];
-  }
-
   /** The number of the actor's instance; undefined if it has none. */
   instance(actor: number): number | undefined {
     return this.#hosted.get(actor)?.instance;
@@ -187,8 +195,9 @@ export class Residents {
     return this.instance(actor) ?? this.#creations.get(actor)?.instance;
   }
 
-  /** Stops one actor. */
+  /** Stops one actor, if it has not gone by itself. */
   dismiss(actor: number): void {
+    if (!this.#hosted.has(actor)) return;
     this.#dismissed.add(actor);
     this.#dwelling.outbound.send({ type: 'stop', actor });
   }
@@ -221,7 +230,7 @@ export class Residents {
     this.#dead = reason;
     const unborn = [...this.#creations.keys()];
     const ahead = [...this.#creations.values()].flatMap((creation) => creation.ahead ?? []);
-    for (const creation of [...this.#creations.values()]) creation.settle(reason);
+    for (const creation of [...this.#creations.values()]) creation.failed(reason);
     this.#stopping?.done();
     return { unborn, ahead };
   }
@@ -234,12 +243,13 @@ export class Residents {
     if (hosted === undefined && creation === undefined) throw new ProtocolViolation(`an instance of actor ${actor}, which nobody asked for`);
     if (instance <= (this.#lastInstances.get(actor) ?? 0)) throw new ProtocolViolation(`instance ${instance} of actor ${actor} a second time`);
     this.#lastInstances.set(actor, instance);
-    if (hosted === undefined) {
-      this.#hosted.set(actor, { instance, inlets, since: Date.now() });
+    if (hosted !== undefined) hosted.instance = instance;
+    else if (creation !== undefined) {
+      this.#hosted.set(actor, { instance, since: Date.now(), asked: creation.asked });
       const { runtime, limits } = this.#part(actor);
       if (runtime === 'python') this.interpreters.came(limits.memory);
-      creation?.settle(undefined);
-    } else Object.assign(hosted, { instance, inlets });
+      creation.started(inlets);
+    }
   }
 
   /** @returns whether it had started, and cannot be brought up again */
@@ -247,7 +257,7 @@ export class Residents {
     const creation = this.#creations.get(actor);
     if (creation !== undefined) {
       this.#lastInstances.set(actor, creation.instance);
-      creation.settle(error);
+      creation.failed(error);
       return false;
     }
     if (!this.#hosted.has(actor)) throw new ProtocolViolation(`the failure of actor ${actor}, which it was not asked to create`);
@@ -287,10 +297,10 @@ export class Residents {
   }
 
   /** An actor goes because it was told to, because it had nothing to do for long, or because room is needed. What waits for it would be lost else. */
-  #demandReason(actor: number, { since }: Hosted): void {
+  #demandReason(actor: number, { asked }: Hosted): void {
     if (this.#dismissed.delete(actor)) return;
-    // A host that was held up heard late that it lived.
-    if (this.#idleLimit > 0 && Date.now() - since >= this.#idleLimit / 2) return;
+    // Since it was asked for: whoever is held up may hear late that it lives.
+    if (this.#idleLimit > 0 && performance.now() - asked >= this.#idleLimit) return;
     if (this.#rests === 0) throw new ProtocolViolation(`the stop of actor ${actor}, which nobody asked for`);
     this.#rests--;
   }

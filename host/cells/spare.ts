@@ -34,6 +34,7 @@ export class UnboundProcess implements MemoryHolder {
   /** For actors with how much memory it is to keep an interpreter, and was told to. Bytes. */
   #wanted = 0;
   #interpreter = 0;
+  #everKept = false;
   #told: Extract<CellMessage, { type: 'interpreters' }> | undefined;
 
   constructor(
@@ -48,7 +49,7 @@ export class UnboundProcess implements MemoryHolder {
     this.process = CellProcess.spawn({
       ...options,
       onMessage: (message, payloads) => {
-        if (this.#handlers === undefined && message.type === 'interpreters') {
+        if (this.#handlers === undefined && message.type === 'interpreters' && this.#everKept) {
           this.#told = message;
           return;
         }
@@ -94,6 +95,11 @@ export class UnboundProcess implements MemoryHolder {
     return this.#interpreter;
   }
 
+  /** It was told to keep one, now or before. */
+  get everKept(): boolean {
+    return this.#everKept;
+  }
+
   /** The same, as soon as there is room for it. */
   get wanted(): number {
     return this.#wanted;
@@ -114,6 +120,7 @@ export class UnboundProcess implements MemoryHolder {
 
   #tell(interpreter: number): void {
     this.#interpreter = interpreter;
+    this.#everKept ||= interpreter > 0;
     this.process.send({ type: 'interpreter', memory: interpreter });
   }
 

@@ -95,8 +95,9 @@ export class Wakes {
    */
   async occupy(cell: Cell, actor: number): Promise<void> {
     const { population, files, admit, shape } = this.#settings;
+    let inlets: readonly string[];
     try {
-      await cell.create(actor, files[actor] ?? [], this.#servesAll(actor) ? () => this.#listener.expected(actor) : undefined);
+      inlets = await cell.create(actor, files[actor] ?? [], this.#servesAll(actor) ? () => this.#listener.expected(actor) : undefined);
     } catch (error) {
       population.leave(cell, false);
       throw error;
@@ -104,7 +105,7 @@ export class Wakes {
       population.started(cell, runtimeOf(shape, actor));
     }
     try {
-      admit(actor, cell.inlets(actor));
+      admit(actor, inlets);
       this.#admitted.add(actor);
     } catch (error) {
       cell.dismiss(actor);

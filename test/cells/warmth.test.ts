@@ -65,7 +65,7 @@ test.each([
   ['JavaScript and WASM', { one: javascript, other: plugin }, [1, 1]],
 ] as const)('is one for each language: actors in %s', async (_, actors, wanted) => {
   const reports = 'const asked = []; cell.warm = ({ javascript, wasm }) => asked.push([javascript, wasm]); const { message } = cell;';
-  const host = await rogueHost(`${reports} cell.message = function (...given) { say(asked); message.apply(this, given); };`, {}, 4);
+  const host = await rogueHost(`${reports} cell.message = function (...given) { say(asked); message.apply(this, given); };`, {}, { warm: 4 });
   const asked: unknown[] = [];
   host.on('log', ({ text }) => asked.push(...(JSON.parse(text) as unknown[])));
   const flow = await host.deploy({ vivarium: 1, actors }, { base: '/' });

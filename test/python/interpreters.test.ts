@@ -280,7 +280,7 @@ describe('whether a cell keeps one', () => {
     let room = Number.POSITIVE_INFINITY;
     let short = false;
     const interpreters: Interpreters = new Interpreters(
-      { most, kept },
+      { most, kept, everKept: kept > 0 },
       {
         isShort: () => short,
         fits: (bytes) => bytes <= room,
@@ -317,6 +317,41 @@ describe('whether a cell keeps one', () => {
     expect(await heard()).toEqual(['lives 9']);
     interpreters.went(9);
     expect(await heard()).toEqual(['lives 9', 'room for 1', 'keep 9']);
+  });
+
+  it('goes on without one when the cell cannot be told', async () => {
+    let told = 0;
+    const listener = {
+      isShort: () => false,
+      fits: () => true,
+      reserve: () => Promise.resolve(),
+      keep: () => {
+        told++;
+        throw new Error('it hears nothing');
+      },
+      lives: () => undefined,
+    };
+    const interpreters = new Interpreters({ most: 2, kept: 0, everKept: false }, listener);
+    interpreters.comes(7);
+    interpreters.came(7);
+    await expect.poll(() => told).toBe(1);
+    // Given up in the present turn, for one with other limits.
+    expect(() => interpreters.came(9)).not.toThrow();
+    await expect.poll(() => told).toBeGreaterThan(1);
+  });
+
+  it('is told by the cell: one at most, no more taken than actors that came, and none at all of a cell that was told to keep none', () => {
+    const { interpreters } = cell(2);
+    interpreters.comes(7);
+    const hear = (ready: number, taken: number) => () => interpreters.heard({ type: 'interpreters', ready, taken });
+    expect(hear(1, 0)).toThrow('1 interpreters');
+    interpreters.came(7);
+    hear(1, 0)();
+    expect(interpreters.told).toEqual({ ready: 1, taken: 0 });
+    expect(hear(2, 0)).toThrow('2 interpreters');
+    hear(0, 1)();
+    expect(hear(0, 2)).toThrow('2 that were taken');
+    expect(interpreters.told).toEqual({ ready: 0, taken: 1 });
   });
 
   it('does not begin while the actor that could take it starts', async () => {

@@ -44,6 +44,7 @@ const lies: Readonly<Record<string, string>> = {
   'the stop of an actor that nobody stops': `send({ type: 'stopped', actor: 0 })`,
   'the answer to a ping that was not sent': `send({ type: 'pong', token: 4000, oldest: 0, live: 1, idle: 0, cpu: 0, actor: [], messages: [] })`,
   'messages of an actor that it does not host': `cell.ping = ({ token }) => send({ type: 'pong', token, oldest: 0, live: 1, idle: 0, cpu: 0, actor: [1], messages: [1] })`,
+  'that it keeps an interpreter, though it was told to keep none': `send({ type: 'interpreters', ready: 1, taken: 0 })`,
   'that it is ready, again': `ready()`,
   'no JSON at all': `channel.write(Buffer.from([6, 0, 0, 0, 2, 0, 0, 0, 1, 1]))`,
 };
@@ -193,6 +194,17 @@ describe('a cell that falls silent', () => {
     const deployed = await host.deploy(flow);
     expect(await deployed.run({ in: 1 })).toMatchObject({ status: 'failed', errors: [{ code: 'limit.wall' }] });
   });
+});
+
+test('an actor that has started and had nothing to do for long may go, however late the host hears of its start', async () => {
+  const late = 'const { create } = cell; cell.create = (message) => { if (message.instance > 1) create(message); else setTimeout(() => { create(message); cell.stop({ actor: message.actor.index }); }, 200); };';
+  const host = await rogueHost(late, {}, { idle: 100 });
+  const deaths: CellEvent[] = [];
+  host.on('cell', (event) => event.event === 'died' && deaths.push(event));
+  const deployed = await host.deploy({ vivarium: 1, actors: { home: echo }, inputs: { in: 'home' }, outputs: { out: 'home' } });
+  await expect.poll(() => deployed.status().actors.map(({ state }) => state)).toEqual(['asleep']);
+  expect(await deployed.run({ in: 'hello' })).toMatchObject({ status: 'completed', outputs: { out: ['hello'] } });
+  expect(deaths).toEqual([]);
 });
 
 test('a cell that never becomes what it should makes the deployment fail, not wait', async () => {

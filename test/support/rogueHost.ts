@@ -5,7 +5,7 @@ import { HostMemory } from '../../host/cells/hostMemory.ts';
 import { chooseLevel, detectSandbox } from '../../host/cells/sandbox.ts';
 import { SpareCells } from '../../host/cells/spare.ts';
 import { Host } from '../../host/host.ts';
-import { checkOptions } from '../../host/options.ts';
+import { checkOptions, type HostOptions } from '../../host/options.ts';
 import { unrestricted } from '../../host/policy/index.ts';
 import { SourceCache } from '../../host/sources/index.ts';
 import { Store } from '../../host/store/store.ts';
@@ -20,9 +20,9 @@ let names = [];
 const settle = (handles) => send({ type: 'settled', execution: handles, received: handles.map(() => 1), groups: [handles.length, 0], work: [] });
 const cell = {
   hello() {},
-  create({ actor }) {
+  create({ actor, instance }) {
     names[actor.index] = actor.name;
-    send({ type: 'created', actor: actor.index, instance: 1, inlets: actor.inlets, millis: 0 });
+    send({ type: 'created', actor: actor.index, instance, inlets: actor.inlets, millis: 0 });
   },
   deliver(message, payloads) {
     let at = message.described;
@@ -52,10 +52,10 @@ received((message, payloads) => cell[message.type](message, payloads));
 dieWithHost();
 `;
 
-/** @param lie statements that change `cell`; `names` holds the names of its actors by index, `settle([execution])` ends executions @param warm see HostOptions */
-export async function rogueHost(lie: string, services: ServiceTree = {}, warm = 0): Promise<Host> {
+/** @param lie statements that change `cell`; `names` holds the names of its actors by index, `settle([execution])` ends executions @param warm @param idle see HostOptions */
+export async function rogueHost(lie: string, services: ServiceTree = {}, { warm = 0, idle }: Pick<HostOptions, 'warm' | 'idle'> = {}): Promise<Host> {
   const { folder, entry } = writeStandIn(`${honest}${lie}\nready();`);
-  const options = checkOptions({});
+  const options = checkOptions(idle === undefined ? {} : { idle });
   const level = await chooseLevel();
   const memory = new HostMemory(options.limits.hostMemory, () => undefined);
   const spares = new SpareCells({
