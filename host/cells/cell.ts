@@ -234,10 +234,15 @@ export class Cell implements RoutedCell, Residence {
   /** To be called every 250 ms. */
   ping(): void {
     if (this.#dead !== undefined) return;
-    const token = this.#pulse.next();
-    if (token === undefined) this.kill({ code: 'cell.died', message: 'the cell did not answer for 2 s' });
-    else this.outbound.send({ type: 'ping', token });
+    const next = this.#pulse.next(this.#process.heard);
+    if (typeof next === 'number') this.outbound.send({ type: 'ping', token: next });
+    else this.kill(next);
     this.#residents.look();
+  }
+
+  /** Tells when the cell has answered a ping that is sent from now on; never, if it dies before. */
+  afterNextPing(answered: () => void): void {
+    this.#pulse.afterNext(answered);
   }
 
   /** Stops every actor, then the process; resolves when it is gone. */

@@ -47,6 +47,7 @@ export class CellChannel {
   #batchOpen = false;
   #framesSent = 0;
   #framesTaken = 0;
+  #chunksRead = 0;
   #broken = false;
   #closed = false;
   #waiting: (() => void)[] = [];
@@ -109,6 +110,11 @@ export class CellChannel {
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
+  /** Grows with whatever comes. */
+  get heard(): number {
+    return this.#chunksRead;
+  }
+
   /** To be called once a period of the watchdog. */
   look(): void {
     if (!this.#partial.holds(this.#reader.partial, this.#reader.frames)) this.#break(breach(`did not end a frame within ${frameTime / 1000} s`));
@@ -122,6 +128,7 @@ export class CellChannel {
   }
 
   #read(chunk: Buffer): void {
+    this.#chunksRead += 1;
     try {
       this.#reader.push(chunk);
       // Nobody keeps any of it. Memory that waits for the collector calls it, however little there is for it to mark.

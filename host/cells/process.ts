@@ -191,6 +191,11 @@ export class CellProcess {
     return this.#channel?.drained() ?? Promise.resolve();
   }
 
+  /** How often it was heard so far: grows as long as it speaks. */
+  get heard(): number {
+    return this.#channel?.heard ?? 0;
+  }
+
   /** Nothing before it is ready, after it has ended, and where the system does not tell. */
   memory(): CellMemoryFigures | undefined {
     return this.#memory?.figures();

@@ -4,8 +4,12 @@ import type { Said } from '../routing/router.ts';
 import type { FlowShape } from '../routing/topology.ts';
 import { ProtocolViolation } from './violation.ts';
 
-/** Pings go out every 250 ms: after 2 s without an answer a cell is given up. Counted in pings, so that a host that was held up itself kills nobody. */
-const missedPings = 8;
+/**
+ * Pings go out every 250 ms: after 2 s in which nothing was heard of it a cell is given up. One that has much to say answers behind all
+ * that, which on a busy machine takes its time: it is given up after 30 s. Counted in pings, so that a host that was held up itself kills nobody.
+ */
+const silentPings = 8;
+const unansweredPings = 120;
 /** What a cell may take to notice that a guest exceeds its limit, and to end it. Milliseconds. */
 const limitGrace = 2_500;
 
@@ -17,6 +21,10 @@ export class Pulse {
   #present: ReadonlyMap<number, number> = new Map();
   #pings = 0;
   #answered = 0;
+  #heard = 0;
+  /** Pings that were sent before it was heard last. */
+  #heardAfter = 0;
+  #waiting: { readonly token: number; answered(): void }[] = [];
 
   /** @param place that of the cell: what its actors may take is what it may let them take */
   constructor({ actors }: FlowShape, place: number) {
@@ -29,9 +37,18 @@ export class Pulse {
     return this.#present.get(actor) ?? 0;
   }
 
-  /** The token of the next ping; undefined if so many were not answered that the cell is to be given up. */
-  next(): number | undefined {
-    return this.#pings - this.#answered >= missedPings ? undefined : ++this.#pings;
+  /** The token of the next ping, or why the cell is to be given up. @param heard how much was heard of it so far, by any measure that grows */
+  next(heard: number): number | ErrorRecord {
+    if (heard !== this.#heard) this.#heardAfter = this.#pings;
+    this.#heard = heard;
+    if (this.#pings - this.#heardAfter >= silentPings) return { code: 'cell.died', message: 'the cell did not answer for 2 s' };
+    if (this.#pings - this.#answered >= unansweredPings) return { code: 'cell.died', message: 'the cell spoke, and did not answer for 30 s' };
+    return ++this.#pings;
+  }
+
+  /** Tells when the cell has answered a ping that is sent from now on: whatever it was told before, and could say of that, was heard then. */
+  afterNext(answered: () => void): void {
+    this.#waiting.push({ token: this.#pings + 1, answered });
   }
 
   /**
@@ -48,6 +65,9 @@ export class Pulse {
       present.set(actor[i] as number, messages[i] as number);
     }
     this.#present = present;
+    const due = this.#waiting.filter((waiting) => waiting.token <= token);
+    this.#waiting = this.#waiting.filter((waiting) => waiting.token > token);
+    for (const waiting of due) waiting.answered();
     if (oldest <= this.#longestCall) return undefined;
     return { code: 'limit.wall', message: `a guest has run for ${Math.round(oldest)} ms and its cell does not end it` };
   }

@@ -149,8 +149,13 @@ export class Supervisor implements CellListener {
     this.#places[place]?.cell?.cancel(handles, error);
   }
 
+  /** What the cell said in time may wait behind other things that it said. */
   overdue(place: number, execution: TrackedExecution): void {
-    this.#places[place]?.cell?.kill({ code: 'cell.died', message: `the cell did not end a cancelled execution within 1 s`, execution: execution.id });
+    const { cell } = this.#places[place] as Place;
+    cell?.afterNextPing(() => {
+      if (execution.phase !== 'stopping' || !execution.isIn(place)) return;
+      cell.kill({ code: 'cell.died', message: 'the cell did not end a cancelled execution within 1 s', execution: execution.id });
+    });
   }
 
   /** To be called every 250 ms. */

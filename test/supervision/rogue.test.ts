@@ -187,6 +187,33 @@ describe('a cell that falls silent', () => {
     expect(await execution.result).toMatchObject({ status: 'cancelled' });
   });
 
+  test('lives as long as it speaks: its answers come behind all that it had to say before', async () => {
+    const host = await rogueHost(`
+      const { ping } = cell;
+      const pings = [];
+      let speaking;
+      cell.ping = (message) => (speaking === undefined ? ping(message) : pings.push(message));
+      cell.message = () => {};
+      cell.cancel = ({ execution }) => {
+        speaking = setInterval(() => say(pings.length), 50);
+        const end = setInterval(() => {
+          if (pings.length < 12) return;
+          clearInterval(end);
+          clearInterval(speaking);
+          speaking = undefined;
+          settle(execution);
+          for (const message of pings) ping(message);
+        }, 50);
+      };`);
+    const deaths: CellEvent[] = [];
+    host.on('cell', (event) => event.event === 'died' && deaths.push(event));
+    const deployed = await host.deploy(flow);
+    const execution = await deployed.start({ in: 1 });
+    await execution.cancel();
+    expect(await execution.result).toMatchObject({ status: 'cancelled' });
+    expect(deaths).toEqual([]);
+  });
+
   test('is killed when a guest runs beyond every limit', async () => {
     const host = await rogueHost(
       "let oldest = 0; cell.ping = ({ token }) => send({ type: 'pong', token, oldest, live: 1, idle: 0, cpu: 0, actor: [], messages: [] }); cell.message = () => { oldest = 40000; };",
