@@ -224,7 +224,8 @@ describe('a cell that falls silent', () => {
 });
 
 test('an actor that has started and had nothing to do for long may go, however late the host hears of its start', async () => {
-  const late = 'const { create } = cell; cell.create = (message) => { if (message.instance > 1) create(message); else setTimeout(() => { create(message); cell.stop({ actor: message.actor.index }); }, 200); };';
+  const late =
+    'const { create } = cell; cell.create = (message) => { if (message.instance > 1) create(message); else setTimeout(() => { create(message); cell.stop({ actor: message.actor.index }); }, 200); };';
   const host = await rogueHost(late, {}, { idle: 100 });
   const deaths: CellEvent[] = [];
   host.on('cell', (event) => event.event === 'died' && deaths.push(event));
