@@ -8,11 +8,11 @@
  *
  * (RLIMIT_AS is no choice: an isolate with Python has 17 GB of address space.)
  */
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
 import { VivariumError } from '../../sdk/errors.ts';
 import type { RuntimeName } from '../../runtimes/protocol.ts';
+import { LimitMover } from './limitMover.ts';
 import { type MemoryFigures, MemoryGauge } from './processes.ts';
+import type { Programs } from './programs.ts';
 import { watchPeriod } from './watchdog.ts';
 
 const MiB = 1024 * 1024;
@@ -33,10 +33,10 @@ const filesOfRuntime: Readonly<Record<RuntimeName, number>> = { javascript: 0, w
 const isolatesAtStart: IsolateCounts = { javascript: 2 };
 /** After isolates were given up, what they held may be there for so long at least, and for twice as long at most: milliseconds. */
 const releaseGrace = 1_000;
-/** How often the watchdog looks before a limit is moved that has room: the process that moves it holds up this thread, and an actor is just starting. */
+/** How often the watchdog looks before a limit is moved that has room: the process that moves it takes a processor, and an actor is just starting. */
 const looksToMove = 3;
 /**
- * Each move of RLIMIT_DATA is a process that is spawned. A cell with more isolates than a few gets room for some at once: what that
+ * Each move of RLIMIT_DATA is a process. A cell with more isolates than a few gets room for some at once: what that
  * lets its guests allocate beyond their budget is little beside what so many idle isolates reserve and never touch, and the watchdog
  * counts exactly.
  */
@@ -84,8 +84,8 @@ export interface CellMemoryOptions {
   readonly budget: number;
   /** The soft RLIMIT_DATA that the cell was started with. */
   readonly dataLimit: number;
-  /** Path of the program; absent: the data limit is not moved. */
-  readonly prlimit: string | undefined;
+  /** Without `prlimit` the data limit is not moved. */
+  readonly programs: Pick<Programs, 'sh' | 'prlimit'>;
 }
 
 /** Bytes. */
@@ -103,6 +103,7 @@ export class CellMemory {
   readonly #options: CellMemoryOptions;
   readonly #gauge: MemoryGauge;
   readonly #bare: MemoryFigures;
+  readonly #mover: LimitMover | undefined;
   /** By the isolates that are there or are to be. Bytes. */
   #reserved = 0;
   /** By isolates that were ended by force, since the limits were looked at last and in the period before that. Bytes. */
@@ -138,6 +139,8 @@ export class CellMemory {
     this.#bare = bare;
     this.#own = bare.own;
     calibrated.set(options.node, bare.data);
+    const { sh, prlimit } = options.programs;
+    this.#mover = sh === undefined || prlimit === undefined ? undefined : LimitMover.share(sh, prlimit);
     this.#appliedData = options.dataLimit;
     this.#sureData = options.dataLimit;
     this.#inForce = { resident: bare.resident + options.budget, data: options.dataLimit };
@@ -158,7 +161,7 @@ export class CellMemory {
   /** Nothing when the cell has ended. */
   figures(): CellMemoryFigures | undefined {
     const figures = this.#gauge.read();
-    const limited = this.#options.prlimit !== undefined;
+    const limited = this.#mover !== undefined;
     if (figures === undefined) return undefined;
     const { resident, data } = figures;
     return { resident, data, residentLimit: this.#inForce.resident, dataLimit: limited ? this.#inForce.data : undefined };
@@ -243,12 +246,11 @@ export class CellMemory {
   }
 
   async #applyDataLimit(): Promise<void> {
-    const { prlimit, pid } = this.#options;
     const data = this.#inForce.data;
-    if (prlimit === undefined || data === this.#appliedData || this.#gauge.read() === undefined) return;
+    if (this.#mover === undefined || data === this.#appliedData || this.#gauge.read() === undefined) return;
     this.#sureData = Math.min(this.#appliedData, data);
     try {
-      await promisify(execFile)(prlimit, [`--pid=${pid}`, `--data=${data}:`], { env: {} });
+      await this.#mover.move(this.#options.pid, data);
       this.#appliedData = data;
       this.#sureData = data;
     } catch (cause) {
@@ -258,6 +260,7 @@ export class CellMemory {
 
   close(): void {
     this.#gauge.close();
+    this.#mover?.release();
   }
 }
 

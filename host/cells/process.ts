@@ -277,7 +277,7 @@ export class CellProcess {
     const pid = this.level === 'jail' ? programInJail(spawned) : spawned;
     if (pid === undefined) throw new VivariumError('cell.start', 'The process of a cell cannot be found in its jail, so its memory cannot be bounded.');
     this.#program = pid;
-    this.#memory = new CellMemory({ pid, node: sandbox.node, budget: this.#budget, dataLimit: this.#dataLimit, prlimit: sandbox.programs.prlimit });
+    this.#memory = new CellMemory({ pid, node: sandbox.node, budget: this.#budget, dataLimit: this.#dataLimit, programs: sandbox.programs });
   }
 
   #look(): void {
