@@ -108,7 +108,12 @@ async function rehearse(script: string, files: readonly Uint8Array[], snapshot: 
     const settings = settingsOf({ ...plan, runtime: 'wasm', limits: defaultLimits.wasm, source }, false);
     // Doors leave their decoy behind.
     await context
-      .evalClosure(rehearsal('1', '$0, undefined, $1', "__warm('wasm', $2, $3, $4)"), [JSON.stringify(settings), module, evaluated.derefInto(), ...others])
+      .evalClosure(rehearsal('1', '$0, undefined, $1', `__warm('wasm', $2, $3, $4, ${defaultLimits.wasm.memory})`), [
+        JSON.stringify(settings),
+        module,
+        evaluated.derefInto(),
+        ...others,
+      ])
       .catch(() => undefined);
     await demandAnswers(context, '1');
     return await compiledCode(isolate, script, scriptName);

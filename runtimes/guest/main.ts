@@ -74,8 +74,8 @@ let warmed: Language | undefined;
 const warmers = {
   python: warmPython,
   wasm(kernel: Kernel, files: readonly unknown[]) {
-    const [{ open, extism }, blocks, text] = files as [WasmScript, ArrayBuffer, ArrayBuffer];
-    return open(offered).warm(kernel, extism, blocks, text);
+    const [{ open, extism }, ...others] = files as [WasmScript, ArrayBuffer, ArrayBuffer, number];
+    return open(offered).warm(kernel, extism, ...others);
   },
 };
 

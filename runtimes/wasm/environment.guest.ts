@@ -14,7 +14,7 @@ const mostVariableBytes = 1024 * 1024;
 const logLevel = 0;
 
 export function createEnvironment(kernel: Kernel, blocks: Blocks): Functions {
-  const config = configOf(kernel);
+  let config: ReadonlyMap<string, string> | undefined;
   const variables = new Map<string, Uint8Array>();
   let variableBytes = 0;
 
@@ -34,6 +34,7 @@ export function createEnvironment(kernel: Kernel, blocks: Blocks): Functions {
 
   return {
     config_get(key: bigint): bigint {
+      config ??= configOf(kernel);
       const value = config.get(toShow(blocks.read(key)));
       return value === undefined ? 0n : blocks.write(toUtf8(value));
     },

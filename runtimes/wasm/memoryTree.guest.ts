@@ -33,7 +33,7 @@ export interface MemoryTree extends Tree {
 }
 
 /** @param root the path under which everything lies; `isAdmitted` whether the actor may have so many bytes more */
-export function createMemoryTree(root: string, mostHandles: number, isAdmitted: (bytes: number) => boolean): MemoryTree {
+export function createMemoryTree(root: string, mostHandles: () => number, isAdmitted: (bytes: number) => boolean): MemoryTree {
   let used = 0;
   let nextId = 1;
   let nextHandle = 1;
@@ -135,7 +135,7 @@ export function createMemoryTree(root: string, mostHandles: number, isAdmitted: 
     size: () => used,
     stat: (path) => statOf(need(path)),
     open(path, opening) {
-      if (opened.size >= mostHandles) throw new Refusal(errno.EMFILE);
+      if (opened.size >= mostHandles()) throw new Refusal(errno.EMFILE);
       const file = openOrMake(path, opening);
       if (opening.truncate) resize(file, 0);
       const handle = nextHandle++;

@@ -1,38 +1,24 @@
 /** One instance of a plugin: a module with a memory, blocks and variables of its own. */
 import { textLimits } from '../limits.ts';
-import type { Kernel, Turn } from '../guest/kernel.ts';
-import { type Blocks, type Content, createBlocks } from './blocks.guest.ts';
-import { type Caller, createCaller, type Functions } from './caller.guest.ts';
-import type { Codec } from './codec.guest.ts';
-import { createEnvironment } from './environment.guest.ts';
 import { table } from '../guest/primordials.ts';
+import type { Kernel, Turn } from '../guest/kernel.ts';
+import type { Content } from './blocks.guest.ts';
+import type { Codec } from './codec.guest.ts';
 import type { Link } from './extism.guest.ts';
-import { faultOf, type MemoryUse, tooMuchMemory } from './fault.guest.ts';
-import { createHostTree } from './hostTree.guest.ts';
-import { createHttp } from './http.guest.ts';
-import { importModules } from './imports.ts';
-import { createMemoryTree } from './memoryTree.guest.ts';
+import { faultOf } from './fault.guest.ts';
+import type { Surroundings } from './surroundings.guest.ts';
 import { toShow } from './text.guest.ts';
-import { createVivarium, createVivariumNow } from './vivarium.guest.ts';
-import type { Tree } from './tree.guest.ts';
-import { createWasi, Exit } from './wasi.guest.ts';
-import { type Preopen, waitingFunctions } from './wasiFiles.guest.ts';
-
-/** What every plugin needs, whichever it is. */
-export interface Parts {
-  readonly link: Link;
-  readonly blocks: WebAssembly.Module;
-  /** See `compileText`. */
-  readonly text: WebAssembly.Module;
-}
+import { Exit } from './wasi.guest.ts';
 
 /** What all instances of one actor share. */
-export interface PluginSource extends Parts {
+export interface PluginSource {
   readonly kernel: Kernel;
+  readonly link: Link;
   readonly module: WebAssembly.Module;
   readonly wasi: boolean;
   readonly output: Codec;
-  readonly fillRandom: (bytes: Uint8Array) => void;
+  /** For one instance. */
+  readonly surroundings: () => Surroundings;
 }
 
 export interface Result {
@@ -56,63 +42,13 @@ export interface Plugin {
   size(): number;
 }
 
-/** So much of the blocks is not counted, so that a plugin that fills its memory can still be answered and answer. Bytes. */
-const uncounted = 1024 * 1024;
-
-/** Where a plugin of WASI has files of its own, unless the policy has put others there. */
-const temporaryFolder = '/tmp';
-
-function preopensOf(kernel: Kernel, caller: Caller, temporary: Tree): Preopen[] {
-  const tree = createHostTree(kernel, caller);
-  const granted = kernel.settings.mounts.map(({ path }) => ({ path, tree }));
-  return granted.some(({ path }) => path === temporaryFolder) ? granted : [...granted, { path: temporaryFolder, tree: temporary }];
-}
-
 /** @throws what the module's own start throws. */
 export async function openPlugin(source: PluginSource): Promise<Plugin> {
   const { kernel, link, module } = source;
-  const caller = createCaller();
   const { webAssembly } = kernel.captured;
-  const limit = kernel.settings.limits.memory;
-  /** Without one, nothing is known of its memory save the maximum to which it was clamped. */
+  const { blocks, caller, functions, waits: mayWait, attach, flush, admit, memory, size } = source.surroundings();
   const exportedMemory = webAssembly.Module.exports(module).find(({ kind }) => kind === 'memory')?.name;
-  let memory: { readonly buffer: ArrayBuffer } | undefined;
-
-  const use = (more = 0): MemoryUse => ({ used: (memory?.buffer.byteLength ?? 0) + temporary.size() + Math.max(0, blocks.size() + more - uncounted), limit });
-  const admit = (more = 0): void => {
-    const wanted = use(more);
-    if (wanted.used > limit) throw tooMuchMemory(wanted);
-  };
-  const blocks: Blocks = createBlocks(webAssembly, source.blocks, source.text, limit + uncounted, admit);
-  const temporary = createMemoryTree(temporaryFolder, kernel.settings.limits.handles, (bytes) => use(bytes + uncounted).used <= limit);
-  const wasi = createWasi(kernel, source.fillRandom, preopensOf(kernel, caller, temporary));
-  const vivarium = createVivarium(kernel, blocks, source.output, caller);
-  const vivariumNow = createVivariumNow(blocks, caller);
-
-  /** Only a module that may wait is called so that it can: suspending costs, and a call that cannot wait ends where it began. */
-  const waiting: Readonly<Record<string, ReadonlySet<string>>> = {
-    [importModules.extism]: new Set(['http_request']),
-    [importModules.vivarium]: new Set(Object.keys(vivarium)),
-    [importModules.wasi]: kernel.settings.mounts.length > 0 ? waitingFunctions : new Set(),
-  };
-  const waits = webAssembly.Module.imports(module).some(({ module: from, name }) => waiting[from]?.has(name) === true);
-  const offered = (from: string, functions: Functions): Record<string, unknown> =>
-    Object.fromEntries(
-      Object.entries(caller.guarded(functions)).map(([name, run]) => [
-        name,
-        waiting[from]?.has(name) === true ? new webAssembly.Suspending(run as (...args: never[]) => Promise<unknown>) : run,
-      ]),
-    );
-  const functions = {
-    [importModules.extism]: {
-      ...blocks.functions,
-      length_unsafe: blocks.functions['length'],
-      ...offered(importModules.extism, { ...createEnvironment(kernel, blocks), ...createHttp(kernel, blocks, caller, admit) }),
-    },
-    [importModules.vivarium]: offered(importModules.vivarium, { ...vivarium, ...vivariumNow }),
-    [importModules.wasi]: offered(importModules.wasi, wasi.functions),
-  };
-
+  const waits = mayWait(module);
   let exports: WebAssembly.Instance['exports'] = {};
   const callable = table<() => unknown>();
   const run = (name: string): (() => unknown) => {
@@ -124,13 +60,12 @@ export async function openPlugin(source: PluginSource): Promise<Plugin> {
   };
   await link(module, source.wasi, functions, (instance) => {
     exports = instance.exports;
-    memory = exportedMemory === undefined ? undefined : (exports[exportedMemory] as typeof memory);
-    wasi.attach(memory);
+    attach(exportedMemory === undefined ? undefined : (exports[exportedMemory] as Parameters<typeof attach>[0]));
   });
   if (typeof exports['_initialize'] === 'function') await run('_initialize')();
 
   const finish = (code: unknown): Result => {
-    wasi.flush();
+    flush();
     admit();
     const error = blocks.error(textLimits.message);
     const failure = error !== undefined ? toShow(error) : Number(code ?? 0) === 0 ? undefined : `the function returned ${code}`;
@@ -138,8 +73,8 @@ export async function openPlugin(source: PluginSource): Promise<Plugin> {
   };
 
   const broken = (thrown: unknown): Result => {
-    wasi.flush();
-    if (!(thrown instanceof Exit)) throw faultOf(thrown, use());
+    flush();
+    if (!(thrown instanceof Exit)) throw faultOf(thrown, memory());
     return { output: blocks.output(source.output.isText), failure: thrown.code === 0 ? undefined : thrown.message, over: true };
   };
 
@@ -155,6 +90,6 @@ export async function openPlugin(source: PluginSource): Promise<Plugin> {
       }
     },
     abandon: caller.abandon,
-    size: () => (memory?.buffer.byteLength ?? limit) + blocks.size(),
+    size,
   };
 }

@@ -9,9 +9,10 @@ import { describe, hostError } from '../guest/failure.ts';
 import type { Kernel } from '../guest/kernel.ts';
 import { payloadOf, type StateOperation, stateRequest, storable, type StoredEntry } from '../guest/state.ts';
 import type { Message } from '../../sdk/message.ts';
+import type { Settings } from '../guest/wire.ts';
 import type { Blocks } from './blocks.guest.ts';
 import type { Caller } from './caller.guest.ts';
-import { type Codec, fromJson, jsonOf, strictText } from './codec.guest.ts';
+import { type Codec, createCodec, fromJson, jsonOf, strictText } from './codec.guest.ts';
 import { toShow, toUtf8 } from './text.guest.ts';
 
 type Waiting = (first: bigint, second: bigint, third: bigint) => bigint | Promise<bigint>;
@@ -31,8 +32,13 @@ export const createVivariumNow = (blocks: Blocks, caller: Caller): Readonly<Reco
   },
 });
 
-export function createVivarium(kernel: Kernel, blocks: Blocks, output: Codec, caller: Caller): Readonly<Record<string, Waiting>> {
+export function createVivarium(kernel: Kernel, blocks: Blocks, caller: Caller): Readonly<Record<string, Waiting>> {
   const { budget } = kernel;
+  let codec: Codec | undefined;
+  const output = (): Codec => {
+    codec ??= createCodec((kernel.settings.wasm as NonNullable<Settings['wasm']>).output, budget);
+    return codec;
+  };
 
   const plain = (payload: GuestPayload): string => jsonOf(payload, budget);
 
@@ -94,7 +100,7 @@ export function createVivarium(kernel: Kernel, blocks: Blocks, output: Codec, ca
           'a connection or an output of the manifest makes an outlet',
         );
       }
-      kernel.emit(caller.turn, index, output.decode(blocks.read(message)));
+      kernel.emit(caller.turn, index, output().decode(blocks.read(message)));
       // What is no promise does not suspend the plugin.
       const room = kernel.room();
       return room === undefined ? 0n : caller.wait(room).then(() => 0n);

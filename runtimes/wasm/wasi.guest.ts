@@ -39,8 +39,13 @@ const mostRandomBytes = 65_536;
 const unsupported = ['poll_oneoff', 'proc_raise'];
 
 /** @param preopens the folders that are open from the start */
-export function createWasi(kernel: Kernel, fillRandom: (bytes: Uint8Array) => void, preopens: readonly Preopen[]): Wasi {
-  const environment = Object.entries(kernel.settings.environment).map(([name, value]) => toUtf8(`${name}=${value}\0`));
+export function createWasi(kernel: Kernel, preopens: readonly Preopen[]): Wasi {
+  const { crypto } = globalThis as unknown as { crypto: { getRandomValues(bytes: Uint8Array): void } };
+  let variables: readonly Uint8Array[] | undefined;
+  const environment = (): readonly Uint8Array[] => {
+    variables ??= Object.entries(kernel.settings.environment).map(([name, value]) => toUtf8(`${name}=${value}\0`));
+    return variables;
+  };
   const printers = [createPrinter(kernel, 'info'), createPrinter(kernel, 'error')] as const;
   const standard = [undefined, ...printers].map((printer) => ({ kind: 'standard', print: printer?.print }) as const);
   let attached: { readonly buffer: ArrayBuffer } | undefined;
@@ -73,8 +78,8 @@ export function createWasi(kernel: Kernel, fillRandom: (bytes: Uint8Array) => vo
   const functions = {
     args_get: () => success,
     args_sizes_get: (count: number, bytes: number) => sizes(count, bytes, []),
-    environ_get: (pointers: number, content: number) => strings(pointers, content, environment),
-    environ_sizes_get: (count: number, bytes: number) => sizes(count, bytes, environment),
+    environ_get: (pointers: number, content: number) => strings(pointers, content, environment()),
+    environ_sizes_get: (count: number, bytes: number) => sizes(count, bytes, environment()),
 
     clock_res_get(_clock: number, resolution: number): number {
       memory().setBigUint64(resolution >>> 0, nanosecondsPerMillisecond, true);
@@ -87,7 +92,7 @@ export function createWasi(kernel: Kernel, fillRandom: (bytes: Uint8Array) => vo
 
     random_get(start: number, length: number): number {
       const bytes = range(start, length);
-      for (let at = 0; at < bytes.length; at += mostRandomBytes) fillRandom(bytes.subarray(at, at + mostRandomBytes));
+      for (let at = 0; at < bytes.length; at += mostRandomBytes) crypto.getRandomValues(bytes.subarray(at, at + mostRandomBytes));
       return success;
     },
 

@@ -15,17 +15,18 @@ import type { Settings } from '../guest/wire.ts';
 import { type Codec, createCodec } from './codec.guest.ts';
 import { type Handlers, handlersOf } from './handlers.guest.ts';
 import { checkResult, createInstances, type Instances } from './instances.guest.ts';
-import type { Parts, Plugin, Result } from './plugin.guest.ts';
+import type { Link } from './extism.guest.ts';
+import type { Plugin, Result } from './plugin.guest.ts';
+import type { Surrounded, Surroundings } from './surroundings.guest.ts';
 
 const nothing = new Uint8Array(0);
 
-export function createWasm(kernel: Kernel, parts: Parts): Language {
+/** @param surroundings for one instance: made ahead, if they were and fit */
+export function createWasm(kernel: Kernel, link: Link, surroundings: (actor: Surrounded) => Surroundings): Language {
   const { budget } = kernel;
   const { webAssembly } = kernel.captured;
   let input: Codec;
   let output: Codec;
-  const { crypto } = globalThis as unknown as { crypto: { getRandomValues(bytes: Uint8Array): void } };
-  const fillRandom = (bytes: Uint8Array): void => crypto.getRandomValues(bytes);
   let handlers: Handlers;
   let instances: Instances;
   /** A call runs, or waits for the host. */
@@ -117,7 +118,8 @@ export function createWasm(kernel: Kernel, parts: Parts): Language {
       output = createCodec(wasm.output, budget);
       const module = compile(webAssembly, files[0] as ArrayBuffer);
       handlers = handlersOf(webAssembly.Module.exports(module), settings);
-      instances = createInstances(kernel, { ...parts, kernel, module, wasi: wasm.wasi, output, fillRandom }, handlers.start);
+      const actor = { memory: settings.limits.memory, mounts: settings.mounts };
+      instances = createInstances(kernel, { kernel, link, module, wasi: wasm.wasi, output, surroundings: () => surroundings(actor) }, handlers.start);
       await instances.open();
       return handlers.served;
     },

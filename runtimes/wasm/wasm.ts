@@ -36,11 +36,11 @@ export function createWasmRuntime(ivm: IsolatedVm): Runtime {
       readFiles = () => ({ script: script().toString('utf8'), cache: outside(cache()), blocks: outside(blocks()), text: outside(text()) });
     },
     heap: (limits) => heapBeside + Math.ceil(limits.message / MiB) * 8,
-    async warm(isolate, context) {
+    async warm(isolate, context, memory) {
       files ??= readFiles();
       const script = await isolate.compileScript(files.script, { filename: scriptName, cachedData: files.cache });
       const evaluated = (await script.run(context, { reference: true })) as Reference<object>;
-      return [evaluated.derefInto({ release: true }), files.blocks.copyInto(), files.text.copyInto()];
+      return [evaluated.derefInto({ release: true }), files.blocks.copyInto(), files.text.copyInto(), memory];
     },
     load: async (_isolate, _context, _plan, payloads) => [outside(payloads[0] ?? Buffer.alloc(0)).copyInto({ release: true })],
     locate: () => readStack,

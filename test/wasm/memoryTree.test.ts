@@ -4,7 +4,11 @@ import { errno } from '../../runtimes/guest/errno.ts';
 import { createMemoryTree, type MemoryTree } from '../../runtimes/wasm/memoryTree.guest.ts';
 
 const make = (most = 100_000, handles = 4): MemoryTree => {
-  const tree: MemoryTree = createMemoryTree('/tmp', handles, (bytes) => tree.size() + bytes <= most);
+  const tree: MemoryTree = createMemoryTree(
+    '/tmp',
+    () => handles,
+    (bytes) => tree.size() + bytes <= most,
+  );
   return tree;
 };
 const opened = (tree: MemoryTree, path: string): number => (tree.open(path, { access: 'read-write', create: true }) as { handle: number }).handle;
