@@ -46,15 +46,23 @@ export function loadExtism(script: ExtismScript, webAssembly: Captured['webAssem
   return async (module, wasi, functions, created) => {
     linking = { functions, created };
     try {
-      const named = Object.fromEntries(
-        Object.entries(functions).map(([from, names]) => [from, Object.fromEntries(Object.keys(names).map((name) => [name, () => {}]))]),
+      const plugin = await extism.createPlugin(
+        { wasm: [{ module }] },
+        { functions: standInsFor(webAssembly.Module.imports(module), functions), useWasi: wasi, config: {}, logger: silent, logLevel: 'silent' },
       );
-      const plugin = await extism.createPlugin({ wasm: [{ module }] }, { functions: named, useWasi: wasi, config: {}, logger: silent, logLevel: 'silent' });
       await plugin.getInstance();
     } finally {
       linking = undefined;
     }
   };
+}
+
+/** For those that the module imports: Extism wraps each function that it is given. */
+function standInsFor(imports: readonly { readonly module: string; readonly name: string }[], functions: HostFunctions): HostFunctions {
+  const imported = (from: string, offered: object) => imports.filter(({ module, name }) => module === from && Object.hasOwn(offered, name));
+  return Object.fromEntries(
+    Object.entries(functions).map(([from, offered]) => [from, Object.fromEntries(imported(from, offered).map(({ name }) => [name, () => {}]))]),
+  );
 }
 
 const silent = { trace() {}, debug() {}, info() {}, warn() {}, error() {} };

@@ -15,6 +15,8 @@ export interface PluginSource {
   readonly kernel: Kernel;
   readonly link: Link;
   readonly module: WebAssembly.Module;
+  /** The name under which it exports its memory, if it does. */
+  readonly memory: string | undefined;
   readonly wasi: boolean;
   readonly output: Codec;
   /** For one instance. */
@@ -47,7 +49,6 @@ export async function openPlugin(source: PluginSource): Promise<Plugin> {
   const { kernel, link, module } = source;
   const { webAssembly } = kernel.captured;
   const { blocks, caller, functions, waits: mayWait, attach, flush, admit, memory, size } = source.surroundings();
-  const exportedMemory = webAssembly.Module.exports(module).find(({ kind }) => kind === 'memory')?.name;
   const waits = mayWait(module);
   let exports: WebAssembly.Instance['exports'] = {};
   const callable = table<() => unknown>();
@@ -60,7 +61,7 @@ export async function openPlugin(source: PluginSource): Promise<Plugin> {
   };
   await link(module, source.wasi, functions, (instance) => {
     exports = instance.exports;
-    attach(exportedMemory === undefined ? undefined : (exports[exportedMemory] as Parameters<typeof attach>[0]));
+    attach(source.memory === undefined ? undefined : (exports[source.memory] as Parameters<typeof attach>[0]));
   });
   if (typeof exports['_initialize'] === 'function') await run('_initialize')();
 

@@ -117,9 +117,11 @@ export function createWasm(kernel: Kernel, link: Link, surroundings: (actor: Sur
       input = createCodec(wasm.input, budget);
       output = createCodec(wasm.output, budget);
       const module = compile(webAssembly, files[0] as ArrayBuffer);
-      handlers = handlersOf(webAssembly.Module.exports(module), settings);
+      const exported = webAssembly.Module.exports(module);
+      handlers = handlersOf(exported, settings);
+      const memory = exported.find(({ kind }) => kind === 'memory')?.name;
       const actor = { memory: settings.limits.memory, mounts: settings.mounts };
-      instances = createInstances(kernel, { kernel, link, module, wasi: wasm.wasi, output, surroundings: () => surroundings(actor) }, handlers.start);
+      instances = createInstances(kernel, { kernel, link, module, memory, wasi: wasm.wasi, output, surroundings: () => surroundings(actor) }, handlers.start);
       await instances.open();
       return handlers.served;
     },
