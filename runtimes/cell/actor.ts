@@ -80,6 +80,8 @@ export class Actor implements InstanceListener {
   #idleSince = 0;
   #waitsForRoom = false;
   #broken = 0;
+  /** When the thread has left the isolate of the instance that ended last. */
+  #left: Promise<void> = Promise.resolve();
   /** The host has made room for the isolate that takes the place of a broken one. */
   #roomMade: (() => void) | undefined;
   #startedAt = 0;
@@ -262,14 +264,17 @@ export class Actor implements InstanceListener {
     this.pump();
   }
 
-  failed(error: ErrorRecord): void {
+  failed(error: ErrorRecord, left: Promise<void>): void {
     this.#instance = undefined;
-    this.#router.failed(this, error);
+    this.#left = left;
+    void left.then(() => {
+      if (!this.#gone) this.#router.failed(this, error);
+    });
   }
 
   stopped(): void {
     if (!this.#stopping || this.#gone) return;
-    const left = this.#instance?.dispose() ?? Promise.resolve();
+    const left = this.#instance?.dispose() ?? this.#left;
     this.#instance = undefined;
     this.#leave(left);
   }
@@ -333,6 +338,7 @@ export class Actor implements InstanceListener {
     const wasStarting = !this.#ready;
     this.#progress = this.progress + 1;
     this.#instance = undefined;
+    this.#left = left;
     this.#ready = false;
     this.#waitsForRoom = false;
     this.mailbox.unshift(suspects.map((batch) => ({ ...withoutCredit(batch), suspect: true })));
@@ -342,7 +348,7 @@ export class Actor implements InstanceListener {
       return;
     }
     if (wasStarting) {
-      this.#router.failed(this, error);
+      this.failed(error, left);
       return;
     }
     this.#router.violated(this, error, culprit);

@@ -202,9 +202,7 @@ export class Instance {
         this.#listener.started(event.inlets);
         return;
       case 'failed':
-        this.#end();
-        this.#guest?.dispose();
-        this.#listener.failed(this.#authorsError(event.error));
+        this.#listener.failed(this.#authorsError(event.error), this.dispose());
         return;
       case 'stopped':
         this.#listener.stopped();

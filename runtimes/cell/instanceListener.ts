@@ -10,7 +10,8 @@ export type CallEvent = Extract<GuestEvent, { is: 'call' | 'ask' }>;
 
 export interface InstanceListener {
   started(inlets: readonly string[]): void;
-  failed(error: ErrorRecord): void;
+  /** It did not start. @param left see {@link broke} */
+  failed(error: ErrorRecord, left: Promise<void>): void;
   stopped(): void;
   /** A turn sent messages to one outlet; outside any turn if it is undefined. */
   emitted(turn: OpenTurn | undefined, outlet: number, payloads: Payloads, count: number): void;

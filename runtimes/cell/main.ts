@@ -158,7 +158,7 @@ function startInstance(
     .then((shell) => Guest.create(optionsWith(shell)))
     .then(
       ({ guest, files }) => (instance.ended ? guest.dispose() : instance.load(guest, files, plan.limits.start - (performance.now() - begun))),
-      (error: unknown) => listener.failed({ ...startFailed(diagnose(error), plan.limits), actor: plan.name }),
+      (error: unknown) => listener.failed({ ...startFailed(diagnose(error), plan.limits), actor: plan.name }, Promise.resolve()),
     );
   return instance;
 }

@@ -57,7 +57,8 @@ export class Shells {
   #heap: number;
   /** Those that are just being made included. */
   #kept: Promise<Shell>[] = [];
-  #filling: NodeJS.Timeout | undefined;
+  #pause: NodeJS.Timeout | undefined;
+  #fills = false;
 
   /** @param heap of those that are kept before one was taken, in MiB */
   constructor(make: MakeShell, heap: number) {
@@ -82,13 +83,17 @@ export class Shells {
     if (heap !== this.#heap) this.#giveUp(0);
     this.#heap = heap;
     const kept = this.#kept.shift();
-    this.#filling ??= setTimeout(() => this.#fill(), pause);
+    this.#pause ??= setTimeout(() => this.#fill(), pause);
     // Why one could not be made ahead, that which is made now tells if it lasts.
     return (await kept?.catch(() => undefined)) ?? (await this.#make(heap));
   }
 
   /** One after another: each holds up what else the cell does. */
   async #fill(): Promise<void> {
+    clearTimeout(this.#pause);
+    this.#pause = undefined;
+    if (this.#fills) return;
+    this.#fills = true;
     while (this.#kept.length < this.#most) {
       const made = this.#make(this.#heap);
       this.#kept.push(made);
@@ -96,7 +101,7 @@ export class Shells {
       this.#kept = this.#kept.filter((kept) => kept !== made);
       break;
     }
-    this.#filling = undefined;
+    this.#fills = false;
   }
 
   /** All but so many. */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import ivm, { type Isolate } from 'isolated-vm';
 import { expect, onTestFinished, test } from 'vitest';
 import { toArrayBuffer } from '../../runtimes/arrayBuffer.ts';
-import { type Shell, shellMaker, type Shells } from '../../runtimes/cell/shells.ts';
+import { type Shell, shellMaker, Shells } from '../../runtimes/cell/shells.ts';
 import { openShells } from '../../runtimes/cell/warmUp.ts';
 import { javascriptRuntime } from '../../runtimes/javascript/javascript.ts';
 import { defaultLimits } from '../../runtimes/limits.ts';
@@ -75,6 +75,25 @@ test('one that is kept for JavaScript stays when an actor in WASM comes that nee
   await expect.poll(() => made.length).toBe(1);
   await wasm.take(heap + 8);
   expect((await javascript.take(heap)).isolate).toBe(made[0]);
+});
+
+test('they are made one after another, however often it is said how many', async () => {
+  const asked: PromiseWithResolvers<void>[] = [];
+  const make = shellMaker(ivm, snapshot, () => undefined);
+  const shells = new Shells(async (limit) => {
+    const go = Promise.withResolvers<void>();
+    asked.push(go);
+    await go.promise;
+    return make(limit);
+  }, heap);
+  shells.most = 2;
+  shells.most = 3;
+  expect(asked).toHaveLength(1);
+  for (const made of [1, 2, 3]) {
+    asked.at(-1)?.resolve();
+    await expect.poll(() => asked.length).toBe(Math.min(made + 1, 3));
+  }
+  shells.most = 0;
 });
 
 test('those that nobody wants any more are disposed of', async () => {
