@@ -17,6 +17,9 @@ import { watchPeriod } from './watchdog.ts';
 
 const MiB = 1024 * 1024;
 
+/** A limit that is lowered leaves a cell so much beyond what it holds: V8 does not get by without the next page of a heap. Bytes. */
+const roomToLower = 64 * MiB;
+
 /** What a cell without guests is counted with until one was measured on this Node: 568 MB on 26.10, x64, and what its own program needs. */
 const expectedData = 680 * MiB;
 /** What one isolate adds to RLIMIT_DATA’s count. Measured 516–539 MB, with Python 600–700. */
@@ -164,7 +167,7 @@ export class CellMemory {
     const limited = this.#mover !== undefined;
     if (figures === undefined) return undefined;
     const { resident, data } = figures;
-    return { resident, data, residentLimit: this.#inForce.resident, dataLimit: limited ? this.#inForce.data : undefined };
+    return { resident, data, residentLimit: this.#inForce.resident, dataLimit: limited ? this.#appliedData : undefined };
   }
 
   /**
@@ -239,15 +242,17 @@ export class CellMemory {
     this.#moveDataLimit().catch(() => undefined);
   }
 
-  /** One `prlimit` at a time, and only the latest limit. */
+  /** One `prlimit` at a time, and only the latest limit; none that the cell would die of, since it holds more. What is over it goes in time, or is resident. */
   #moveDataLimit(): Promise<void> {
     this.#moving = this.#moving.catch(() => undefined).then(() => this.#applyDataLimit());
     return this.#moving;
   }
 
   async #applyDataLimit(): Promise<void> {
-    const data = this.#inForce.data;
-    if (this.#mover === undefined || data === this.#appliedData || this.#gauge.read() === undefined) return;
+    const held = this.#gauge.read();
+    if (this.#mover === undefined || held === undefined) return;
+    const data = Math.max(this.#inForce.data, Math.min(this.#appliedData, held.data + roomToLower));
+    if (data === this.#appliedData) return;
     this.#sureData = Math.min(this.#appliedData, data);
     try {
       await this.#mover.move(this.#options.pid, data);
