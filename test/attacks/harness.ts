@@ -82,10 +82,16 @@ const ceiling = {
   limits: { cpu: '30s', wall: '60s', memory: '1GiB', message: '16MiB', requests: 1000 },
 };
 
-/** Short, so that a loop is over soon; long enough for a slow machine. */
-const usualLimits = { cpu: '200ms', wall: '800ms' };
-/** An interpreter is slower, and its synchronous calls wait. */
-const usualLimitsOf = { javascript: usualLimits, wasm: usualLimits, python: { cpu: '1s', wall: '2s' } } as const;
+/** Processor time, short, so that a loop is over soon. An interpreter is slower. */
+const usualCpu = { javascript: '200ms', wasm: '200ms', python: '1s' } as const;
+/** Who may wait until this is over does not wait for long; whoever must not may be held up by all that runs beside it. */
+const shortWall = { javascript: '800ms', wasm: '800ms', python: '2s' } as const;
+const longWall = '20s';
+
+const usualLimits = (language: RuntimeName, { codes }: Allowed): Readonly<Record<string, unknown>> => ({
+  cpu: usualCpu[language],
+  wall: codes?.includes('limit.wall') ? shortWall[language] : longWall,
+});
 
 /** Where the build puts the plugins of the tests, from the working folder. */
 const plugins = path.relative(process.cwd(), path.join(import.meta.dirname, '../../dist/test/plugins'));
@@ -161,12 +167,12 @@ export class Arena {
 
   async #attack(
     namespace: string,
-    { source, language = 'javascript', limits, reaches = [], actor, connections = [], timeout, further = 0, files }: Attack,
+    { source, language = 'javascript', allowed, limits, reaches = [], actor, connections = [], timeout, further = 0, files }: Attack,
   ): Promise<Seen> {
     const laid = files ? layTraps(this.canaries.places) : undefined;
     const filesystem = laid === undefined ? {} : { '/data': { path: laid.folder, access: 'read-write' as const, quota: '1MiB' } };
     const network = { allow: reaches.map((pattern) => pattern.replace('PORT', String(this.canaries.places.port))) };
-    const policy = { services: ['probe.*'], filesystem, network, limits: { ...usualLimitsOf[language], ...limits } };
+    const policy = { services: ['probe.*'], filesystem, network, limits: { ...usualLimits(language, allowed), ...limits } };
     const code = language === 'wasm' ? { source: `./${plugins}/${source}` } : { runtime: language, code: source };
     const record = this.canaries.record(namespace);
     try {
