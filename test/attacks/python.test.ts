@@ -15,7 +15,7 @@ const handler = (body: string, before = ''): string => `${before}\ndef handle(ca
 /** Bodies that end in a fresh interpreter, an error or a limit; never in silence. */
 const ended = fails('actor.failed', 'actor.fatal', 'limit.cpu', 'limit.wall', 'limit.memory', 'message.unsupported', 'limit.message');
 
-const generous = { cpu: '3s', wall: '8s', memory: '192MiB' };
+const generous = { cpu: '3s', wall: '20s', memory: '192MiB' };
 
 const table: readonly Attack[] = [
   ...escapes.map(
