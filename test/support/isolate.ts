@@ -53,10 +53,11 @@ function prepare(name: RuntimeName): Runtime {
 
 const interpreters = new Interpreters({ make, runtime: prepare('python'), isBusy: () => false, tell: () => undefined });
 
+/** Made ready as a cell does it: for the usual memory, whatever the actor may have. */
 const shellFor = async (runtime: Runtime, limits: Limits): Promise<Shell> => {
   if (runtime.name === 'python') return interpreters.take(limits.memory, limits.start, false, () => undefined);
   const shell = await make(runtime.heap(limits));
-  await warmUp(runtime, shell, limits.memory, limits.start);
+  await warmUp(runtime, shell, defaultLimits[runtime.name].memory, limits.start);
   return shell;
 };
 
