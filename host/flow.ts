@@ -26,7 +26,7 @@ export type FlowInputs<Inputs extends string> = { readonly [Input in Inputs]?: u
 export interface PipeOptions<Inputs extends string> {
   /** The input that the messages go to. */
   readonly input: Inputs;
-  /** Executions under way or unread at once. Default 2048. */
+  /** Executions under way or unread at once. Default 4096. */
   readonly window?: number;
   /**
    * The key of a message, as `partition` of a run; undefined: it has none. What it throws is the failure of that message.
@@ -47,7 +47,7 @@ export interface ActorHandle {
   ask(message: unknown, options?: WaitOptions & { readonly inlet?: string }): Promise<Message>;
 }
 
-export const usualWindow = 2048;
+export const usualWindow = 4096;
 
 /**
  * A flow that runs. What its functions promise: a promise of an execution resolves when its input is accepted,

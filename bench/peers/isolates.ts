@@ -10,7 +10,7 @@ export type Task =
   | { readonly task: 'memory'; readonly count: number };
 
 /** Messages on their way at once: as many as a pipe of ours has. */
-const window = 2048;
+const window = 4096;
 /** What one call of a copy carries: messages that wait enter an isolate of ours together too. */
 const bytesOfCall = 256 * 1024;
 

@@ -22,7 +22,7 @@ interface NodeRed {
 }
 
 /** Messages on their way at once: as many as a pipe of ours has. */
-const window = 2048;
+const window = 4096;
 const tab = 'bench';
 const nameOf = (index: number): string => `function${index}`;
 

@@ -3,6 +3,7 @@
  * what was served between a question and its answer is compared with what the design lets stand before it.
  */
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { usualWindow } from '../../host/flow.ts';
 import { createHost, type Flow, type Host, type ManifestObject } from '../../host/index.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
@@ -95,7 +96,7 @@ test.each([
   const { before, all } = await servedBefore(results, 1_000, () => (flows[place] as Flow).actor('neighbour').ask('one'));
   expect(all).toBe(flood);
   // A window is under way at once; it is filled again while the answer comes.
-  expect(before).toBeLessThan(4 * 2_048);
+  expect(before).toBeLessThan(3 * usualWindow);
 });
 
 const lines = 20_000;
