@@ -179,7 +179,8 @@ export class CellMemory {
    */
   async reserve(isolates: IsolateCounts): Promise<void> {
     const budget = this.#options.budget + filesOf(isolates);
-    const someAreGoing = this.#inForce.data > this.#wanted.data;
+    // What is in force from the start of the cell is there for nobody who goes.
+    const someAreGoing = this.#inForce.data > Math.max(this.#wanted.data, this.#options.dataLimit);
     this.#reserved = cost(isolates, dataPerIsolate);
     const data = this.#bare.data + this.#broken + this.#brokenBefore + budget;
     this.#want({

@@ -228,6 +228,19 @@ describe.each(levels)('the memory of a cell at level %s', (level) => {
     expect(soft()).toBeGreaterThan(five + 500 * MiB);
   });
 
+  test('waits for no limit to move before the first actor starts beside an isolate that is kept', async () => {
+    // What this one has when it is ready is what the next one is expected to have, and more than that has.
+    const larger = await startStandIn(level, `globalThis.ballast = Buffer.alloc(${64 * MiB}); ready();`);
+    await larger.cell.ready;
+    const { cell } = await startStandIn(level, 'ready();');
+    await cell.ready;
+    const soft = (): number => Number(/^Max data size\s+(\d+)/m.exec(readFileSync(`/proc/${cell.pid}/limits`, 'utf8'))?.[1]);
+    const atStart = soft();
+    await cell.reserve({ javascript: 1 });
+    await cell.reserve({ javascript: 2 });
+    expect(soft()).toBe(atStart);
+  });
+
   test('has room for isolates that were ended by force, beside what takes their place, until they had time to go', async () => {
     const { cell } = await startStandIn(level, 'ready();');
     await cell.ready;
