@@ -99,8 +99,7 @@ export class Supervisor implements CellListener {
       return { index, memoryBudget, awake, unborn: new Set<number>(), cell: undefined, starting: undefined, generation: 0, startedAt: 0, failures: 0 };
     });
     this.#wakes = new Wakes(settings, {
-      expected: (actor) => router.pump(actor),
-      woke: (actor) => router.pump(actor),
+      takes: (actor) => router.pump(actor),
       refuse: (cell, actor, error) => {
         router.reject(actor, error);
         cell.refuse(actor, error);

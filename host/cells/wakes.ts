@@ -16,10 +16,8 @@ export interface WakeSettings {
 
 /** What becomes of the messages. */
 export interface WakeListener {
-  /** The actor is being created, and its messages may follow. */
-  expected(actor: number): void;
-  /** The actor takes messages now. */
-  woke(actor: number): void;
+  /** The actor takes messages now, or is being created and they may follow. */
+  takes(actor: number): void;
   /** What waits for the actor, in the host and in the cell, is answered with this error. */
   refuse(cell: Cell, actor: number, error: ErrorRecord): void;
 }
@@ -62,7 +60,7 @@ export class Wakes {
       return;
     }
     this.create(cell, actor).then(
-      () => this.#listener.woke(actor),
+      () => this.#listener.takes(actor),
       (error: unknown) => this.#failed(cell, actor, recordOf(error)),
     );
   }
@@ -97,7 +95,7 @@ export class Wakes {
     const { population, files, admit, shape } = this.#settings;
     let inlets: readonly string[];
     try {
-      inlets = await cell.create(actor, files[actor] ?? [], this.#servesAll(actor) ? () => this.#listener.expected(actor) : undefined);
+      inlets = await cell.create(actor, files[actor] ?? [], this.#servesAll(actor) ? () => this.#listener.takes(actor) : undefined);
     } catch (error) {
       population.leave(cell, false);
       throw error;

@@ -2,7 +2,7 @@
 import type { LogLevel } from '../protocol.ts';
 import { textLimits } from '../limits.ts';
 import type { Kernel } from './kernel.ts';
-import { defineProperty } from './primordials.ts';
+import { defineGlobals } from './globals.ts';
 import { formatLog } from './web/format.ts';
 
 const levels: Record<string, LogLevel> = { log: 'info', info: 'info', warn: 'warn', error: 'error', debug: 'debug', trace: 'debug' };
@@ -20,5 +20,5 @@ export function createLogger(kernel: Kernel): Logger {
 }
 
 export function installConsole(realm: object, kernel: Kernel): void {
-  defineProperty(realm, 'console', { value: createLogger(kernel), writable: true, configurable: true, enumerable: false });
+  defineGlobals(realm, { console: createLogger(kernel) });
 }

@@ -3,7 +3,8 @@
  * Random bytes are a ChaCha20 key stream from a seed that the cell draws for each instance.
  */
 import { chacha20 } from '@noble/ciphers/chacha.js';
-import { defineProperty, ErrorIntrinsic, now, RangeErrorIntrinsic, setBytes, sliceBytes, TypeErrorIntrinsic, Uint8ArrayIntrinsic } from './primordials.ts';
+import { defineGlobals } from './globals.ts';
+import { ErrorIntrinsic, now, RangeErrorIntrinsic, setBytes, sliceBytes, TypeErrorIntrinsic, Uint8ArrayIntrinsic } from './primordials.ts';
 
 const blockBytes = 1024;
 const keyBytes = 32;
@@ -65,12 +66,12 @@ export function installCrypto(realm: object): Seed {
       return text;
     },
   };
-  defineProperty(realm, 'crypto', { value: crypto, writable: true, configurable: true, enumerable: false });
+  defineGlobals(realm, { crypto });
   return seed;
 }
 
 /** Time begins with the actor. */
 export function installClock(realm: object): void {
   const origin = now();
-  defineProperty(realm, 'performance', { value: { now: () => now() - origin, timeOrigin: origin }, writable: true, configurable: true, enumerable: false });
+  defineGlobals(realm, { performance: { now: () => now() - origin, timeOrigin: origin } });
 }

@@ -7,6 +7,7 @@ import { CallPlace, describe, errorAt, HostError, hostError } from './failure.ts
 import { createFetch } from './fetch.ts';
 import type { GuestPayload, Kernel } from './kernel.ts';
 import type { Line } from './line.ts';
+import { defineGlobals } from './globals.ts';
 import { defineProperty, ErrorIntrinsic, table, then, TypeErrorIntrinsic } from './primordials.ts';
 import { createWebSocket } from './websocket.ts';
 
@@ -75,8 +76,7 @@ export function createNetwork(kernel: Kernel): GuestNetwork {
 
   return {
     install(realm) {
-      for (const name in globals)
-        defineProperty(realm, name, { value: globals[name as keyof typeof globals], writable: true, configurable: true, enumerable: false });
+      defineGlobals(realm, globals);
     },
     idle() {
       if (!some) return;

@@ -4,6 +4,7 @@
  */
 import { hostError } from './failure.ts';
 import type { Kernel, Timers } from './kernel.ts';
+import { defineGlobals } from './globals.ts';
 import { apply, defineProperty, NumberIntrinsic, resolved, table, then, TypeErrorIntrinsic } from './primordials.ts';
 
 interface Timer {
@@ -103,7 +104,5 @@ export function installTimers(realm: object, timers: Timers): void {
       });
     },
   };
-  for (const name in globals) {
-    defineProperty(realm, name, { value: globals[name as keyof typeof globals], writable: true, configurable: true, enumerable: false });
-  }
+  defineGlobals(realm, globals);
 }

@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { expect, onTestFinished, test } from 'vitest';
 import { LimitMover } from '../../host/cells/limitMover.ts';
 import { findPrograms } from '../../host/cells/programs.ts';
+import { dataLimitOf } from '../support/dataLimit.ts';
 
 const MiB = 1024 * 1024;
 
@@ -19,8 +20,6 @@ async function somebody(): Promise<number> {
   await once(child.stdout, 'data');
   return child.pid as number;
 }
-
-const softLimit = (pid: number): number => Number(/^Max data size\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/limits`, 'utf8'))?.[1]);
 
 /** The shells of this process that run `prlimit`. */
 const shells = (): number[] => readdirSync('/proc').map(Number).filter(isShell);
@@ -40,11 +39,11 @@ test('many limits are moved by one shell, which ends with its last user', async 
   const [one, other] = [await share(), await share()];
   const processes = await Promise.all([somebody(), somebody(), somebody()]);
   await Promise.all(processes.map((pid, index) => (index % 2 === 0 ? one : other).move(pid, (100 + index) * MiB)));
-  expect(processes.map(softLimit)).toEqual([100 * MiB, 101 * MiB, 102 * MiB]);
+  expect(processes.map(dataLimitOf)).toEqual([100 * MiB, 101 * MiB, 102 * MiB]);
   expect(shells()).toHaveLength(1);
   one.release();
   await other.move(processes[0] as number, 200 * MiB);
-  expect(softLimit(processes[0] as number)).toBe(200 * MiB);
+  expect(dataLimitOf(processes[0] as number)).toBe(200 * MiB);
   other.release();
   await expect.poll(shells).toEqual([]);
 });
@@ -57,7 +56,7 @@ test('what cannot be moved is told, and the next one is', async () => {
   const moved = mover.move(pid, 300 * MiB);
   await expect(refused).rejects.toThrow('prlimit');
   await moved;
-  expect(softLimit(pid)).toBe(300 * MiB);
+  expect(dataLimitOf(pid)).toBe(300 * MiB);
 });
 
 test('a shell that was killed fails what waits for it, and another takes its place', async () => {
@@ -71,5 +70,5 @@ test('a shell that was killed fails what waits for it, and another takes its pla
   process.kill(shell as number, 'SIGKILL');
   await expect(waits).rejects.toThrow('has ended');
   await mover.move(pid, 300 * MiB);
-  expect(softLimit(pid)).toBe(300 * MiB);
+  expect(dataLimitOf(pid)).toBe(300 * MiB);
 });

@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
 import type { CellMessage } from '../../runtimes/protocol.ts';
@@ -9,6 +8,7 @@ import { writeHost } from '../support/hostScript.ts';
 import { availableLevels } from '../support/levels.ts';
 import { gone, isRunning } from '../support/processes.ts';
 import { startStandIn } from '../support/standIn.ts';
+import { dataLimitOf } from '../support/dataLimit.ts';
 
 const levels = await availableLevels();
 const MiB = 1024 * 1024;
@@ -203,7 +203,7 @@ describe.each(levels)('the memory of a cell at level %s', (level) => {
     expect(bare?.resident).toBeLessThan(200 * MiB);
     expect(bare?.data).toBeGreaterThan(100 * MiB);
     await cell.reserve({ javascript: 10 });
-    const soft = (): number => Number(/^Max data size\s+(\d+)/m.exec(readFileSync(`/proc/${cell.pid}/limits`, 'utf8'))?.[1]);
+    const soft = (): number => dataLimitOf(cell.pid);
     expect(soft()).toBe(cell.memory()?.dataLimit);
     expect(soft()).toBeGreaterThan((bare?.dataLimit ?? Infinity) + 8 * 500 * MiB);
     await cell.reserve({ javascript: 2 });
@@ -215,7 +215,7 @@ describe.each(levels)('the memory of a cell at level %s', (level) => {
   test('waits for no limit to move that has room already, unless isolates were just given up', async () => {
     const { cell } = await startStandIn(level, 'ready();');
     await cell.ready;
-    const soft = (): number => Number(/^Max data size\s+(\d+)/m.exec(readFileSync(`/proc/${cell.pid}/limits`, 'utf8'))?.[1]);
+    const soft = (): number => dataLimitOf(cell.pid);
     await cell.reserve({ javascript: 4 });
     const four = soft();
     await cell.reserve({ javascript: 5 });
@@ -234,7 +234,7 @@ describe.each(levels)('the memory of a cell at level %s', (level) => {
     await larger.cell.ready;
     const { cell } = await startStandIn(level, 'ready();');
     await cell.ready;
-    const soft = (): number => Number(/^Max data size\s+(\d+)/m.exec(readFileSync(`/proc/${cell.pid}/limits`, 'utf8'))?.[1]);
+    const soft = (): number => dataLimitOf(cell.pid);
     const atStart = soft();
     await cell.reserve({ javascript: 1 });
     await cell.reserve({ javascript: 2 });
@@ -244,7 +244,7 @@ describe.each(levels)('the memory of a cell at level %s', (level) => {
   test('has room for isolates that were ended by force, beside what takes their place, until they had time to go', async () => {
     const { cell } = await startStandIn(level, 'ready();');
     await cell.ready;
-    const soft = (): number => Number(/^Max data size\s+(\d+)/m.exec(readFileSync(`/proc/${cell.pid}/limits`, 'utf8'))?.[1]);
+    const soft = (): number => dataLimitOf(cell.pid);
     await cell.reserve({ javascript: 4 });
     const four = soft();
     cell.broke('javascript');
@@ -272,7 +272,7 @@ describe.each(levels)('the memory of a cell at level %s', (level) => {
       return said();
     };
     await cell.ready;
-    const soft = (): number => Number(/^Max data size\s+(\d+)/m.exec(readFileSync(`/proc/${cell.pid}/limits`, 'utf8'))?.[1]);
+    const soft = (): number => dataLimitOf(cell.pid);
     await cell.reserve({ javascript: 3 });
     const three = soft();
     expect(await act(0)).toBe('done');

@@ -1,14 +1,13 @@
 /** Interpreters that have started before it is known for whom: who takes one, and that nothing goes with it from one actor to another. */
-import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { createHost, type Flow, type Host, type ManifestObject } from '../../host/index.ts';
 import { forgottenAfter, Interpreters } from '../../host/cells/interpreters.ts';
 import { gone } from '../support/processes.ts';
+import { dataLimitOf } from '../support/dataLimit.ts';
 
 const MiB = 1024 * 1024;
 
 /** What the kernel lets a process allocate at once: bytes. */
-const dataLimit = (pid: number): number => Number(/^Max data size +(\d+)/m.exec(readFileSync(`/proc/${pid}/limits`, 'utf8'))?.[1]);
 
 type Actors = ManifestObject['actors'];
 
@@ -208,15 +207,15 @@ def handle(message):
     const flow = await asleep(host, 'counted', { a: echo, b: echo, c: echo });
     await flow.actor('a').ask(0);
     await ready(flow);
-    const one = dataLimit(pid);
+    const one = dataLimitOf(pid);
     await flow.actor('b').ask(0);
     await ready(flow);
-    const two = dataLimit(pid);
+    const two = dataLimitOf(pid);
     expect(two - one).toBeGreaterThan(600 * MiB);
     await flow.actor('c').ask(0);
     // Now it is the actor's, and no room is held for another.
     expect(interpreters(flow)).toEqual({ ready: 0, taken: 2 });
-    await expect.poll(() => dataLimit(pid), { timeout: 10_000 }).toBe(two);
+    await expect.poll(() => dataLimitOf(pid), { timeout: 10_000 }).toBe(two);
     await flow.stop();
     off();
   });
@@ -230,7 +229,7 @@ it('takes the room of an actor that rests: no limit moves when one rests, nor wh
   });
   const flow = (await host.deploy({ vivarium: 1, namespace: 'rests', actors: { a: echo } })) as unknown as Flow;
   const limits = new Set<number>();
-  const watch = setInterval(() => limits.add(dataLimit(pid)), 2);
+  const watch = setInterval(() => limits.add(dataLimitOf(pid)), 2);
   onTestFinished(() => clearInterval(watch));
   const limitsInOneLife = async (): Promise<number> => {
     limits.clear();

@@ -1,9 +1,9 @@
 /** Places for isolates: who gets one, who makes room, and who is told that there is none. */
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { createHost, type FullEvent, type ManifestObject } from '../../host/index.ts';
 import { failureOf } from '../support/failure.ts';
+import { dataLimitOf } from '../support/dataLimit.ts';
 
 const javascript = (code: string, rest: object = {}): object => ({ runtime: 'javascript', code, ...rest });
 /** Answers with its number and how often it was called in this life. */
@@ -247,7 +247,7 @@ test('a cell in which actors wake at the same time makes room for as many isolat
     host.on('cell', ({ pid }) => pids.push(pid));
     const flow = await host.deploy(flowOf(counters(4)), { start: 'message' });
     await Promise.all([0, 1, 2, 3].map((number) => flow.actor(`actor${number}`).ask(null)));
-    const room = (): number => Number(/^Max data size\s+(\d+)/m.exec(readFileSync(`/proc/${pids[0]}/limits`, 'utf8'))?.[1]) / MiB;
+    const room = (): number => dataLimitOf(pids[0]) / MiB;
     await expect.poll(room, { timeout: 5_000 }).toBeGreaterThan(least);
     return room();
   };
